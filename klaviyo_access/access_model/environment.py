@@ -1,0 +1,166 @@
+"""Where an environment is: the facts of a stack's settings that the program and the operators' commands share.
+
+A stack's name is its environment's name. The rest of `Pulumi.<stack>.yaml` concerns the program alone
+(`components/settings.py`).
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+PROJECT = "klaviyo-access"
+KLAVIYO_URL = "https://a.klaviyo.com"
+
+# A stack's settings fit on a few pages; anything larger is not such a file.
+_LARGEST_SETTINGS_BYTES = 256 * 1024
+
+
+class EnvironmentSettingsError(Exception):
+    """A stack's settings are missing or wrong; the message gives file, setting, rule, value and fix."""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether ``url``'s host is this machine (127.0.0.0/8, ::1 or localhost)."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _klaviyo_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value)):
+        return value.rstrip("/")
+    raise ValueError("must be https, or http on a loopback address, because the key travels in a header")
+
+
+AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
+KlaviyoUrl = Annotated[str, AfterValidator(_klaviyo_url)]
+Prefix = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
+
+
+class Environment(BaseModel):
+    """One environment: its place in AWS and the Klaviyo account that its keys belong to.
+
+    Attributes:
+        name: the environment's and the stack's name, one of access.yaml's.
+        region: AWS region, as in ``eu-west-1``.
+        account_id: 12 digits; the only account in which this environment may be deployed.
+        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+        prefix: first part of every physical name.
+        klaviyo_url: base URL of Klaviyo's API, without a slash at its end.
+        klaviyo_account_id: Klaviyo's 6-character company id; empty when it shall not be checked.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: EnvironmentName
+    region: Region
+    account_id: AccountId
+    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    prefix: Prefix = "klaviyo"
+    klaviyo_url: KlaviyoUrl = KLAVIYO_URL
+    klaviyo_account_id: Annotated[str, Field(pattern=r"^([A-Za-z0-9]{6})?$")] = ""
+
+    @classmethod
+    def of_stack(cls, directory: Path, stack: str, environ: Mapping[str, str] = os.environ) -> "Environment":
+        """Read the environment out of ``Pulumi.<stack>.yaml`` in ``directory``.
+
+        Raises:
+            EnvironmentSettingsError: no such stack, a file that cannot be read, or a setting against its rule.
+        """
+        return cls.of_config(stack, read_config(directory, stack), environ)
+
+    @classmethod
+    def of_config(cls, stack: str, config: Mapping[str, Any], environ: Mapping[str, str]) -> "Environment":
+        """Build the environment from a stack's configuration, keyed as in the file (``klaviyo-access:prefix``)."""
+        facts: dict[str, Any] = {"name": stack, "region": config.get("aws:region")}
+        for setting, field in _SETTINGS.items():
+            if (value := config.get(f"{PROJECT}:{setting}")) is not None:
+                facts[field] = value
+        if stack == "local":
+            facts["klaviyo_url"] = environ.get("KLAVIYO_URL", facts.get("klaviyo_url"))
+        try:
+            return cls(**{field: value for field, value in facts.items() if value is not None})
+        except ValidationError as error:
+            raise EnvironmentSettingsError(_describe(stack, error)) from None
+
+    def secret_name(self, role: str, kind: Literal["key", "reserve"]) -> str:
+        """The name of a role's secret: ``key`` is what services read, ``reserve`` holds its spares."""
+        return f"{self.prefix}/{self.name}/{role}/{kind}"
+
+    @property
+    def iam_path(self) -> str:
+        """The path of every IAM role of this environment, so that a role's ARN is never ambiguous."""
+        return f"/{self.prefix}/{self.name}/"
+
+    @property
+    def operator_role_arn(self) -> str:
+        """The role in which operators stage and rotate."""
+        return f"arn:{self.partition}:iam::{self.account_id}:role{self.iam_path}key-operator"
+
+
+_SETTINGS = {
+    "accountId": "account_id",
+    "partition": "partition",
+    "prefix": "prefix",
+    "klaviyoUrl": "klaviyo_url",
+    "klaviyoAccountId": "klaviyo_account_id",
+}
+_SETTING_OF_FIELD = {field: f"{PROJECT}:{setting}" for setting, field in _SETTINGS.items()} | {"region": "aws:region"}
+
+
+def stacks_in(directory: Path) -> tuple[str, ...]:
+    """The names of the stacks that have a settings file in ``directory``."""
+    found = (re.fullmatch(r"Pulumi\.([A-Za-z0-9_.-]+)\.yaml", path.name) for path in directory.glob("Pulumi.*.yaml"))
+    return tuple(sorted(match[1] for match in found if match))
+
+
+def read_config(directory: Path, stack: str) -> Mapping[str, Any]:
+    """The ``config`` mapping of ``Pulumi.<stack>.yaml``.
+
+    Raises:
+        EnvironmentSettingsError: no such file, or it is no YAML mapping with a ``config`` mapping.
+    """
+    path = directory / f"Pulumi.{stack}.yaml"
+    if stack not in stacks_in(directory):
+        known = ", ".join(stacks_in(directory)) or "none"
+        raise EnvironmentSettingsError(
+            f"A stack is named by its settings file Pulumi.<stack>.yaml; {stack!r} has none in {directory} "
+            f"(there: {known}). Name one of those, or copy a file to {path.name} and add the environment to access.yaml."
+        )
+    try:
+        text = path.read_bytes()
+        if len(text) > _LARGEST_SETTINGS_BYTES:
+            raise EnvironmentSettingsError(f"{path.name} has {len(text)} bytes; a settings file has at most 256 KiB.")
+        document = YAML(typ="safe", pure=True).load(text.decode())
+    except (OSError, UnicodeDecodeError, YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise EnvironmentSettingsError(
+            f"{path.name} cannot be read as YAML: {reason}. Mend the line it names."
+        ) from None
+    config = document.get("config") if isinstance(document, dict) else None
+    if not isinstance(config, dict):
+        raise EnvironmentSettingsError(f"{path.name} must hold a mapping named 'config' with the stack's settings.")
+    return config
+
+
+def _describe(stack: str, error: ValidationError) -> str:
+    lines = [f"Pulumi.{stack}.yaml:"]
+    for problem in error.errors():
+        field = str(problem["loc"][0])
+        setting = _SETTING_OF_FIELD.get(field, field)
+        value = "nothing" if problem["type"] == "missing" else repr(problem["input"])
+        lines.append(f"  {setting}: {problem['msg']}; given: {value}.")
+    return "\n".join(lines)
