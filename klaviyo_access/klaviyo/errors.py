@@ -1,0 +1,196 @@
+"""Every error that the library raises at run time, each with its cause and its cure. Standard library only.
+
+::
+
+    KlaviyoAccessError            catch this one to catch them all
+    ├── KeyStoreError             the role's key could not be had
+    │   ├── KeyStoreNotConfigured cause: no environment or region named    cure: set the variables that it names
+    │   ├── NoKeyYet              cause: the role's secret has no value    cure: stage a key, then rotate
+    │   ├── KeyReadDenied         cause: IAM lets this principal not read  cure: run as the role's service
+    │   ├── KeyValueMalformed     cause: a value that no rotator wrote     cure: rotate, or roll back
+    │   └── KeyStoreUnavailable   cause: AWS not reached, or it failed     cure: wait, look at network and credentials
+    └── KlaviyoError              Klaviyo did not do what was asked
+        ├── KeyRejected           cause: 401, and so with a fresh key      cure: rotate in a good spare
+        ├── ScopeMissing          cause: 403 that names scopes             cure: a role that has them, or a wider key
+        ├── FeatureForbidden      cause: 403 that names none               cure: the account's plan or entitlement
+        ├── RateLimited           cause: 429, the account's quota          cure: wait `retry_after` seconds
+        ├── RequestRefused        cause: any other 4xx                     cure: mend the request
+        └── KlaviyoUnreachable    cause: no connection, 5xx, a challenge   cure: wait, look at network and status page
+
+The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class KlaviyoAccessError(Exception):
+    """What the library could not do; the message says why and what to do."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Errors cross process boundaries (process pools, task queues), and the constructors below differ.
+        return _restored, (type(self), self.args, self.__dict__)
+
+
+def _restored(kind: type[KlaviyoAccessError], args: tuple[Any, ...], state: dict[str, Any]) -> KlaviyoAccessError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class KeyStoreError(KlaviyoAccessError):
+    """The role's key could not be had."""
+
+
+class KeyStoreNotConfigured(KeyStoreError):
+    """Neither arguments nor environment variables say where the role's secret is."""
+
+
+class NoKeyYet(KeyStoreError):
+    """The role's secret exists and holds no key yet."""
+
+    def __init__(self, role: str, secret_id: str) -> None:
+        self.role = role
+        super().__init__(
+            f"Role {role!r} has no key yet: stage one, then rotate. The secret {secret_id} has no current value. "
+            f"An operator runs 'klaviyo-access keys stage {role}', then 'klaviyo-access keys rotate {role}'."
+        )
+
+
+class KeyReadDenied(KeyStoreError):
+    """AWS lets this principal not read the role's secret.
+
+    Attributes:
+        role: the role whose key was asked for.
+        principal: the ARN that AWS saw, empty where its answer does not name it.
+    """
+
+    def __init__(self, role: str, secret_id: str, *, principal: str) -> None:
+        self.role = role
+        self.principal = principal
+        who = principal or "this principal"
+        super().__init__(
+            f"Only the services of role {role!r} read its key; {who} may not read the secret {secret_id}. "
+            "Run as the IAM role of one of its services (the program's output 'serviceRoleArns' names it), "
+            "or ask for the role that this service reads."
+        )
+
+
+class KeyValueMalformed(KeyStoreError):
+    """The secret's current value is none that the rotator writes."""
+
+    def __init__(self, role: str, secret_id: str, *, reason: str) -> None:
+        self.role = role
+        super().__init__(
+            f"The value of a role's secret is the JSON that its rotator writes; the value of {secret_id} "
+            f"{reason}. An operator runs 'klaviyo-access keys rotate {role}', or rolls back."
+        )
+
+
+class KeyStoreUnavailable(KeyStoreError):
+    """AWS could not be reached, or failed for a reason that is not the key's."""
+
+
+class KlaviyoError(KlaviyoAccessError):
+    """Klaviyo did not do what was asked.
+
+    Attributes:
+        role: the role whose key was sent.
+        operation: the SDK's name of the operation, as in ``create_event``.
+    """
+
+    def __init__(self, message: str, *, role: str, operation: str) -> None:
+        self.role = role
+        self.operation = operation
+        super().__init__(message)
+
+
+class KeyRejected(KlaviyoError):
+    """Klaviyo answered 401 although the key is the newest that there is."""
+
+    def __init__(self, *, role: str, operation: str, key: str) -> None:
+        super().__init__(
+            f"{operation}: Klaviyo rejected the key {key} of role {role!r} (401), and the secret holds no newer one. "
+            f"It was disabled or deleted: stage a good key, then run 'klaviyo-access keys rotate {role}'.",
+            role=role,
+            operation=operation,
+        )
+
+
+class ScopeMissing(KlaviyoError):
+    """Klaviyo answered 403: the role's key lacks scopes that the operation needs.
+
+    Attributes:
+        missing: the scopes that Klaviyo named, sorted.
+    """
+
+    def __init__(self, *, role: str, operation: str, missing: Iterable[str]) -> None:
+        self.missing = tuple(sorted(missing))
+        super().__init__(
+            f"{operation} needs {', '.join(self.missing)}, which the key of role {role!r} lacks (403). "
+            "Use a role that has it, or add the scope to the role in access.yaml, stage a key with it and rotate.",
+            role=role,
+            operation=operation,
+        )
+
+
+class FeatureForbidden(KlaviyoError):
+    """Klaviyo answered 403 without naming a scope: the account is not entitled to the feature."""
+
+    def __init__(self, detail: str, *, role: str, operation: str) -> None:
+        said = detail or "it gave no reason"
+        super().__init__(
+            f"{operation}: Klaviyo forbids this to the account, whatever the key's scopes (403: {said}). "
+            "Look whether the account's plan includes the feature.",
+            role=role,
+            operation=operation,
+        )
+
+
+class RateLimited(KlaviyoError):
+    """Klaviyo answered 429, and did so after the SDK's own retries.
+
+    Attributes:
+        retry_after: whole seconds to wait, None where Klaviyo did not say.
+    """
+
+    def __init__(self, *, role: str, operation: str, retry_after: int | None) -> None:
+        self.retry_after = retry_after
+        wait = "a minute" if retry_after is None else f"{retry_after} s"
+        super().__init__(
+            f"{operation}: the account's rate limit is used up (429); all private keys of an account share it. "
+            f"Try again in {wait}.",
+            role=role,
+            operation=operation,
+        )
+
+
+class RequestRefused(KlaviyoError):
+    """Klaviyo refused the request itself.
+
+    Attributes:
+        status: the HTTP status, as in 400, 404 or 409.
+        detail: Klaviyo's own sentence, empty where there is none.
+    """
+
+    def __init__(self, detail: str, *, role: str, operation: str, status: int) -> None:
+        self.status = status
+        self.detail = detail
+        super().__init__(
+            f"{operation}: Klaviyo refused the request ({status}): {detail or 'it gave no reason'}",
+            role=role,
+            operation=operation,
+        )
+
+
+class KlaviyoUnreachable(KlaviyoError):
+    """Klaviyo could not be asked: no connection, a server error, or a challenge on the way."""
+
+    def __init__(self, reason: str, *, role: str, operation: str) -> None:
+        super().__init__(
+            f"{operation}: Klaviyo could not be reached: {reason}. The key is not in question: try again, "
+            "then look at this machine's way to Klaviyo and at https://status.klaviyo.com.",
+            role=role,
+            operation=operation,
+        )

@@ -1,0 +1,52 @@
+"""The tree of errors: drawn as it is, whole after pickling, each with its cause and its cure."""
+
+import pickle
+import re
+
+import pytest
+
+from klaviyo_access.klaviyo import errors
+from klaviyo_access.klaviyo.errors import KlaviyoAccessError
+
+SAMPLES = [
+    errors.NoKeyYet("viewer", "klaviyo/dev/viewer/key"),
+    errors.KeyReadDenied("viewer", "klaviyo/dev/viewer/key", principal="arn:aws:iam::111122223333:role/x"),
+    errors.KeyValueMalformed("viewer", "klaviyo/dev/viewer/key", reason="is no JSON"),
+    errors.KeyRejected(role="viewer", operation="get_lists", key="pk_…abcd (0123456789ab)"),
+    errors.ScopeMissing(role="viewer", operation="create_event", missing=["events:write"]),
+    errors.FeatureForbidden("no webhooks", role="viewer", operation="get_webhooks"),
+    errors.RateLimited(role="viewer", operation="get_lists", retry_after=12),
+    errors.RequestRefused("no such list", role="viewer", operation="get_list", status=404),
+    errors.KlaviyoUnreachable("connection refused", role="viewer", operation="get_lists"),
+]
+
+
+def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
+    drawn, line_of = {}, {0: "Exception"}
+    for branch, name in re.findall(r"^    ((?:[│ ]   )*(?:[├└]── )?)([A-Z]\w+) ", errors.__doc__ or "", re.MULTILINE):
+        depth = len(branch) // 4
+        line_of[depth + 1] = name
+        drawn[name] = line_of[depth]
+    defined = {
+        name: value.__base__.__name__
+        for name, value in vars(errors).items()
+        if isinstance(value, type) and issubclass(value, KlaviyoAccessError) and value.__base__
+    }
+    assert drawn == defined
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_survives_pickling_with_message_and_attributes(error: KlaviyoAccessError) -> None:
+    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - the test's own bytes
+    assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_names_the_role_and_is_caught_by_the_base_class(error: KlaviyoAccessError) -> None:
+    assert vars(error)["role"] == "viewer"
+    assert isinstance(error, KlaviyoAccessError)
+
+
+def test_no_key_yet_says_what_to_do() -> None:
+    assert "no key yet: stage one, then rotate" in str(SAMPLES[0])
+    assert "klaviyo-access keys stage viewer" in str(SAMPLES[0])
