@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from tools.klaviyo_sdk import Operation, SdkFormError, installed_operations
+from tools.klaviyo_sdk import Operation, SdkFormError, installed_operations, installed_revision
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CATALOG: Final = Path("klaviyo_access/access_model/catalog.py")
@@ -32,6 +32,9 @@ Source of the GA scopes: the docstrings of the installed ``klaviyo-api``. Beta s
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+
+REVISION: Final = "{revision}"
+"""The API revision that the installed ``klaviyo-api`` asks for; rotators and services send the same."""
 
 GA_SCOPES: Final[tuple[str, ...]] = (
 {ga}
@@ -62,6 +65,7 @@ def _catalog(operations: Iterable[Operation]) -> str:
     ga = sorted({scope for operation in operations for scope in operation.scopes})
     families = _families([*ga, *BETA_SCOPES])
     return CATALOG_TEXT.format(
+        revision=installed_revision(),
         ga="\n".join(f'    "{scope}",' for scope in ga),
         beta="\n".join(f'    "{scope}",' for scope in BETA_SCOPES),
         families="\n".join(f'        "{family}": {_source(offers)},' for family, offers in families.items()),

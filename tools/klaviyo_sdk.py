@@ -14,6 +14,7 @@ from pathlib import Path
 
 _BURST = re.compile(r"Burst: `([^`]+)`")
 _STEADY = re.compile(r"Steady: `([^`]+)`")
+_REVISION = re.compile(r"_REVISION = [\"'](\d{4}-\d{2}-\d{2})[\"']")
 _SCOPES = re.compile(r"\*\*Scopes:\*\*((?:\s+`[^`]+`)+)")
 
 
@@ -45,6 +46,20 @@ def installed_operations() -> tuple[Operation, ...]:
     if not operations:
         raise SdkFormError("klaviyo-api holds no operation in the form this tool reads: look at openapi_client/api.")
     return tuple(operations)
+
+
+def installed_revision() -> str:
+    """The API revision that the installed ``klaviyo-api`` asks for, as in ``2026-10-15``.
+
+    Raises:
+        SdkFormError: the package is not installed, or names no revision.
+    """
+    spec = importlib.util.find_spec("klaviyo_api")
+    wrapper = Path(spec.origin).parent / "wrapper.py" if spec and spec.origin else None
+    found = _REVISION.search(wrapper.read_text("utf-8")) if wrapper and wrapper.is_file() else None
+    if found is None:
+        raise SdkFormError("klaviyo-api names no revision in klaviyo_api/wrapper.py: look how it sends the header.")
+    return found[1]
 
 
 def _sources() -> list[Path]:

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+REVISION: Final = "2026-10-15"
+"""The API revision that the installed ``klaviyo-api`` asks for; rotators and services send the same."""
+
 GA_SCOPES: Final[tuple[str, ...]] = (
     "accounts:read",
     "brands:read",
