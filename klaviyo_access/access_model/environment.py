@@ -108,7 +108,7 @@ class Environment(BaseModel):
     @property
     def operator_role_arn(self) -> str:
         """The role in which operators stage and rotate."""
-        return f"arn:{self.partition}:iam::{self.account_id}:role{self.iam_path}key-operator"
+        return f"arn:{self.partition}:iam::{self.account_id}:role{self.iam_path}{self.prefix}-{self.name}-key-operator"
 
 
 _SETTINGS = {
@@ -138,7 +138,7 @@ def read_config(directory: Path, stack: str) -> Mapping[str, Any]:
         known = ", ".join(stacks_in(directory)) or "none"
         raise EnvironmentSettingsError(
             f"A stack is named by its settings file Pulumi.<stack>.yaml; {stack!r} has none in {directory} "
-            f"(there: {known}). Name one of those, or copy a file to {path.name} and add the environment to access.yaml."
+            f"(there: {known}). Name one of those, or copy one to {path.name} and add the environment to access.yaml."
         )
     try:
         text = path.read_bytes()

@@ -1,0 +1,29 @@
+"""The Pulumi program: one environment, from `access.yaml` and the stack's settings."""
+
+import os
+from pathlib import Path
+
+import pulumi
+import pulumi_aws as aws
+
+from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
+from components.settings import load_settings
+from components.target import refuse_wrong_target
+from klaviyo_access.access_model import AccessModel, AccessModelError
+from klaviyo_access.access_model.environment import EnvironmentSettingsError
+
+project = Path(__file__).parent
+try:
+    access = AccessModel.load(project / "access.yaml").in_environment(pulumi.get_stack())
+    environment, settings = load_settings(pulumi.get_stack(), project)
+    caller = aws.get_caller_identity()
+    refuse_wrong_target(environment, settings, account_id=caller.account_id, caller_arn=caller.arn, environ=os.environ)
+    args = KlaviyoAccessArgs(environment=environment, access=access, settings=settings, project=project)
+    whole = KlaviyoAccess("klaviyo", args)
+except (AccessModelError, EnvironmentSettingsError) as error:
+    raise pulumi.RunError(str(error)) from None
+
+pulumi.export("keyArns", whole.key_arns)
+pulumi.export("serviceRoleArns", whole.service_role_arns)
+pulumi.export("operatorRoleArn", whole.operator_role_arn)
+pulumi.export("snippets", whole.snippets)

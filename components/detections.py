@@ -1,0 +1,136 @@
+"""What the trail's events are watched for: EventBridge patterns, as pure functions of plain values.
+
+EventBridge takes patterns of at most 2,048 characters; a longer one is refused here rather than by AWS half way.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+
+Pattern = dict[str, Any]
+
+LARGEST_PATTERN: Final = 2048
+
+ALL_MANAGEMENT_EVENTS: Final = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
+"""State of a rule that also sees read-only calls such as GetSecretValue; plain ENABLED never does."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detection:
+    """One thing that must never happen unseen.
+
+    Attributes:
+        label: short name, unique in the environment.
+        rule_name: physical name of its EventBridge rule.
+        description: what it means when it fires.
+        pattern: the EventBridge pattern, as JSON.
+    """
+
+    label: str
+    rule_name: str
+    description: str
+    pattern: pulumi.Input[str]
+
+
+class PatternTooLargeError(ValueError):
+    """A detection would be longer than EventBridge takes."""
+
+
+def to_json(pattern: Pattern, *, what: str) -> str:
+    """The pattern as AWS takes it.
+
+    Raises:
+        PatternTooLargeError: it has more than 2,048 characters.
+    """
+    text = json.dumps(pattern, separators=(",", ":"), sort_keys=True)
+    if len(text) > LARGEST_PATTERN:
+        raise PatternTooLargeError(
+            f"The detection of {what} has {len(text)} characters, EventBridge takes {LARGEST_PATTERN}: too many "
+            "services read this secret. Give some of them a role of their own."
+        )
+    return text
+
+
+def _named(name: str, arn_prefix: str) -> list[Any]:
+    """Match a secret however the caller spelt it: by name, by ARN, or by ARN without the six characters at its end."""
+    return [name, {"prefix": f"{arn_prefix}{name}"}]
+
+
+def read_by_stranger(*, secret_name: str, arn_prefix: str, readers: Sequence[str]) -> Pattern:
+    """A read, allowed or denied, of a secret's value by anybody but ``readers``.
+
+    Args:
+        secret_name: the secret's name.
+        arn_prefix: ``arn:aws:secretsmanager:<region>:<account>:secret:``.
+        readers: ARNs of the roles that may read, with their path.
+    """
+    secret = _named(secret_name, arn_prefix)
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "eventName": ["GetSecretValue", "BatchGetSecretValue"],
+            "requestParameters": {"$or": [{"secretId": secret}, {"secretIdList": secret}]},
+            "userIdentity": {
+                "$or": [
+                    {"sessionContext": {"sessionIssuer": {"arn": [{"anything-but": sorted(readers)}]}}},
+                    {"type": [{"anything-but": ["AssumedRole"]}]},
+                ]
+            },
+        },
+    }
+
+
+def rotation_failed(*, secret_arn_prefix: str) -> Pattern:
+    """A rotation of one of the environment's keys that failed, or that AWS gave up because somebody wrote meanwhile."""
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS Service Event via CloudTrail"],
+        "detail": {
+            "eventName": ["RotationFailed", "RotationAbandoned"],
+            "additionalEventData": {"SecretId": [{"prefix": secret_arn_prefix}]},
+        },
+    }
+
+
+def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str], topic_arn: str) -> Pattern:
+    """A call, allowed or denied, that would stop, redirect or blind the trail or its alerts.
+
+    Args:
+        trail: name and ARN of the trail.
+        bucket: name of the bucket with its files.
+        key: id and ARN of the KMS key of both.
+        topic_arn: where alerts go.
+    """
+    return {
+        "source": ["aws.cloudtrail", "aws.s3", "aws.kms", "aws.sns"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "$or": [
+                {
+                    "eventName": ["StopLogging", "DeleteTrail", "UpdateTrail"],
+                    "requestParameters": {"name": list(trail)},
+                },
+                {"eventName": ["PutEventSelectors"], "requestParameters": {"trailName": list(trail)}},
+                {
+                    "eventName": [
+                        "DeleteBucket",
+                        "DeleteBucketPolicy",
+                        "PutBucketPolicy",
+                        "PutBucketLifecycle",
+                        "PutBucketPublicAccessBlock",
+                        "PutBucketVersioning",
+                    ],
+                    "requestParameters": {"bucketName": [bucket]},
+                },
+                {
+                    "eventName": ["DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy"],
+                    "requestParameters": {"keyId": list(key)},
+                },
+                {"eventName": ["DeleteTopic", "SetTopicAttributes"], "requestParameters": {"topicArn": [topic_arn]}},
+            ]
+        },
+    }

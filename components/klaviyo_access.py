@@ -1,0 +1,103 @@
+"""The whole of one environment: a key for each role, who reads it, how it rotates, and the record of it all."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+from pulumi import ResourceOptions
+
+from components.audit_trail import AuditTrail
+from components.encryption_key import EncryptionKey
+from components.key_operators import KeyOperators
+from components.key_rotation import KeyRotation
+from components.plan import Plan
+from components.principals import Principals
+from components.role_key import RoleKey
+from components.service_access import ServiceAccess
+from components.settings import Settings
+from components.snippets import snippets
+from klaviyo_access.access_model import EnvironmentAccess
+from klaviyo_access.access_model.environment import Environment
+
+
+@dataclass(frozen=True, kw_only=True)
+class KlaviyoAccessArgs:
+    """What `KlaviyoAccess` is made of.
+
+    Attributes:
+        environment: where it is.
+        access: who may do what there.
+        settings: the rest of the stack's settings.
+        project: folder of the program, which holds the rotator's sources.
+    """
+
+    environment: Environment
+    access: EnvironmentAccess
+    settings: Settings
+    project: Path
+
+
+class KlaviyoAccess(pulumi.ComponentResource):
+    """Every role's own scoped Klaviyo API key, in one environment.
+
+    Outputs:
+        key_arns: ARN of each role's secret that services read.
+        service_role_arns: ARN of each service's IAM role.
+        operator_role_arn: ARN of the operators' role.
+        alert_topic_arn: ARN of the topic of the alerts.
+        snippets: what each role's services paste: ECS task definition, External Secrets manifest, ``.env``.
+    """
+
+    key_arns: pulumi.Output[Mapping[str, str]]
+    service_role_arns: pulumi.Output[Mapping[str, str]]
+    operator_role_arn: pulumi.Output[str]
+    alert_topic_arn: pulumi.Output[str]
+    snippets: pulumi.Output[Mapping[str, Mapping[str, str]]]
+
+    def __init__(self, name: str, args: KlaviyoAccessArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("klaviyo-access:index:KlaviyoAccess", name, None, opts)
+        plan = Plan(
+            environment=args.environment,
+            access=args.access,
+            settings=args.settings,
+            project=args.project,
+            principals=Principals.of(args.environment, args.settings, args.access),
+        )
+        child = ResourceOptions(parent=self)
+
+        encryption = EncryptionKey(f"{name}-encryption", plan.encryption_key(), child)
+        role_keys = {
+            role: RoleKey(f"{name}-{role}", plan.role_key(role, encryption.key_arn), child)
+            for role in args.access.roles
+        }
+        rotations = [
+            KeyRotation(f"{name}-{role}-rotation", plan.rotation(role, role_key, encryption.key_arn), child)
+            for role, role_key in role_keys.items()
+        ]
+        services = {
+            service: ServiceAccess(
+                f"{name}-{service}-access", plan.service(service, role_keys, encryption.key_arn), child
+            )
+            for service in args.settings.services
+        }
+        rotator_arns = [rotation.function_arn for rotation in rotations]
+        operators = KeyOperators(
+            f"{name}-operators", plan.operators(list(role_keys.values()), rotator_arns, encryption.key_arn), child
+        )
+        audit = AuditTrail(f"{name}-audit", plan.audit_trail(), child)
+
+        self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})
+        self.service_role_arns = pulumi.Output.all(**{name: service.role_arn for name, service in services.items()})
+        self.operator_role_arn = operators.role_arn
+        self.alert_topic_arn = audit.topic_arn
+        self.snippets = self.key_arns.apply(lambda arns: snippets(args.environment, arns))
+        self.register_outputs(
+            {
+                "key_arns": self.key_arns,
+                "service_role_arns": self.service_role_arns,
+                "operator_role_arn": self.operator_role_arn,
+                "alert_topic_arn": self.alert_topic_arn,
+                "snippets": self.snippets,
+            }
+        )

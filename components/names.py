@@ -1,0 +1,95 @@
+"""Physical names and tags: explicit, prefixed, and shortened by hash where AWS sets a limit."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from klaviyo_access.access_model.environment import Environment
+
+IAM_ROLE_LIMIT = 64
+FUNCTION_LIMIT = 64
+EVENT_RULE_LIMIT = 64
+BUCKET_LIMIT = 63
+TRAIL_LIMIT = 128
+TOPIC_LIMIT = 256
+
+_HASH_LENGTH = 8
+
+
+def shorten(name: str, limit: int) -> str:
+    """Return ``name``, or, when it has more than ``limit`` characters, its start and 8 hex digits of its SHA-256."""
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
+    return f"{name[: limit - _HASH_LENGTH - 1].rstrip('-')}-{digest}"
+
+
+def physical_name(environment: Environment, *parts: str, limit: int) -> str:
+    """The name in AWS of one thing of an environment: prefix, environment and ``parts``, joined by hyphens."""
+    return shorten("-".join((environment.prefix, environment.name, *parts)), limit)
+
+
+def role_arn(environment: Environment, name: str) -> str:
+    """The ARN of an IAM role that this project creates, known before the role exists."""
+    return f"arn:{environment.partition}:iam::{environment.account_id}:role{environment.iam_path}{name}"
+
+
+def account_root_arn(environment: Environment) -> str:
+    """The ARN that stands for the account itself in a policy's Principal and in aws:PrincipalArn."""
+    return f"arn:{environment.partition}:iam::{environment.account_id}:root"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditNames:
+    """Physical names and ARNs of an environment's audit trail, known before anything exists."""
+
+    trail: str
+    bucket: str
+    log_group: str
+    delivery_role: str
+    topic: str
+    key_alias: str
+    tampering_rule: str
+    trail_arn: str
+    bucket_arn: str
+    log_group_arn: str
+    topic_arn: str
+
+    @classmethod
+    def of(cls, environment: Environment) -> "AuditNames":
+        """The names in ``environment``; a bucket's name is unique in the world, so it holds account and region."""
+        here = f"{environment.region}:{environment.account_id}"
+        arn = f"arn:{environment.partition}"
+        trail = physical_name(environment, "audit", limit=TRAIL_LIMIT)
+        bucket = physical_name(environment, "audit", environment.account_id, environment.region, limit=BUCKET_LIMIT)
+        log_group = f"/{environment.prefix}/{environment.name}/audit"
+        topic = physical_name(environment, "alerts", limit=TOPIC_LIMIT)
+        return cls(
+            trail=trail,
+            bucket=bucket,
+            log_group=log_group,
+            delivery_role=physical_name(environment, "audit-delivery", limit=IAM_ROLE_LIMIT),
+            topic=topic,
+            key_alias=f"{environment.prefix}/{environment.name}/audit",
+            tampering_rule=physical_name(environment, "trail-tampered", limit=EVENT_RULE_LIMIT),
+            trail_arn=f"{arn}:cloudtrail:{here}:trail/{trail}",
+            bucket_arn=f"{arn}:s3:::{bucket}",
+            log_group_arn=f"{arn}:logs:{here}:log-group:{log_group}",
+            topic_arn=f"{arn}:sns:{here}:{topic}",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tags:
+    """What every resource of an environment is tagged with."""
+
+    owner: str
+    environment: str
+    compliance: tuple[str, ...] = ()
+
+    def as_mapping(self, **more: str) -> Mapping[str, str]:
+        """The tags as AWS takes them; ``more`` adds such as ``role``."""
+        common = {"owner": self.owner, "environment": self.environment, "managed-by": "klaviyo-access"}
+        if self.compliance:
+            common["compliance"] = " ".join(self.compliance)
+        return common | more

@@ -1,0 +1,173 @@
+"""What each part of an environment is made of: from access and settings to the arguments of the components."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pulumi
+
+from components.audit_trail import AuditTrailArgs
+from components.bundle import rotator_code
+from components.encryption_key import EncryptionKeyArgs
+from components.key_operators import KeyOperatorsArgs
+from components.key_rotation import KeyRotationArgs, schedule
+from components.names import FUNCTION_LIMIT, IAM_ROLE_LIMIT, AuditNames, Tags, account_root_arn, physical_name
+from components.policies import KeyPlace, secrets_key_policy
+from components.principals import Principals, rotator_role_name, service_role_name
+from components.role_key import RoleKey, RoleKeyArgs
+from components.service_access import ServiceAccessArgs
+from components.settings import Settings
+from components.watch import key_detections
+from klaviyo_access.access_model import EnvironmentAccess, RoleAccess
+from klaviyo_access.access_model.catalog import REVISION
+from klaviyo_access.access_model.environment import Environment
+
+KeyArn = pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """One environment, planned: who is who, and what every part of it gets.
+
+    Attributes:
+        environment: where it is.
+        access: who may do what there.
+        settings: the rest of the stack's settings.
+        project: folder of the program, which holds the rotator's sources.
+        principals: the principals that the policies name.
+    """
+
+    environment: Environment
+    access: EnvironmentAccess
+    settings: Settings
+    project: Path
+    principals: Principals
+
+    @property
+    def protect(self) -> bool:
+        """Whether Pulumi refuses to delete what cannot be brought back."""
+        return self.environment.name == "prod"
+
+    def tags(self, **more: str) -> Mapping[str, str]:
+        """Tags of a resource; ``more`` adds such as ``role``."""
+        settings = self.settings
+        tags = Tags(owner=settings.owner, environment=self.environment.name, compliance=settings.compliance)
+        return tags.as_mapping(**more)
+
+    @property
+    def key_place(self) -> KeyPlace:
+        """Where the environment's KMS keys are, and who may manage them."""
+        return KeyPlace(
+            account_root=account_root_arn(self.environment),
+            account_id=self.environment.account_id,
+            region=self.environment.region,
+            managers=self.principals.managers,
+        )
+
+    def encryption_key(self) -> EncryptionKeyArgs:
+        """The KMS key of the secrets and of the rotators' logs."""
+        here = self.environment
+        logs = f"arn:{here.partition}:logs:{here.region}:{here.account_id}:log-group"
+        return EncryptionKeyArgs(
+            alias=f"{here.prefix}/{here.name}/keys",
+            description=f"Encrypts the Klaviyo API keys of {here.name}",
+            policy=secrets_key_policy(
+                self.key_place, log_group_pattern=f"{logs}:/aws/lambda/{here.prefix}-{here.name}-*"
+            ),
+            tags=self.tags(),
+            protect=self.protect,
+        )
+
+    def role_key(self, role: str, encryption_key_arn: KeyArn) -> RoleKeyArgs:
+        """The two secrets of a role."""
+        return RoleKeyArgs(
+            role=role,
+            key_name=self.environment.secret_name(role, "key"),
+            reserve_name=self.environment.secret_name(role, "reserve"),
+            encryption_key_arn=encryption_key_arn,
+            key_principals=self.principals.of_key(role),
+            reserve_principals=self.principals.of_reserve(role),
+            recovery_window_days=0 if self.settings.force_destroy else self.settings.recovery_window_days,
+            tags=self.tags(role=role, team=self.access.roles[role].owner),
+            protect=self.protect,
+        )
+
+    def rotation(self, role: str, role_key: RoleKey, encryption_key_arn: KeyArn) -> KeyRotationArgs:
+        """The rotator of a role and its schedule."""
+        here = self.environment
+        return KeyRotationArgs(
+            role=role,
+            role_key=role_key,
+            function_name=physical_name(here, role, "rotator", limit=FUNCTION_LIMIT),
+            execution_role_name=rotator_role_name(here, role),
+            iam_path=here.iam_path,
+            code=rotator_code(self.project),
+            environment=rotator_environment(here, self.access.roles[role], self.settings.require_proof),
+            schedule=schedule(role, self.settings.rotate_every),
+            encryption_key_arn=encryption_key_arn,
+            account_id=here.account_id,
+            region=here.region,
+            log_retention_days=self.settings.audit_retention_days,
+            tags=self.tags(role=role),
+        )
+
+    def service(self, service: str, role_keys: Mapping[str, RoleKey], encryption_key_arn: KeyArn) -> ServiceAccessArgs:
+        """The IAM role of a service."""
+        here = self.environment
+        return ServiceAccessArgs(
+            service=service,
+            platform=self.settings.services[service],
+            role_name=service_role_name(here, service),
+            iam_path=here.iam_path,
+            key_arns=[role_keys[role].key_arn for role in self.access.services[service].roles],
+            encryption_key_arn=encryption_key_arn,
+            partition=here.partition,
+            account_id=here.account_id,
+            region=here.region,
+            tags=self.tags(service=service),
+        )
+
+    def operators(
+        self, role_keys: Sequence[RoleKey], rotator_arns: Sequence[pulumi.Input[str]], encryption_key_arn: KeyArn
+    ) -> KeyOperatorsArgs:
+        """The operators' role."""
+        return KeyOperatorsArgs(
+            role_name=physical_name(self.environment, "key-operator", limit=IAM_ROLE_LIMIT),
+            iam_path=self.environment.iam_path,
+            operators=self.settings.operators,
+            key_arns=[key.key_arn for key in role_keys],
+            reserve_arns=[key.reserve_arn for key in role_keys],
+            rotator_arns=rotator_arns,
+            encryption_key_arn=encryption_key_arn,
+            region=self.environment.region,
+            tags=self.tags(),
+        )
+
+    def audit_trail(self) -> AuditTrailArgs:
+        """The record of every read, and its alerts."""
+        return AuditTrailArgs(
+            names=AuditNames.of(self.environment),
+            key_place=self.key_place,
+            iam_path=self.environment.iam_path,
+            detections=key_detections(self.environment, self.principals),
+            alert_emails=self.settings.alert_emails,
+            retention_days=self.settings.audit_retention_days,
+            force_destroy=self.settings.force_destroy,
+            tags=self.tags(),
+            protect=self.protect,
+        )
+
+
+def rotator_environment(
+    environment: Environment, access: RoleAccess, require_proof: Literal["available", "all"]
+) -> Mapping[str, str]:
+    """The environment variables by which a rotator knows its role; none is a secret."""
+    return {
+        "ROLE": access.name,
+        "SCOPES": ",".join(access.scopes),
+        "KLAVIYO_URL": environment.klaviyo_url,
+        "KLAVIYO_REVISION": REVISION,
+        "KLAVIYO_ACCOUNT_ID": environment.klaviyo_account_id,
+        "REQUIRE_PROOF": require_proof,
+    }

@@ -1,0 +1,336 @@
+"""Every IAM document of the project, as pure functions of plain values.
+
+Who may do what is decided by two documents that say the same: the identity policy of a role names the one secret it may
+use, and the secret's resource policy denies everybody who is not named there. Between roles of this project either
+alone suffices; against a foreign administrator the resource policy does.
+
+A statement whose Resource is ``*`` has its reason in `REASONS_FOR_EVERY_RESOURCE`, by its Sid.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+Statement = dict[str, Any]
+Document = dict[str, Any]
+
+_ON_ITS_OWN: Final = "a resource policy speaks of the secret it is on, and it travels to replicas with another ARN"
+_ON_A_KEY: Final = "a key policy speaks of the key it is on; KMS takes no other Resource there"
+
+REASONS_FOR_EVERY_RESOURCE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "ReadByReadersAlone": _ON_ITS_OWN,
+        "WriteByWritersAlone": _ON_ITS_OWN,
+        "LabelByTheRotatorAlone": _ON_ITS_OWN,
+        "ManageByDeployersAlone": _ON_ITS_OWN,
+        "RotateByOperatorsAlone": _ON_ITS_OWN,
+        "AdministerByIam": _ON_A_KEY,
+        "UseThroughSecretsManager": _ON_A_KEY,
+        "ManageKeyByDeployersAlone": _ON_A_KEY,
+        "EncryptLogs": _ON_A_KEY,
+        "EncryptTrail": _ON_A_KEY,
+        "DescribeForTrail": _ON_A_KEY,
+        "DecryptTrail": _ON_A_KEY,
+        "EncryptAlerts": _ON_A_KEY,
+        "LookUpEvents": "cloudtrail:LookupEvents knows no resources; it shows who did what, never a value",
+    }
+)
+
+MANAGE_SECRET: Final = (
+    "secretsmanager:PutResourcePolicy",
+    "secretsmanager:DeleteResourcePolicy",
+    "secretsmanager:UpdateSecret",
+    "secretsmanager:DeleteSecret",
+    "secretsmanager:RestoreSecret",
+    "secretsmanager:CancelRotateSecret",
+    "secretsmanager:ReplicateSecretToRegions",
+    "secretsmanager:AssociateCrossAccountReplica",
+    "secretsmanager:DisassociateCrossAccountReplica",
+    "secretsmanager:StopReplicationToReplica",
+    "secretsmanager:RemoveRegionsFromReplication",
+    "secretsmanager:TagResource",
+    "secretsmanager:UntagResource",
+)
+
+
+def to_json(document: Document) -> str:
+    """The document as AWS takes it; the same document gives the same text."""
+    return json.dumps(document, separators=(",", ":"), sort_keys=True)
+
+
+def _document(*statements: Statement) -> Document:
+    return {"Version": "2012-10-17", "Statement": list(statements)}
+
+
+def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], condition: Document | None = None) -> Statement:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
+    return statement if condition is None else statement | {"Condition": condition}
+
+
+def _deny_all_but(sid: str, actions: Sequence[str], principals: Iterable[str]) -> Statement:
+    """Deny to everybody but ``principals``; by aws:PrincipalArn, since NotPrincipal would need every session's ARN."""
+    return {
+        "Sid": sid,
+        "Effect": "Deny",
+        "Principal": "*",
+        "Action": list(actions),
+        "Resource": "*",
+        "Condition": {"StringNotEquals": {"aws:PrincipalArn": sorted(set(principals))}},
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretPrincipals:
+    """Whom a secret's resource policy names, as ARNs of roles with their path.
+
+    Attributes:
+        readers: may read the value.
+        writers: may put a value.
+        labellers: may move labels, and so publish a value.
+        managers: deployers, break-glass and the account's root.
+        rotators: may start a rotation, beside the managers.
+    """
+
+    readers: tuple[str, ...]
+    writers: tuple[str, ...]
+    labellers: tuple[str, ...]
+    managers: tuple[str, ...]
+    rotators: tuple[str, ...]
+
+
+def secret_resource_policy(principals: SecretPrincipals) -> Document:
+    """The resource policy of a role's `key` or `reserve`.
+
+    DescribeSecret, GetResourcePolicy and ListSecretVersionIds are never denied: they show no value, and whoever looks
+    for what is wrong needs them.
+    """
+    return _document(
+        _deny_all_but("ReadByReadersAlone", ["secretsmanager:GetSecretValue"], principals.readers),
+        _deny_all_but("WriteByWritersAlone", ["secretsmanager:PutSecretValue"], principals.writers),
+        _deny_all_but("LabelByTheRotatorAlone", ["secretsmanager:UpdateSecretVersionStage"], principals.labellers),
+        _deny_all_but("ManageByDeployersAlone", MANAGE_SECRET, principals.managers),
+        _deny_all_but(
+            "RotateByOperatorsAlone", ["secretsmanager:RotateSecret"], (*principals.managers, *principals.rotators)
+        ),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encryption:
+    """The KMS key of an environment's secrets: its ARN, and the region whose Secrets Manager may use it."""
+
+    key_arn: str
+    region: str
+    dns_suffix: str = "amazonaws.com"
+
+    def allow(self, sid: str, actions: Sequence[str], secret_arns: Sequence[str]) -> Statement:
+        """Allow ``actions`` on the key through Secrets Manager alone, and for these secrets alone."""
+        condition = {
+            "StringEquals": {
+                "kms:ViaService": f"secretsmanager.{self.region}.{self.dns_suffix}",
+                "kms:EncryptionContext:SecretARN": list(secret_arns),
+            }
+        }
+        return _allow(sid, actions, [self.key_arn], condition)
+
+
+def read_keys(secret_arns: Sequence[str], encryption: Encryption) -> Document:
+    """Identity policy of a service: read the live key of its role, and nothing else."""
+    return _document(
+        _allow("ReadKey", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secret_arns),
+        encryption.allow("DecryptKey", ["kms:Decrypt"], secret_arns),
+    )
+
+
+def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption: Encryption) -> Document:
+    """Identity policy of a role's rotator: promote what the reserve holds, on this role's secrets alone."""
+    return _document(
+        _allow(
+            "PromoteKey",
+            [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:PutSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            [key_arn],
+        ),
+        _allow(
+            "TakeSpare",
+            [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetSecretValue",
+                "secretsmanager:UpdateSecretVersionStage",
+            ],
+            [reserve_arn],
+        ),
+        encryption.allow("DecryptKeyAndSpares", ["kms:Decrypt"], [key_arn, reserve_arn]),
+        encryption.allow("EncryptKey", ["kms:GenerateDataKey"], [key_arn]),
+        _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),
+    )
+
+
+def operate_keys(
+    *, key_arns: Sequence[str], reserve_arns: Sequence[str], rotator_arns: Sequence[str], encryption: Encryption
+) -> Document:
+    """Identity policy of the operators: stage a spare and ask for a rotation; read no value.
+
+    RotateSecret only without naming a Lambda, so that nobody points a secret at a function of his own. Secrets Manager
+    asks its caller for lambda:InvokeFunction too. Decrypt on the reserve is for a retried put, which compares values.
+    """
+    return _document(
+        _allow(
+            "SeeKeys",
+            [
+                "secretsmanager:DescribeSecret",
+                "secretsmanager:GetResourcePolicy",
+                "secretsmanager:ListSecretVersionIds",
+            ],
+            [*key_arns, *reserve_arns],
+        ),
+        _allow("StageSpare", ["secretsmanager:PutSecretValue"], reserve_arns),
+        encryption.allow("EncryptSpare", ["kms:GenerateDataKey", "kms:Decrypt"], reserve_arns),
+        _allow(
+            "RotateKey",
+            ["secretsmanager:RotateSecret"],
+            key_arns,
+            {"Null": {"secretsmanager:RotationLambdaARN": "true"}},
+        ),
+        _allow("RunRotator", ["lambda:InvokeFunction"], rotator_arns),
+        _allow("LookUpEvents", ["cloudtrail:LookupEvents"], ["*"]),
+    )
+
+
+def write_trail_log(log_group_arn: str) -> Document:
+    """Identity policy of the role with which CloudTrail writes into its log group."""
+    return _document(
+        _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"])
+    )
+
+
+def _administer_key(account_root: str, managers: Sequence[str]) -> list[Statement]:
+    """Leave a key's administration to IAM, but its end and its policy to ``managers``; use is no part of it."""
+    return [
+        {
+            "Sid": "AdministerByIam",
+            "Effect": "Allow",
+            "Principal": {"AWS": account_root},
+            "Action": [
+                "kms:CancelKeyDeletion",
+                "kms:CreateAlias",
+                "kms:CreateGrant",
+                "kms:DeleteAlias",
+                "kms:Describe*",
+                "kms:Disable*",
+                "kms:Enable*",
+                "kms:Get*",
+                "kms:List*",
+                "kms:PutKeyPolicy",
+                "kms:RotateKeyOnDemand",
+                "kms:ScheduleKeyDeletion",
+                "kms:TagResource",
+                "kms:UntagResource",
+                "kms:UpdateAlias",
+                "kms:UpdateKeyDescription",
+            ],
+            "Resource": "*",
+        },
+        _deny_all_but(
+            "ManageKeyByDeployersAlone",
+            ["kms:CreateGrant", "kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"],
+            managers,
+        ),
+    ]
+
+
+def _allow_service(sid: str, service: str, actions: Sequence[str], condition: Document | None = None) -> Statement:
+    statement = _allow(sid, actions, ["*"], condition)
+    return statement | {"Principal": {"Service": service}, "Resource": "*"}
+
+
+def _encrypt_logs(logs_service: str, log_group_pattern: str) -> Statement:
+    return _allow_service(
+        "EncryptLogs",
+        logs_service,
+        ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group_pattern}},
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyPlace:
+    """Where a KMS key is: its account's root ARN, region and DNS suffix, and who may manage it."""
+
+    account_root: str
+    account_id: str
+    region: str
+    managers: tuple[str, ...]
+    dns_suffix: str = "amazonaws.com"
+
+
+def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str) -> Document:
+    """Key policy for an environment's secrets and its rotators' logs. Its size does not grow with roles.
+
+    Nobody decrypts with this key but through Secrets Manager, whose own policies say who reads what.
+    """
+    through_secrets_manager = {
+        "StringEquals": {
+            "kms:CallerAccount": place.account_id,
+            "kms:ViaService": f"secretsmanager.{place.region}.{place.dns_suffix}",
+        }
+    }
+    use = _allow("UseThroughSecretsManager", ["kms:Decrypt", "kms:GenerateDataKey*"], ["*"], through_secrets_manager)
+    return _document(
+        *_administer_key(place.account_root, place.managers),
+        use | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
+        _encrypt_logs(f"logs.{place.region}.{place.dns_suffix}", log_group_pattern),
+    )
+
+
+def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> Document:
+    """Key policy for the trail's files, its log group and the alerts' topic.
+
+    EventBridge gets no condition: it sends no source to KMS when it publishes to an encrypted topic, and a topic whose
+    key its senders cannot use gets nothing.
+    """
+    of_the_trail = {
+        "StringEquals": {"aws:SourceArn": trail_arn},
+        "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": trail_arn},
+    }
+    decrypt = _allow("DecryptTrail", ["kms:Decrypt"], ["*"], {"StringEquals": {"kms:CallerAccount": place.account_id}})
+    return _document(
+        *_administer_key(place.account_root, place.managers),
+        _allow_service("EncryptTrail", "cloudtrail.amazonaws.com", ["kms:GenerateDataKey*"], of_the_trail),
+        _allow_service("DescribeForTrail", "cloudtrail.amazonaws.com", ["kms:DescribeKey"]),
+        decrypt | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
+        _encrypt_logs(f"logs.{place.region}.{place.dns_suffix}", log_group_arn),
+        _allow_service("EncryptAlerts", "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"]),
+    )
+
+
+def audit_bucket_policy(*, bucket_arn: str, trail_arn: str, account_id: str) -> Document:
+    """Bucket policy for the trail's files: written by this trail alone, over TLS alone."""
+    of_the_trail = {"StringEquals": {"aws:SourceArn": trail_arn}}
+    by_owner = {"StringEquals": {"aws:SourceArn": trail_arn, "s3:x-amz-acl": "bucket-owner-full-control"}}
+    trail = {"Principal": {"Service": "cloudtrail.amazonaws.com"}}
+    return _document(
+        _allow("CheckAcl", ["s3:GetBucketAcl"], [bucket_arn], of_the_trail) | trail,
+        _allow("WriteTrail", ["s3:PutObject"], [f"{bucket_arn}/AWSLogs/{account_id}/*"], by_owner) | trail,
+        {
+            "Sid": "OverTlsAlone",
+            "Effect": "Deny",
+            "Principal": "*",
+            "Action": "s3:*",
+            "Resource": [bucket_arn, f"{bucket_arn}/*"],
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        },
+    )
+
+
+def alert_topic_policy(*, topic_arn: str) -> Document:
+    """Topic policy: EventBridge alone publishes alerts."""
+    return _document(
+        _allow("PublishAlerts", ["sns:Publish"], [topic_arn]) | {"Principal": {"Service": "events.amazonaws.com"}}
+    )

@@ -1,0 +1,102 @@
+"""Who is who in one environment: the ARN of every principal that the policies name, known before anything exists."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from components.names import IAM_ROLE_LIMIT, account_root_arn, physical_name, role_arn
+from components.policies import SecretPrincipals
+from components.settings import ExistingRole, Settings
+from klaviyo_access.access_model import EnvironmentAccess
+from klaviyo_access.access_model.environment import Environment, EnvironmentSettingsError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Principals:
+    """The principals of one environment.
+
+    Attributes:
+        services: ARN of the role of each service that runs here, by the service's name.
+        readers: ARNs of the roles that read each role's key, by the role's name.
+        rotators: ARN of each role's rotator, by the role's name.
+        operator: ARN of the operators' role.
+        managers: deployers, break-glass and the account's root.
+    """
+
+    services: Mapping[str, str]
+    readers: Mapping[str, tuple[str, ...]]
+    rotators: Mapping[str, str]
+    operator: str
+    managers: tuple[str, ...]
+
+    @classmethod
+    def of(cls, environment: Environment, settings: Settings, access: EnvironmentAccess) -> "Principals":
+        """Name the principals of an environment.
+
+        Raises:
+            EnvironmentSettingsError: the settings run a service that access.yaml does not know.
+        """
+        refuse_unknown_services(environment, settings, access)
+        services = {
+            name: platform.role_arn
+            if isinstance(platform, ExistingRole)
+            else role_arn(environment, service_role_name(environment, name))
+            for name, platform in settings.services.items()
+        }
+        return cls(
+            services=services,
+            readers={
+                role: tuple(services[name] for name in reads.services if name in services)
+                for role, reads in access.roles.items()
+            },
+            rotators={role: role_arn(environment, rotator_role_name(environment, role)) for role in access.roles},
+            operator=environment.operator_role_arn,
+            managers=(*settings.deployers, *settings.break_glass, account_root_arn(environment)),
+        )
+
+    def of_key(self, role: str) -> SecretPrincipals:
+        """Whom the policy of the role's live secret names."""
+        rotator = self.rotators[role]
+        return SecretPrincipals(
+            readers=(*self.readers[role], rotator),
+            writers=(rotator,),
+            labellers=(rotator,),
+            managers=self.managers,
+            rotators=(self.operator,),
+        )
+
+    def of_reserve(self, role: str) -> SecretPrincipals:
+        """Whom the policy of the role's reserve names: nobody reads it but the rotator."""
+        rotator = self.rotators[role]
+        return SecretPrincipals(
+            readers=(rotator,),
+            writers=(rotator, self.operator),
+            labellers=(rotator,),
+            managers=self.managers,
+            rotators=(),
+        )
+
+
+def service_role_name(environment: Environment, service: str) -> str:
+    """The name of the IAM role of a service."""
+    return physical_name(environment, service, limit=IAM_ROLE_LIMIT)
+
+
+def rotator_role_name(environment: Environment, role: str) -> str:
+    """The name of the IAM role of a role's rotator."""
+    return physical_name(environment, role, "rotator", limit=IAM_ROLE_LIMIT)
+
+
+def refuse_unknown_services(environment: Environment, settings: Settings, access: EnvironmentAccess) -> None:
+    """Refuse settings for services that access.yaml does not know.
+
+    Raises:
+        EnvironmentSettingsError: names each, and the nearest that exists.
+    """
+    lines = []
+    for name in sorted(settings.services.keys() - access.services.keys()):
+        nearest = get_close_matches(name, access.services, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(access.services))}"
+        lines.append(f"  klaviyo-access:services.{name}: access.yaml has no such service; {hint}")
+    if lines:
+        raise EnvironmentSettingsError("\n".join([f"Pulumi.{environment.name}.yaml:", *lines]))

@@ -1,0 +1,145 @@
+"""A service's IAM role on its platform, or a grant to a role that exists, with the read of its key and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+from components.policies import Document, Encryption, read_keys, to_json
+from components.settings import (
+    Ec2Instance,
+    EcsInjected,
+    EcsTask,
+    EksIrsa,
+    EksPodIdentity,
+    ExistingRole,
+    LambdaFunction,
+    Platform,
+)
+from components.trust import trust_service, trust_service_account, trust_service_of_any_account
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceAccessArgs:
+    """What a `ServiceAccess` is made of.
+
+    Attributes:
+        service: the service's name in access.yaml.
+        platform: where it runs.
+        role_name: name of the IAM role to make.
+        iam_path: path of that role.
+        key_arns: ARNs of the secrets that it reads.
+        encryption_key_arn: KMS key of those secrets.
+        partition: AWS partition of the account.
+        account_id: account that the platform runs in.
+        region: region of the secrets.
+        tags: tags of the role.
+    """
+
+    service: str
+    platform: Platform
+    role_name: str
+    iam_path: str
+    key_arns: Sequence[pulumi.Input[str]]
+    encryption_key_arn: pulumi.Input[str]
+    partition: str
+    account_id: str
+    region: str
+    tags: Mapping[str, str]
+
+
+class ServiceAccess(pulumi.ComponentResource):
+    """Read access of one service.
+
+    Outputs:
+        role_arn: ARN of the service's IAM role.
+    """
+
+    role_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ServiceAccessArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("klaviyo-access:index:ServiceAccess", name, None, opts)
+        if isinstance(args.platform, ExistingRole):
+            role_name = pulumi.Output.from_input(args.platform.role_arn.rsplit("/", 1)[-1])
+            self.role_arn = pulumi.Output.from_input(args.platform.role_arn)
+        else:
+            role = self._role(name, args, trust(args.platform, args.account_id))
+            role_name, self.role_arn = role.name, role.arn
+            self._attach_to_platform(name, args, role)
+        policy = pulumi.Output.all(args.encryption_key_arn, *args.key_arns).apply(
+            lambda arns: to_json(read_keys(arns[1:], Encryption(key_arn=arns[0], region=args.region)))
+        )
+        aws.iam.RolePolicy(
+            f"{name}-policy",
+            name=f"read-klaviyo-key-{args.service}",
+            role=role_name,
+            policy=policy,
+            opts=ResourceOptions(parent=self),
+        )
+        self.register_outputs({"role_arn": self.role_arn})
+
+    def _role(self, name: str, args: ServiceAccessArgs, trust_policy: Document) -> aws.iam.Role:
+        return aws.iam.Role(
+            f"{name}-role",
+            name=args.role_name,
+            path=args.iam_path,
+            description=f"Klaviyo access of the service {args.service}",
+            assume_role_policy=to_json(trust_policy),
+            tags=args.tags,
+            opts=ResourceOptions(parent=self),
+        )
+
+    def _attach_to_platform(self, name: str, args: ServiceAccessArgs, role: aws.iam.Role) -> None:
+        """Make what a platform needs beside the role."""
+        options = ResourceOptions(parent=self)
+        match args.platform:
+            case EcsInjected():
+                execution = f"arn:{args.partition}:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
+                aws.iam.RolePolicyAttachment(f"{name}-execution", role=role.name, policy_arn=execution, opts=options)
+            case EksPodIdentity() as pod:
+                aws.eks.PodIdentityAssociation(
+                    f"{name}-pod",
+                    cluster_name=pod.cluster,
+                    namespace=pod.namespace,
+                    service_account=pod.service_account,
+                    role_arn=role.arn,
+                    tags=args.tags,
+                    opts=options,
+                )
+            case Ec2Instance():
+                aws.iam.InstanceProfile(
+                    f"{name}-profile",
+                    name=args.role_name,
+                    path=args.iam_path,
+                    role=role.name,
+                    tags=args.tags,
+                    opts=options,
+                )
+            case _:
+                pass
+
+
+def trust(
+    platform: EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance, account_id: str
+) -> Document:
+    """The trust policy that lets ``platform``, and nobody else, take a service's role."""
+    match platform:
+        case EcsTask() | EcsInjected():
+            return trust_service("ecs-tasks.amazonaws.com", account_id=account_id)
+        case EksIrsa() as irsa:
+            return trust_service_account(
+                oidc_provider_arn=irsa.oidc_provider_arn,
+                namespace=irsa.namespace,
+                service_account=irsa.service_account,
+            )
+        case EksPodIdentity():
+            return trust_service_of_any_account("pods.eks.amazonaws.com", actions=["sts:AssumeRole", "sts:TagSession"])
+        case LambdaFunction():
+            return trust_service_of_any_account("lambda.amazonaws.com")
+        case Ec2Instance():
+            return trust_service_of_any_account("ec2.amazonaws.com")
+        case _:
+            assert_never(platform)

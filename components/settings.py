@@ -1,0 +1,182 @@
+"""What one environment's `Pulumi.<stack>.yaml` may set, checked before anything is built.
+
+`Environment` (where it is) is shared with the operators' commands; what concerns the program alone is here.
+"""
+
+import os
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pulumi
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.alias_generators import to_camel
+
+from klaviyo_access.access_model.environment import (
+    PROJECT,
+    Environment,
+    EnvironmentSettingsError,
+    read_config,
+)
+
+PrincipalArn = Annotated[
+    str,
+    Field(
+        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/([\w+=,.@-]+/)*[\w+=,.@-]+$",
+        description="ARN of an IAM role (or user) with its path; never an assumed-role session",
+    ),
+]
+Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+
+class EcsTask(_Section):
+    """A service on ECS that fetches its key by itself: the role is the task role."""
+
+    platform: Literal["ecs-task"]
+
+
+class EcsInjected(_Section):
+    """A service on ECS whose key comes by `secrets` of the task definition: the role is the task execution role."""
+
+    platform: Literal["ecs-injected"]
+
+
+class EksIrsa(_Section):
+    """A service on EKS with IAM roles for service accounts."""
+
+    platform: Literal["eks-irsa"]
+    oidc_provider_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:oidc-provider/.+$")]
+    namespace: str
+    service_account: str
+
+
+class EksPodIdentity(_Section):
+    """A service on EKS with Pod Identity."""
+
+    platform: Literal["eks-pod-identity"]
+    cluster: str
+    namespace: str
+    service_account: str
+
+
+class LambdaFunction(_Section):
+    """A service that is a Lambda function."""
+
+    platform: Literal["lambda"]
+
+
+class Ec2Instance(_Section):
+    """A service on EC2, with an instance profile."""
+
+    platform: Literal["ec2"]
+
+
+class ExistingRole(_Section):
+    """A service whose IAM role exists already in this account and is granted the read."""
+
+    platform: Literal["existing"]
+    role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]+$")]
+
+
+Platform = Annotated[
+    EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance | ExistingRole,
+    Field(discriminator="platform"),
+]
+
+
+class Settings(_Section):
+    """The settings of one environment beside `Environment`.
+
+    Attributes:
+        owner: team that answers for the environment; a tag on every resource.
+        compliance: names of the regimes that apply, as in ``soc2``; a tag.
+        deployers: who may run ``pulumi up``; the caller must be one of them.
+        break_glass: who else may manage the secrets in an emergency.
+        operators: who may take the operators' role, to stage and rotate keys.
+        services: platform of each service that runs in this environment, by the service's name in access.yaml.
+        rotate_every: how often each role's key rotates.
+        require_proof: ``all`` refuses a key of which a scope cannot be proved by a probe.
+        recovery_window_days: how long a deleted secret can be restored, 7 to 30 days.
+        force_destroy: whether ``pulumi destroy`` may delete the audit bucket with its content, and secrets at once.
+        alert_emails: who is told by e-mail; each confirms AWS's message once.
+        audit_retention_days: how long the trail's files and log events are kept.
+    """
+
+    owner: Annotated[str, Field(pattern=r"^[\w .@/-]{1,64}$")]
+    compliance: tuple[str, ...] = ()
+    deployers: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
+    break_glass: tuple[PrincipalArn, ...] = ()
+    operators: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
+    services: Mapping[str, Platform] = {}
+    rotate_every: Literal["month", "quarter"] = "quarter"
+    require_proof: Literal["available", "all"] = "available"
+    recovery_window_days: Annotated[int, Field(ge=7, le=30)] = 30
+    force_destroy: bool = False
+    alert_emails: tuple[Email, ...] = ()
+    audit_retention_days: Literal[90, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653] = 400
+
+    @model_validator(mode="after")
+    def _principals_are_distinct(self) -> "Settings":
+        both = set(self.operators) & set(self.deployers)
+        if both:
+            raise ValueError(
+                f"operators and deployers must be different principals; in both: {', '.join(sorted(both))}"
+            )
+        return self
+
+
+_ENVIRONMENT_SETTINGS = frozenset({"accountId", "partition", "prefix", "klaviyoUrl", "klaviyoAccountId"})
+_SETTINGS = frozenset(field.alias for field in Settings.model_fields.values() if field.alias)
+
+
+def load_settings(stack: str, directory: Path) -> tuple[Environment, Settings]:
+    """Read the running stack's configuration through Pulumi, so that `--config` and Pulumi ESC count too.
+
+    Raises:
+        EnvironmentSettingsError: a setting is missing, unknown or against its rule.
+    """
+    unknown_settings(stack, read_config(directory, stack))
+    config, strings = pulumi.Config(PROJECT), {"owner", "rotateEvery", "requireProof"} | _ENVIRONMENT_SETTINGS
+    values: dict[str, Any] = {}
+    for setting in sorted(_SETTINGS | _ENVIRONMENT_SETTINGS):
+        value = config.get(setting) if setting in strings else config.get_object(setting)
+        if value is not None:
+            values[setting] = value
+    here = {f"{PROJECT}:{name}": values[name] for name in _ENVIRONMENT_SETTINGS & values.keys()}
+    environment = Environment.of_config(stack, here | {"aws:region": pulumi.Config("aws").get("region")}, os.environ)
+    return environment, parse_settings(stack, {name: values[name] for name in _SETTINGS & values.keys()})
+
+
+def parse_settings(stack: str, values: Mapping[str, Any]) -> Settings:
+    """Check ``values``, keyed by the settings' names without the project's.
+
+    Raises:
+        EnvironmentSettingsError: names every setting that is against its rule.
+    """
+    try:
+        return Settings.model_validate(dict(values))
+    except ValidationError as error:
+        lines = [f"Pulumi.{stack}.yaml:"]
+        for problem in error.errors():
+            where = ".".join(str(part) for part in problem["loc"]) or "settings"
+            given = "" if problem["type"] == "missing" else f"; given: {problem['input']!r}"
+            lines.append(f"  {PROJECT}:{where}: {problem['msg']}{given}")
+        raise EnvironmentSettingsError("\n".join(lines)) from None
+
+
+def unknown_settings(stack: str, config: Mapping[str, Any]) -> None:
+    """Refuse settings of this project that do not exist, so that a typo is never a silent default."""
+    known = _SETTINGS | _ENVIRONMENT_SETTINGS
+    ours = [key.removeprefix(f"{PROJECT}:") for key in config if key.startswith(f"{PROJECT}:")]
+    lines = []
+    for setting in sorted(set(ours) - known):
+        nearest = get_close_matches(setting, known, n=1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(known))}"
+        lines.append(f"  {PROJECT}:{setting} is no setting; {hint}")
+    if lines:
+        raise EnvironmentSettingsError("\n".join([f"Pulumi.{stack}.yaml:", *lines]))

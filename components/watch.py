@@ -1,0 +1,42 @@
+"""What an environment's keys are watched for: the detections, filled with the names of this environment."""
+
+from components.detections import Detection, read_by_stranger, rotation_failed, to_json
+from components.names import EVENT_RULE_LIMIT, physical_name
+from components.policies import SecretPrincipals
+from components.principals import Principals
+from klaviyo_access.access_model.environment import Environment
+
+
+def key_detections(environment: Environment, principals: Principals) -> tuple[Detection, ...]:
+    """A stranger's read of each secret of each role, and rotations that failed."""
+    detections = [_rotation_fails(environment)]
+    for role in principals.rotators:
+        key, reserve = environment.secret_name(role, "key"), environment.secret_name(role, "reserve")
+        detections.append(_stranger_reads(environment, f"{role}-key", key, principals.of_key(role)))
+        detections.append(_stranger_reads(environment, f"{role}-reserve", reserve, principals.of_reserve(role)))
+    return tuple(detections)
+
+
+def _stranger_reads(environment: Environment, label: str, secret: str, who: SecretPrincipals) -> Detection:
+    pattern = read_by_stranger(secret_name=secret, arn_prefix=_secret_arns(environment), readers=who.readers)
+    return Detection(
+        label=f"{label}-stranger",
+        rule_name=physical_name(environment, label, "stranger", limit=EVENT_RULE_LIMIT),
+        description=f"Somebody who is no reader of {secret} asked for its value",
+        pattern=to_json(pattern, what=f"strangers who read {secret}"),
+    )
+
+
+def _rotation_fails(environment: Environment) -> Detection:
+    prefix = f"{_secret_arns(environment)}{environment.prefix}/{environment.name}/"
+    return Detection(
+        label="rotation-failed",
+        rule_name=physical_name(environment, "rotation-failed", limit=EVENT_RULE_LIMIT),
+        description=f"A Klaviyo key of {environment.name} was not rotated",
+        pattern=to_json(rotation_failed(secret_arn_prefix=prefix), what="failed rotations"),
+    )
+
+
+def _secret_arns(environment: Environment) -> str:
+    """What the ARN of every secret in the environment's account and region begins with."""
+    return f"arn:{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}:secret:"
