@@ -1,0 +1,82 @@
+"""Klaviyo on this machine: an ASGI application that enforces keys, scopes and limits as Klaviyo does."""
+
+import json
+from collections.abc import Callable, Mapping
+from urllib.parse import unquote
+
+from klaviyo_access.klaviyo.operations import Operation
+from sandbox.aws.http import Application, Receive, Request, Response, Scope, Send, read_request, send_response
+from sandbox.klaviyo.api import Api, ApiRequest
+from sandbox.klaviyo.control import PREFIX, Control
+from sandbox.klaviyo.gate import Gate, route
+from sandbox.klaviyo.keys import KeyRing
+from sandbox.klaviyo.limits import RateLimits
+from sandbox.klaviyo.problems import Problem, not_simulated
+from sandbox.klaviyo.seed import fill
+from sandbox.klaviyo.store import Store
+
+JSON_API = "application/vnd.api+json"
+
+
+def create_app(*, control_token: str, clock: Callable[[], float], account_id: str = "SbxKlv") -> Application:
+    """Klaviyo with one account.
+
+    Args:
+        control_token: what ``X-Sandbox-Token`` must hold on requests under ``/sandbox/keys``.
+        clock: the time in seconds since the epoch.
+        account_id: the account's company id, 6 alphanumerics.
+    """
+    keys, store = KeyRing(account_id, clock), Store(clock)
+    fill(store, account_id)
+    klaviyo = _Klaviyo(Gate(keys=keys, limits=RateLimits(clock)), Api(store), Control(keys, control_token))
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"This application answers HTTP requests only; it was asked for {scope['type']!r}.")
+        request = await read_request(scope, receive)
+        await send_response(send, klaviyo.answer(request))
+
+    return app
+
+
+class _Klaviyo:
+    def __init__(self, gate: Gate, api: Api, control: Control) -> None:
+        self._gate = gate
+        self._api = api
+        self._control = control
+
+    def answer(self, request: Request) -> Response:
+        try:
+            if f"{request.path}/".startswith(f"{PREFIX}/"):
+                return self._control.answer(request)
+            return self._answer_api(request)
+        except Problem as problem:
+            return _refusal(problem)
+
+    def _answer_api(self, request: Request) -> Response:
+        operation = route(request.method, request.raw_path)
+        if not operation.path.startswith("/api/"):
+            # The client API is called from browsers, without a key.
+            raise not_simulated(operation.name)
+        windows = self._gate.admit(operation, request.headers)
+        try:
+            reply = self._api.answer(_api_request(operation, request))
+        except Problem as problem:
+            return _refusal(problem, windows)
+        body = b"" if reply.document is None else json.dumps(reply.document).encode()
+        return Response(status=reply.status, body=body, headers={"content-type": JSON_API, **windows})
+
+
+def _api_request(operation: Operation, request: Request) -> ApiRequest:
+    return ApiRequest(
+        operation=operation,
+        parts=tuple(unquote(part) for part in request.raw_path.strip("/").split("/")[1:]),
+        query_string=request.query_string,
+        body=request.body,
+        base=f"http://{request.headers.get('host', 'localhost')}",
+    )
+
+
+def _refusal(problem: Problem, windows: Mapping[str, str] | None = None) -> Response:
+    headers = {"content-type": JSON_API, **(windows or {}), **problem.headers}
+    return Response(status=problem.status, body=problem.body, headers=headers)

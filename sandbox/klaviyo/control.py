@@ -1,0 +1,69 @@
+"""The sandbox's stand-in for Klaviyo's dashboard: makes, lists, disables and enables private keys."""
+
+import json
+import secrets
+from typing import Any
+
+from sandbox.aws.http import Request, Response
+from sandbox.klaviyo.keys import KeyRing, UnknownScopeError
+from sandbox.klaviyo.problems import authentication_failed, invalid, method_not_allowed, not_found
+
+PREFIX = "/sandbox/keys"
+
+
+class Control:
+    """Answers requests under ``/sandbox/keys`` that carry the control token in ``X-Sandbox-Token``."""
+
+    def __init__(self, keys: KeyRing, token: str) -> None:
+        self._keys = keys
+        self._token = token.encode()
+
+    def answer(self, request: Request) -> Response:
+        """Do what a request asks for.
+
+        Raises:
+            Problem: 401 without the token, else 400, 404 or 405.
+        """
+        if not secrets.compare_digest(request.headers.get("x-sandbox-token", "").encode(), self._token):
+            raise authentication_failed()
+        identifier = request.path.removeprefix(PREFIX).strip("/")
+        match request.method, bool(identifier):
+            case "POST", False:
+                return self._create(_read(request))
+            case "GET", False:
+                return _json(200, [key.describe() for key in self._keys.inventory()])
+            case "PATCH", True:
+                return self._set_status(identifier, _read(request))
+        raise method_not_allowed(request.method, {"PATCH"} if identifier else {"GET", "POST"})
+
+    def _create(self, asked: dict[str, Any]) -> Response:
+        scopes, written = asked.get("scopes"), asked.get("format", "plain")
+        if not isinstance(scopes, list) or written not in {"plain", "company"}:
+            raise invalid("A key has a list 'scopes', and a 'format' of 'plain' (the default) or 'company'.")
+        try:
+            made = self._keys.create(name=str(asked.get("name", "")), scopes=map(str, scopes), written=written)
+        except UnknownScopeError as error:
+            raise invalid(str(error), pointer="scopes") from None
+        return _json(201, {"id": made.id, "key": made.key.reveal()})
+
+    def _set_status(self, identifier: str, asked: dict[str, Any]) -> Response:
+        status = asked.get("status")
+        if status not in {"active", "disabled"}:
+            raise invalid("The 'status' of a key is 'active' or 'disabled'.", pointer="status")
+        if (changed := self._keys.set_status(identifier, status)) is None:
+            raise not_found(f"A key with id {identifier} does not exist.")
+        return _json(200, changed.describe())
+
+
+def _read(request: Request) -> dict[str, Any]:
+    try:
+        asked = json.loads(request.body)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict):
+        raise invalid("The body must be a JSON object.", pointer="/")
+    return asked
+
+
+def _json(status: int, document: object) -> Response:
+    return Response(status=status, body=json.dumps(document).encode(), headers={"content-type": "application/json"})

@@ -1,0 +1,67 @@
+"""Klaviyo's rate limits: fixed windows of a second and of a minute, an account's for each operation.
+
+Source: https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from klaviyo_access.klaviyo.operations import Operation
+from sandbox.klaviyo.problems import throttled
+
+_SECOND = 1
+_MINUTE = 60
+
+
+@dataclass(kw_only=True)
+class _Window:
+    number: int = -1
+    used: int = 0
+
+    def roll_to(self, number: int) -> None:
+        if number != self.number:
+            self.number, self.used = number, 0
+
+
+class RateLimits:
+    """The windows of one account; all of its keys draw on them.
+
+    Args:
+        clock: the time in seconds since the epoch.
+    """
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._windows: dict[tuple[str, int], _Window] = {}
+
+    def take(self, operation: Operation) -> dict[str, str]:
+        """Count one request and return the RateLimit headers of its answer.
+
+        Raises:
+            Problem: 429 with Retry-After; the request is not counted.
+        """
+        now = self._clock()
+        limits = {_SECOND: operation.burst, _MINUTE: operation.steady}
+        windows = {length: self._window(operation, length, now) for length in limits}
+        # The longer window first: its wait covers the shorter one's.
+        for length in (_MINUTE, _SECOND):
+            if windows[length].used >= limits[length]:
+                raise throttled(_seconds_left(now, length))
+        for window in windows.values():
+            window.used += 1
+        burst, steady = operation.burst, operation.steady
+        return {
+            "RateLimit-Limit": f"{burst}, {burst};w={_SECOND}, {steady};w={_MINUTE}",
+            "RateLimit-Remaining": str(steady - windows[_MINUTE].used),
+            "RateLimit-Reset": str(_seconds_left(now, _MINUTE)),
+        }
+
+    def _window(self, operation: Operation, length: int, now: float) -> _Window:
+        window = self._windows.setdefault((operation.name, length), _Window())
+        window.roll_to(int(now // length))
+        return window
+
+
+def _seconds_left(now: float, length: int) -> int:
+    return max(1, math.ceil(length - now % length))

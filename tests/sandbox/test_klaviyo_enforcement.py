@@ -1,0 +1,224 @@
+"""The fake Klaviyo admits and refuses as Klaviyo does: keys, scopes, limits, revision, for every operation."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from klaviyo_access.klaviyo.answers import Meaning, read_answer
+from klaviyo_access.klaviyo.operations import Operation, operations
+from sandbox.klaviyo.app import create_app
+
+TOKEN = "control"
+REVISION = {"revision": "2026-10-15"}
+KEYED = [operation for operation in operations() if operation.scopes]
+ALL_SCOPES = sorted({scope for operation in KEYED for scope in operation.scopes})
+
+
+@dataclass
+class Fake:
+    """A fake Klaviyo in this process, with a clock that stands until a test moves it."""
+
+    now: float = 1_800_000_000.0
+    app: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.app = create_app(control_token=TOKEN, clock=lambda: self.now, account_id="AbC123")
+
+    def send(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, body: Any = None
+    ) -> httpx.Response:
+        async def exchange() -> httpx.Response:
+            transport = httpx.ASGITransport(app=self.app)
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                content = b"" if body is None else json.dumps(body).encode()
+                return await client.request(method, path, headers=dict(headers or {}), content=content)
+
+        return asyncio.run(exchange())
+
+    def control(self, method: str, path: str, body: Any = None, *, token: str = TOKEN) -> httpx.Response:
+        return self.send(method, path, headers={"X-Sandbox-Token": token}, body=body)
+
+    def key(self, *scopes: str) -> str:
+        made = self.control("POST", "/sandbox/keys", {"name": "test", "scopes": scopes})
+        return str(made.json()["key"])
+
+    def call(self, method: str, path: str, key: str, *, body: Any = None) -> httpx.Response:
+        return self.send(method, path, headers={"Authorization": f"Klaviyo-API-Key {key}", **REVISION}, body=body)
+
+
+@pytest.fixture
+def fake() -> Fake:
+    return Fake()
+
+
+@pytest.fixture(scope="module")
+def shared() -> Fake:
+    return Fake()
+
+
+def error_of(answer: httpx.Response) -> dict[str, Any]:
+    (error,) = answer.json()["errors"]
+    assert answer.headers["content-type"] == "application/vnd.api+json"
+    assert error["status"] == answer.status_code
+    return dict(error)
+
+
+def path_of(operation: Operation) -> str:
+    return re.sub(r"\{\w+\}", "some-id", operation.path)
+
+
+@pytest.mark.parametrize("operation", KEYED, ids=lambda operation: operation.name)
+def test_each_operation_is_refused_without_its_scopes_and_admitted_with_them(
+    shared: Fake, operation: Operation
+) -> None:
+    shared.now += 60
+    body: Any = None if operation.method in {"GET", "DELETE"} else {"data": {}}
+    for missing in operation.scopes:
+        others = [scope for scope in ALL_SCOPES if scope != missing]
+        shared.now += 1
+        refused = shared.call(operation.method, path_of(operation), shared.key(*others), body=body)
+        assert refused.status_code == 403
+        assert error_of(refused)["code"] == "permission_denied"
+        assert error_of(refused)["detail"] == f"Your API key is missing required scopes: {missing}"
+
+    shared.now += 60
+    admitted = shared.call(operation.method, path_of(operation), shared.key(*operation.scopes), body=body)
+    if body is not None:
+        assert admitted.status_code == 400
+    else:
+        assert admitted.status_code in {200, 400, 404}
+
+
+def test_every_missing_scope_is_named(fake: Fake) -> None:
+    refused = fake.call("POST", "/api/profile-subscription-bulk-create-jobs", fake.key(), body={"data": {}})
+    needed = read_answer(refused.status_code, refused.headers, refused.content).missing_scopes
+    assert len(needed) > 1
+    assert set(needed) == set(next(o.scopes for o in operations() if o.name == "bulk_subscribe_profiles"))
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, "not_authenticated"),
+        ({"Authorization": "Klaviyo-API-Key pk_" + "0" * 34}, "authentication_failed"),
+        ({"Authorization": "Klaviyo-API-Key "}, "authentication_failed"),
+        ({"Authorization": "Basic abc"}, "authentication_failed"),
+    ],
+)
+def test_a_request_without_a_good_key_is_401(fake: Fake, headers: dict[str, str], code: str) -> None:
+    refused = fake.send("GET", "/api/lists", headers={**headers, **REVISION})
+    assert refused.status_code == 401
+    assert error_of(refused)["code"] == code
+    assert read_answer(401, refused.headers, refused.content).meaning is Meaning.KEY_REFUSED
+
+
+def test_a_private_key_sent_as_bearer_is_401(fake: Fake) -> None:
+    key = fake.key("lists:read")
+    assert fake.send("GET", "/api/lists", headers={"Authorization": f"Bearer {key}", **REVISION}).status_code == 401
+
+
+def test_a_disabled_key_is_refused_at_once_and_works_again_when_enabled(fake: Fake) -> None:
+    made = fake.control("POST", "/sandbox/keys", {"name": "n", "scopes": ["lists:read"]}).json()
+    statuses = [fake.call("GET", "/api/lists", made["key"]).status_code]
+    for status in ("disabled", "active"):
+        assert fake.control("PATCH", f"/sandbox/keys/{made['id']}", {"status": status}).json()["status"] == status
+        statuses.append(fake.call("GET", "/api/lists", made["key"]).status_code)
+    assert statuses == [200, 401, 200]
+
+
+@pytest.mark.parametrize("revision", [{}, {"revision": ""}, {"revision": "latest"}, {"revision": "2026-10"}])
+def test_a_missing_or_invalid_revision_is_400(fake: Fake, revision: dict[str, str]) -> None:
+    headers = {"Authorization": f"Klaviyo-API-Key {fake.key('lists:read')}", **revision}
+    refused = fake.send("GET", "/api/lists", headers=headers)
+    assert (refused.status_code, error_of(refused)["code"]) == (400, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/nothing", 404),
+        ("GET", "/health", 404),
+        ("GET", "/api/lists/some-id/nothing", 404),
+        ("DELETE", "/api/profiles/some-id", 405),
+        ("PUT", "/api/lists", 405),
+        ("GET", "/api/profile-import", 405),
+    ],
+)
+def test_what_no_operation_has_is_404_or_405(fake: Fake, method: str, path: str, status: int) -> None:
+    refused = fake.call(method, path, fake.key(*ALL_SCOPES))
+    assert refused.status_code == status
+    assert error_of(refused)["status"] == status
+
+
+def test_a_burst_over_the_limit_is_429_with_whole_seconds_and_all_keys_share_the_quota(fake: Fake) -> None:
+    one, other = fake.key("accounts:read"), fake.key("accounts:read")
+    assert fake.call("GET", "/api/accounts", one).status_code == 200
+    refused = fake.call("GET", "/api/accounts", other)
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, "1")
+    assert error_of(refused)["code"] == "throttled"
+    assert fake.call("GET", "/api/accounts/AbC123", other).status_code == 200
+    fake.now += 1
+    assert fake.call("GET", "/api/accounts", other).status_code == 200
+
+
+def test_the_steady_limit_holds_for_the_rest_of_the_minute(fake: Fake) -> None:
+    key, start = fake.key("accounts:read"), fake.now
+    statuses = []
+    for second in range(16):
+        fake.now = start + second
+        answer = fake.call("GET", "/api/accounts", key)
+        statuses.append(answer.status_code)
+    assert statuses == [200] * 15 + [429]
+    assert answer.headers["retry-after"] == str(60 - int(fake.now % 60))
+    fake.now = start + 60
+    assert fake.call("GET", "/api/accounts", key).status_code == 200
+
+
+def test_an_answer_says_what_is_left_of_the_window(fake: Fake) -> None:
+    answer = fake.call("GET", "/api/accounts", fake.key("accounts:read"))
+    shown = {name: value for name, value in answer.headers.items() if name.startswith("ratelimit")}
+    assert shown == {
+        "ratelimit-limit": "1, 1;w=1, 15;w=60",
+        "ratelimit-remaining": "14",
+        "ratelimit-reset": str(60 - int(fake.now % 60)),
+    }
+
+
+def test_the_control_endpoint_wants_its_token(fake: Fake) -> None:
+    for token in ("", "wrong", TOKEN.upper()):
+        assert fake.control("GET", "/sandbox/keys", token=token).status_code == 401
+        assert fake.control("POST", "/sandbox/keys", {"scopes": []}, token=token).status_code == 401
+    assert fake.control("GET", "/sandbox/keys").json() == []
+
+
+def test_the_inventory_shows_each_key_but_never_its_value(fake: Fake) -> None:
+    made = fake.control("POST", "/sandbox/keys", {"name": "n", "scopes": ["lists:read"], "format": "company"}).json()
+    assert re.fullmatch(r"pk_AbC123_[0-9a-f]{34}", made["key"])
+    (shown,) = fake.control("GET", "/sandbox/keys").json()
+    assert (shown["id"], shown["name"], shown["status"], shown["scopes"]) == (made["id"], "n", "active", ["lists:read"])
+    assert made["key"] not in json.dumps(shown)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("POST", "/sandbox/keys", {"name": "n", "scopes": ["lists:delete"]}, 400),
+        ("POST", "/sandbox/keys", {"name": "n", "scopes": "lists:read"}, 400),
+        ("POST", "/sandbox/keys", {"name": "n", "scopes": [], "format": "sk"}, 400),
+        ("POST", "/sandbox/keys", [], 400),
+        ("PATCH", "/sandbox/keys/none", {"status": "active"}, 404),
+        ("PATCH", "/sandbox/keys/none", {"status": "gone"}, 400),
+        ("DELETE", "/sandbox/keys/none", None, 405),
+        ("PUT", "/sandbox/keys", None, 405),
+    ],
+)
+def test_the_control_endpoint_refuses_what_it_does_not_know(
+    fake: Fake, method: str, path: str, body: Any, status: int
+) -> None:
+    assert fake.control(method, path, body).status_code == status
