@@ -1,0 +1,63 @@
+"""The command line's tree: each command lives in a file of its own."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Annotated
+
+import typer
+
+from klaviyo_access.cli.doctor import doctor
+from klaviyo_access.cli.keys_rotate import rotate
+from klaviyo_access.cli.keys_stage import stage
+from klaviyo_access.cli.keys_status import status
+from klaviyo_access.cli.scopes import scopes
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+keys = typer.Typer(no_args_is_help=True)
+
+
+def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if not asked:
+        return
+    try:
+        installed = version("klaviyo-access")
+    except PackageNotFoundError:
+        installed = "(a checkout, not installed)"
+    typer.echo(f"klaviyo-access {installed}")
+    raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    print_version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Every role its own scoped Klaviyo API key on AWS: say what to create, stage keys, rotate them, look at them.
+
+    A command works on one stack (--stack, or KLAVIYO_ACCESS_STACK), whose name is its environment's. Exit 0: fine;
+    1: the check failed; 2: wrong usage; 3: AWS or Klaviyo could not be reached.
+
+    A first key: klaviyo-access scopes --role viewer --stack dev; then keys stage viewer; then keys rotate viewer.
+    """
+
+
+@keys.callback()
+def _keys() -> None:
+    """The life of the roles' keys: stage a spare, rotate it into use, see where each key stands.
+
+    You act in the environment's operators' role; the command assumes it by itself. No command reads a key.
+    """
+
+
+app.command()(scopes)
+app.add_typer(keys, name="keys")
+app.command()(doctor)
+keys.command()(stage)
+keys.command()(status)
+keys.command()(rotate)

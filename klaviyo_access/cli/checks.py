@@ -1,0 +1,228 @@
+"""What ``doctor`` looks at, one thing after the other: each is fine, or has a cause and a cure."""
+
+import http.client
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+import boto3
+
+from klaviyo_access.access_model import AccessModel
+from klaviyo_access.access_model.environment import Environment, read_config
+from klaviyo_access.cli.errors import START_SANDBOX, CommandError, ExitCode, UnreachableError, explain
+from klaviyo_access.cli.identity import (
+    Caller,
+    assume_operator_role,
+    check_account,
+    check_endpoint,
+    identify,
+    open_session,
+    secrets_endpoint,
+)
+from klaviyo_access.cli.secrets_manager import Secrets
+from klaviyo_access.cli.workspace import Workspace, find_stack
+from klaviyo_access.klaviyo.answers import Meaning, read_answer
+from klaviyo_access.klaviyo.probes import Transport
+
+MOST_SKEW_SECONDS: Final = 240
+"""AWS refuses a signature whose time is five minutes off."""
+
+_PATIENCE_SECONDS: Final = 10.0
+_REVISION: Final = "2026-10-15"
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """What one check found.
+
+    Attributes:
+        check: the check's name.
+        result: ``skipped`` where an earlier check must be fine first.
+        detail: what was found, or the cause.
+        cure: what to do; empty unless it failed.
+        exit_code: what this finding alone would make of the command.
+    """
+
+    check: str
+    result: Literal["ok", "failed", "skipped"]
+    detail: str
+    cure: str = ""
+    exit_code: ExitCode = ExitCode.FINE
+
+
+class _SkippedError(Exception):
+    """An earlier check must be fine before this one makes sense."""
+
+
+class Examination:
+    """One run of all checks; each may use what those before it found.
+
+    Args:
+        project: the project's directory, or None to look for it.
+        stack: the stack's name.
+        send: sends one HTTP request.
+    """
+
+    def __init__(self, project: Path | None, stack: str | None, *, send: Transport) -> None:
+        self._project = project
+        self._stack = stack
+        self._send = send
+        self._environment: Environment | None = None
+        self._workspace: Workspace | None = None
+        self._session: boto3.Session | None = None
+        self._caller: Caller | None = None
+        self._operator: boto3.Session | None = None
+        self._skew: float | None = None
+
+    def run(self) -> list[Finding]:
+        """Look at everything; a check that fails never hides the next."""
+        checks: tuple[tuple[str, Callable[[], str]], ...] = (
+            ("settings", self._settings),
+            ("access model", self._access_model),
+            ("place", self._place),
+            ("region", self._region),
+            ("credentials", self._credentials),
+            ("clock", self._clock),
+            ("account", self._account),
+            ("caller", self._who),
+            ("secrets", self._secrets),
+            ("klaviyo", self._klaviyo),
+        )
+        return [_examine(name, check) for name, check in checks]
+
+    def _settings(self) -> str:
+        directory, stack = find_stack(self._project, self._stack)
+        self._environment = Environment.of_stack(directory, stack)
+        return f"{directory / f'Pulumi.{stack}.yaml'}"
+
+    def _access_model(self) -> str:
+        environment = _needs(self._environment, "settings")
+        directory, stack = find_stack(self._project, self._stack)
+        model = AccessModel.load(directory / "access.yaml")
+        access = model.in_environment(stack)
+        self._workspace = Workspace(directory=directory, model=model, environment=environment, access=access)
+        return f"{len(access.roles)} roles, {len(access.services)} services"
+
+    def _place(self) -> str:
+        environment = _needs(self._environment, "settings")
+        session = open_session(environment)
+        check_endpoint(session, environment)
+        endpoint = secrets_endpoint(session)
+        try:
+            self._send("GET", endpoint, {}, _PATIENCE_SECONDS)
+        except (OSError, http.client.HTTPException) as error:
+            raise _no_answer(environment, endpoint, error) from None
+        self._session = session
+        return f"{'the sandbox' if environment.name == 'local' else 'AWS'} answers at {endpoint}"
+
+    def _region(self) -> str:
+        environment = _needs(self._environment, "settings")
+        known = boto3.Session().get_available_regions("secretsmanager", partition_name=environment.partition)
+        if environment.region not in known:
+            raise CommandError(
+                f"aws:region names a region that has Secrets Manager; AWS's library knows none called "
+                f"{environment.region!r} in the partition {environment.partition!r}.",
+                cure=f"Correct aws:region in Pulumi.{environment.name}.yaml, or update boto3 if the region is new.",
+            )
+        return environment.region
+
+    def _credentials(self) -> str:
+        session = _needs(self._session, "place")
+        session.events.register("after-call.sts", self._read_clock)
+        self._caller = identify(session)
+        return f"AWS accepts them: {self._caller.arn}"
+
+    def _read_clock(self, http_response: Any, **_: object) -> None:
+        if date := http_response.headers.get("date"):
+            self._skew = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
+
+    def _clock(self) -> str:
+        skew = _needs(self._skew, "credentials")
+        if abs(skew) > MOST_SKEW_SECONDS:
+            raise CommandError(
+                f"AWS refuses signatures that are five minutes off; this machine's clock is {skew:+.0f} s off AWS's.",
+                cure="Set the clock, or switch on its synchronisation.",
+            )
+        return f"{abs(skew):.0f} s from AWS's"
+
+    def _account(self) -> str:
+        environment, caller = _needs(self._environment, "settings"), _needs(self._caller, "credentials")
+        check_account(caller, environment)
+        return environment.account_id
+
+    def _who(self) -> str:
+        environment, caller = _needs(self._environment, "settings"), _needs(self._caller, "credentials")
+        session = _needs(self._session, "place")
+        if caller.is_operator_of(environment):
+            self._operator = session
+            return "the operators' role: may stage and rotate"
+        try:
+            self._operator = assume_operator_role(session, environment, caller)
+        except CommandError:
+            if self._is_deployer(caller):
+                return "a deployer: runs 'pulumi up'; staging and rotating are the operators'"
+            raise
+        return f"{caller.session_name} may take the operators' role, and so stage and rotate"
+
+    def _is_deployer(self, caller: Caller) -> bool:
+        workspace = _needs(self._workspace, "access model")
+        deployers = read_config(workspace.directory, workspace.environment.name).get("klaviyo-access:deployers")
+        names = {str(arn).rpartition("/")[2] for arn in deployers} if isinstance(deployers, list) else set()
+        return caller.role_name in names
+
+    def _secrets(self) -> str:
+        workspace = _needs(self._workspace, "access model")
+        session = _needs(self._operator, "caller")
+        found = Secrets(session, workspace.environment).of_roles(workspace.roles)
+        empty = [secrets.role for secrets in found if secrets.key.labels.current is None]
+        without = f"; no key yet: {', '.join(empty)}" if empty else ""
+        return f"both secrets of {len(found)} roles are deployed{without}"
+
+    def _klaviyo(self) -> str:
+        environment = _needs(self._environment, "settings")
+        url = f"{environment.klaviyo_url}/api/accounts"
+        try:
+            status, headers, body = self._send("GET", url, {"revision": _REVISION}, _PATIENCE_SECONDS)
+        except (OSError, http.client.HTTPException) as error:
+            raise UnreachableError(
+                f"Klaviyo could not be reached at {environment.klaviyo_url} ({type(error).__name__}).",
+                cure="Check the network and the stack's setting klaviyo-access:klaviyoUrl.",
+            ) from None
+        answer = read_answer(status, headers, body)
+        if answer.meaning is not Meaning.KEY_REFUSED:
+            raise UnreachableError(
+                f"Klaviyo answers a call without a key with 401; {environment.klaviyo_url} answered {status} "
+                f"({answer.meaning.value}).",
+                cure="Check the stack's setting klaviyo-access:klaviyoUrl, and the proxy in between.",
+            )
+        return f"{environment.klaviyo_url} answers"
+
+
+def _needs(found: _Found | None, check: str) -> _Found:
+    if found is None:
+        raise _SkippedError(f"after '{check}' is fine")
+    return found
+
+
+def _no_answer(environment: Environment, endpoint: str, error: Exception) -> UnreachableError:
+    if environment.name == "local":
+        return UnreachableError(f"The sandbox does not run: nothing answers at {endpoint}.", cure=START_SANDBOX)
+    return UnreachableError(
+        f"AWS could not be reached at {endpoint} ({type(error).__name__}).",
+        cure="Check the network and the stack's region.",
+    )
+
+
+def _examine(name: str, check: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check=name, result="ok", detail=check())
+    except _SkippedError as skip:
+        return Finding(check=name, result="skipped", detail=str(skip))
+    except Exception as error:  # noqa: BLE001 - whatever a check meets is what it found
+        found = explain(error)
+        return Finding(check=name, result="failed", detail=found.cause, cure=found.cure, exit_code=found.exit_code)

@@ -1,0 +1,148 @@
+"""``keys stage``: the operator's half of a rotation. A key made in Klaviyo's dashboard becomes a role's spare."""
+
+import json
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+
+from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.access_model.dashboard import dashboard_steps
+from klaviyo_access.cli.census import Census, take_census
+from klaviyo_access.cli.console import messages, note, results
+from klaviyo_access.cli.errors import CommandError, StoppedError, UsageError
+from klaviyo_access.cli.identity import become_operator, open_session
+from klaviyo_access.cli.key_input import prompt_for_key, read_lines
+from klaviyo_access.cli.options import EveryRole, Project, Stack
+from klaviyo_access.cli.scopes import print_ticks
+from klaviyo_access.cli.secrets_manager import Secrets
+from klaviyo_access.cli.workspace import Workspace, open_workspace
+from klaviyo_access.keys.labels import LABEL_LIMIT, SecretLabels, Spare
+from klaviyo_access.keys.secret import Key
+
+MOST_LABELS: Final = 12
+"""Labels on a reserve at which no more is staged: the rest of AWS's 20 is for the rotator's verdicts."""
+
+TOMBSTONE: Final = json.dumps({"tombstone": True})
+"""A reserve's first value, since AWS makes the first value of a secret current whatever labels are asked for."""
+
+
+def check_not_taken(key: Key, census: Census) -> None:
+    """Refuse a key that some role has already.
+
+    Raises:
+        CommandError: the fingerprint is taken; the message says where.
+    """
+    if place := census.places.get(key.fingerprint):
+        raise CommandError(
+            f"Every role has keys of its own; {key.fingerprint} is staged or used in {place} already.",
+            cure="Create a new private key in Klaviyo's dashboard and stage that one.",
+        )
+
+
+def check_room(role: str, reserve: SecretLabels) -> None:
+    """Refuse to stage more on a reserve that is full.
+
+    Raises:
+        CommandError: the reserve has 12 labels or more.
+    """
+    if (used := LABEL_LIMIT - reserve.free) >= MOST_LABELS:
+        raise CommandError(
+            f"A reserve takes spares up to {MOST_LABELS} labels, since AWS allows {LABEL_LIMIT} and verdicts need "
+            f"some; the reserve of {role!r} has {used}.",
+            cure=f"Use spares up first (klaviyo-access keys rotate {role}); 'keys status' lists what was rejected.",
+        )
+
+
+@dataclass(kw_only=True)
+class Staging:
+    """One run of the command: what is known, and what was done so far."""
+
+    workspace: Workspace
+    secrets: Secrets
+    census: Census
+    done: list[str] = field(default_factory=list)
+
+    def stage(self, role: RoleAccess, key: Key) -> None:
+        """Make ``key`` a spare of ``role``; the checks of the label and of the fingerprint come first."""
+        name = self.workspace.environment.secret_name(role.name, "reserve")
+        reserve = self.secrets.describe(name).labels
+        check_not_taken(key, self.census)
+        check_room(role.name, reserve)
+        if reserve.current is None:
+            self.secrets.put(name, TOMBSTONE)
+        spare = Spare(datetime.now(UTC), key.fingerprint)
+        self.secrets.put(name, json.dumps({"apiKey": key.reveal()}), label=str(spare))
+        self.census.places[key.fingerprint] = f"role {role.name!r} of {self.workspace.environment.name}"
+        self.done.append(f"{role.name} ({key.fingerprint})")
+        results().print(f"Staged {key.fingerprint} for {role.name}; spares waiting: {len(reserve.spares) + 1}.")
+
+
+def stage(
+    role: Annotated[
+        str | None, typer.Argument(metavar="[ROLE]", help="The role to stage a key for.", show_default=False)
+    ] = None,
+    stack: Stack = None,
+    project: Project = None,
+    *,
+    everyone: EveryRole = False,
+) -> None:
+    """Stage a key that you made in Klaviyo's dashboard: it becomes a spare that the next rotation takes into use.
+
+    The key is asked for at a hidden prompt, or read from standard input: one key a line, and with --all 'ROLE KEY' a
+    line. It is never an argument. --all walks through the roles and shows for each which scopes to tick. Nothing that
+    services read changes before 'keys rotate'.
+
+    Example: klaviyo-access keys stage viewer --stack dev
+    """
+    if everyone == (role is not None):
+        raise UsageError(
+            "A key is staged for one role, or for every role in turn; "
+            + ("both were asked for." if everyone else "neither was asked for."),
+            cure="Name one role, or give --all.",
+        )
+    workspace = open_workspace(project, stack)
+    chosen = workspace.role(role) if role else None
+    lines = None if sys.stdin.isatty() else read_lines(sys.stdin, chosen, workspace.roles)
+    staging = _prepare(workspace)
+    try:
+        if lines is None:
+            _walk(staging, [chosen] if chosen else list(workspace.roles.values()))
+        else:
+            for _, key in lines:
+                check_not_taken(key, staging.census)
+            for one, key in lines:
+                staging.stage(one, key)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"Stopped. Staged before: {', '.join(staging.done) or 'nothing'}.",
+            cure="'klaviyo-access keys status' shows what is staged; run the command again for the rest.",
+        ) from None
+    _say_what_is_next(staging, role or "--all")
+
+
+def _prepare(workspace: Workspace) -> Staging:
+    session = open_session(workspace.environment)
+    secrets = Secrets(become_operator(session, workspace.environment), workspace.environment)
+    census = take_census(workspace, session, secrets)
+    if census.unseen:
+        note(f"Not looked at for the same key: {', '.join(census.unseen)} (you may not, or it is not deployed).")
+    return Staging(workspace=workspace, secrets=secrets, census=census)
+
+
+def _walk(staging: Staging, roles: list[RoleAccess]) -> None:
+    for role in roles:
+        page = dashboard_steps(role)
+        note(f'\nIn Klaviyo\'s dashboard create the key "{page.key_name}" with exactly these:')
+        print_ticks(page, messages())
+        if key := prompt_for_key(role.name, lambda given: check_not_taken(given, staging.census)):
+            staging.stage(role, key)
+
+
+def _say_what_is_next(staging: Staging, target: str) -> None:
+    if not staging.done:
+        note("Nothing was staged.")
+        return
+    note(f"Next: klaviyo-access keys rotate {target} --stack {staging.workspace.environment.name}")

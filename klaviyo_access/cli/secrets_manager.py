@@ -1,0 +1,113 @@
+"""The few calls to Secrets Manager that the commands make. None reads a value: operators have no GetSecretValue."""
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+import boto3
+from botocore.exceptions import ClientError
+
+from klaviyo_access.access_model.environment import Environment
+from klaviyo_access.cli.identity import PATIENCE
+from klaviyo_access.keys.labels import SecretLabels
+
+if TYPE_CHECKING:
+    from types_boto3_cloudtrail import CloudTrailClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+_AT_ONCE: Final = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretState:
+    """What DescribeSecret says of one secret.
+
+    Attributes:
+        labels: which version has which labels.
+        rotator_arn: the Lambda that rotates it; empty where rotation is not set up.
+        last_rotated: when it was last rotated; None if never.
+        next_rotation: when AWS will rotate it next; None where it will not.
+    """
+
+    labels: SecretLabels
+    rotator_arn: str = ""
+    last_rotated: datetime | None = None
+    next_rotation: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleSecrets:
+    """Both secrets of one role."""
+
+    role: str
+    key: SecretState
+    reserve: SecretState
+
+
+class Secrets:
+    """Secrets Manager of one environment, in the identity that ``session`` carries."""
+
+    def __init__(self, session: boto3.Session, environment: Environment) -> None:
+        self._session = session
+        self._environment = environment
+        self._client: SecretsManagerClient = session.client("secretsmanager", config=PATIENCE)
+
+    def describe(self, name: str) -> SecretState:
+        """The labels and the rotation of the secret called ``name``."""
+        answer = self._client.describe_secret(SecretId=name)
+        return SecretState(
+            labels=SecretLabels.of(answer.get("VersionIdsToStages", {})),
+            rotator_arn=answer.get("RotationLambdaARN", "") if answer.get("RotationEnabled") else "",
+            last_rotated=answer.get("LastRotatedDate"),
+            next_rotation=answer.get("NextRotationDate"),
+        )
+
+    def of_role(self, role: str) -> RoleSecrets:
+        """Both secrets of ``role``."""
+        return RoleSecrets(
+            role=role,
+            key=self.describe(self._environment.secret_name(role, "key")),
+            reserve=self.describe(self._environment.secret_name(role, "reserve")),
+        )
+
+    def of_roles(self, roles: Iterable[str]) -> list[RoleSecrets]:
+        """Both secrets of each of ``roles``, in their order, asked for a few at a time."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self.of_role, roles))
+
+    def put(self, name: str, value: str, *, label: str | None = None) -> None:
+        """Put a new version under ``label`` alone; without one AWS makes it current."""
+        stages = [label] if label else ["AWSCURRENT"]
+        self._client.put_secret_value(
+            SecretId=name, SecretString=value, ClientRequestToken=str(uuid.uuid4()), VersionStages=stages
+        )
+
+    def rotate(self, name: str) -> str:
+        """Ask for a rotation by the Lambda that the secret already has; returns the new version's id."""
+        return self._client.rotate_secret(SecretId=name, ClientRequestToken=str(uuid.uuid4()))["VersionId"]
+
+    def why_rotation_failed(self, name: str, *, since: datetime) -> str | None:
+        """The error in the newest RotationFailed event of the secret; None where the trail shows none to the caller."""
+        trail: CloudTrailClient = self._session.client("cloudtrail", config=PATIENCE)
+        try:
+            found = trail.lookup_events(
+                LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "RotationFailed"}], StartTime=since
+            )
+        except ClientError:
+            return None
+        return failure_in((json.loads(event["CloudTrailEvent"]) for event in found["Events"]), name)
+
+
+def failure_in(records: Iterable[Mapping[str, object]], name: str) -> str | None:
+    """The error of the first of CloudTrail's ``records``, newest first, that concerns the secret called ``name``."""
+    for record in records:
+        details = record.get("additionalEventData")
+        concerned = str(details.get("SecretId", "")) if isinstance(details, dict) else ""
+        if re.fullmatch(rf"(arn:.*:secret:)?{re.escape(name)}(-[A-Za-z0-9]{{6}})?", concerned):
+            return str(record.get("errorMessage") or record.get("errorCode") or "") or None
+    return None

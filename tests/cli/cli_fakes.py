@@ -1,0 +1,141 @@
+"""AWS as a table of answers, a project's files, and what a command leaves behind."""
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+
+ACCOUNT = "111122223333"
+ENGINEER = f"arn:aws:sts::{ACCOUNT}:assumed-role/engineer/ada"
+OPERATOR = f"arn:aws:sts::{ACCOUNT}:assumed-role/klaviyo-dev-key-operator/ada"
+ROTATOR = f"arn:aws:lambda:eu-west-1:{ACCOUNT}:function:klaviyo-dev-viewer-rotator"
+
+ACCESS_MODEL = (Path(__file__).parents[2] / "access.yaml").read_text()
+SETTINGS = """\
+config:
+  aws:region: {region}
+  klaviyo-access:accountId: "{account}"
+  klaviyo-access:deployers: ["arn:aws:iam::{account}:role/deployer"]
+"""
+
+
+def fake_key(seed: int) -> str:
+    """A key in Klaviyo's form that no scanner finds in this file."""
+    return "pk_" + f"{seed:02x}" * 17
+
+
+def _leave_alone(labels: dict[str, list[str]], version: str) -> None:
+    """A rotator that never comes."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        """Standard output, which must be one JSON document."""
+        return json.loads(self.out)
+
+
+@dataclass
+class FakeAws:
+    """AWS's answers on the wire: labels and values of secrets, and refusals where a test asks for them."""
+
+    caller: str = ENGINEER
+    labels: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+    refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    failures: list[dict[str, Any]] = field(default_factory=list)
+    on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
+    calls: list[str] = field(default_factory=list)
+    date: str = ""
+
+    def send(self, request: AWSPreparedRequest) -> AWSResponse:
+        """Answer one signed request."""
+        body = request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")
+        target = request.headers.get("X-Amz-Target", b"")
+        target = target.decode() if isinstance(target, bytes) else target
+        action = target.rpartition(".")[2] or parse_qs(body)["Action"][0]
+        self.calls.append(action)
+        headers = {"date": self.date} if self.date else {}
+        if action in self.refusals:
+            return self._refuse(request, *self.refusals[action], query=not target, headers=headers)
+        if not target:
+            return _answer(request, 200, getattr(self, f"_{action}")(), headers | {"content-type": "text/xml"})
+        try:
+            document = getattr(self, f"_{action}")(json.loads(body))
+        except KeyError:
+            return self._refuse(request, "ResourceNotFoundException", "no such secret", query=False, headers=headers)
+        return _answer(request, 200, json.dumps(document), headers)
+
+    def add_role(self, role: str, *, environment: str = "dev") -> None:
+        """Deploy both secrets of a role, empty."""
+        for kind in ("key", "reserve"):
+            self.labels[f"klaviyo/{environment}/{role}/{kind}"] = {}
+
+    def _refuse(
+        self, request: AWSPreparedRequest, code: str, message: str, *, query: bool, headers: Mapping[str, str]
+    ) -> AWSResponse:
+        if query:
+            text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+        else:
+            text = json.dumps({"__type": code, "message": message})
+        return _answer(request, 400, text, headers)
+
+    def _GetCallerIdentity(self) -> str:  # noqa: N802 - AWS's name
+        return (
+            "<GetCallerIdentityResponse><GetCallerIdentityResult>"
+            f"<Arn>{self.caller}</Arn><Account>{self.caller.split(':')[4]}</Account><UserId>AROA:ada</UserId>"
+            "</GetCallerIdentityResult></GetCallerIdentityResponse>"
+        )
+
+    def _AssumeRole(self) -> str:  # noqa: N802 - AWS's name
+        return (
+            "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>"
+            "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
+            "<Expiration>2030-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"
+        )
+
+    def _DescribeSecret(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        name = asked["SecretId"]
+        rotation = {"RotationEnabled": True, "RotationLambdaARN": ROTATOR} if name.endswith("/key") else {}
+        return {"Name": name, "VersionIdsToStages": self.labels[name]} | rotation
+
+    def _PutSecretValue(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        versions = self.labels[asked["SecretId"]]
+        version = asked["ClientRequestToken"]
+        versions[version] = list(asked["VersionStages"])
+        self.values.setdefault(asked["SecretId"], {})[version] = asked["SecretString"]
+        return {"VersionId": version}
+
+    def _RotateSecret(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        version = asked["ClientRequestToken"]
+        assert "RotationLambdaARN" not in asked
+        self.on_rotate(self.labels[asked["SecretId"]], version)
+        return {"VersionId": version}
+
+    def _LookupEvents(self, _: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        return {"Events": [{"CloudTrailEvent": json.dumps(record)} for record in self.failures]}
+
+
+class _Raw(io.BytesIO):
+    def stream(self, *_: object, **__: object) -> "list[bytes]":
+        return [self.read()]
+
+
+def _answer(request: AWSPreparedRequest, status: int, text: str, headers: Mapping[str, str]) -> AWSResponse:
+    return AWSResponse(request.url, status, HTTPHeaders.from_dict(headers), _Raw(text.encode()))
+
+
+Command = Callable[..., Result]

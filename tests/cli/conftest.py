@@ -1,0 +1,61 @@
+"""A project, a shell, AWS on the wire, and a way to run the command line in this process."""
+
+import io
+import sys
+from pathlib import Path
+
+import pytest
+from botocore.httpsession import URLLib3Session
+from cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, Result
+
+from klaviyo_access.cli.main import run
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with the stacks dev and local, and a shell that is in it."""
+    (tmp_path / "access.yaml").write_text(ACCESS_MODEL)
+    (tmp_path / "Pulumi.yaml").write_text("name: klaviyo-access\nruntime: python\n")
+    (tmp_path / "Pulumi.dev.yaml").write_text(SETTINGS.format(region="eu-west-1", account=ACCOUNT))
+    (tmp_path / "Pulumi.local.yaml").write_text(SETTINGS.format(region="us-east-1", account="000000000000"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A shell whose AWS settings come from nowhere else than the test."""
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "KLAVIYO_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("COLUMNS", "200")
+    return monkeypatch
+
+
+@pytest.fixture
+def aws(shell: pytest.MonkeyPatch) -> FakeAws:
+    """AWS, which answers instead of the network; every role of dev is deployed and empty."""
+    fake = FakeAws()
+    for role in ("admin", "marketer", "developer", "viewer", "service", "profile-sync", "event-tracker", "reporting"):
+        fake.add_role(role)
+    fake.add_role("custodian")
+    shell.setattr(URLLib3Session, "send", lambda _session, request: fake.send(request))
+    return fake
+
+
+@pytest.fixture
+def command(project: Path, shell: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs one command line in this process, standard input being what is given."""
+
+    def execute(*arguments: str, stdin: str = "") -> Result:
+        shell.setattr(sys, "stdin", io.StringIO(stdin))
+        with pytest.raises(SystemExit) as end:
+            run(arguments)
+        captured = capsys.readouterr()
+        return Result(code=int(end.value.code or 0), out=captured.out, err=captured.err)
+
+    return execute
