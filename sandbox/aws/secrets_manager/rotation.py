@@ -1,0 +1,169 @@
+"""Rotation: RotateSecret, CancelRotateSecret, the four steps in the background, and the schedule.
+
+A rotation that fails is tried again from its first step, with the same token. After the last attempt its AWSPENDING
+stays where it is, and so does NextRotationDate, which may then be in the past.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sandbox.aws.calls import AwsError, Call, Caller, InvokeLambda, Json
+from sandbox.aws.secrets_manager import rotation_state, versions
+from sandbox.aws.secrets_manager.descriptions import identity
+from sandbox.aws.secrets_manager.requests import refuse, token_of
+from sandbox.aws.secrets_manager.state import PENDING, Rotation, Secret
+from sandbox.aws.secrets_manager.vault import Vault
+
+STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
+SERVICE: Final = "secretsmanager.amazonaws.com"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Retry:
+    """How often a failing rotation is begun in all, and the seconds between; AWS says "multiple times"."""
+
+    attempts: int = 3
+    pause: float = 1.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+
+class Rotations:
+    """Starts rotations when asked or when due, and drives each in a task of its own."""
+
+    def __init__(self, vault: Vault, *, invoke: InvokeLambda, retry: Retry) -> None:
+        self._vault = vault
+        self._invoke = invoke
+        self._retry = retry
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._service = Caller(kind="AWSService", account=vault.account, arn=SERVICE, principal_arn=SERVICE)
+
+    async def rotate(self, call: Call) -> Json:
+        """Store the settings given, then rotate, or with RotateImmediately=false test them."""
+        refuse(call, "ExternalSecretRotationMetadata", "ExternalSecretRotationRoleArn")
+        secret = await self._vault.open(call)
+        token, now = token_of(call), self._vault.clock()
+        if secret.running == token:
+            return {**identity(secret), "VersionId": token}
+        settings = rotation_state.configured(secret, call.parameters, now)
+        await self._require_function(call, secret, settings.lambda_arn)
+        if call.parameters.get("RotateImmediately", True):
+            self._rotate(secret.arn, token, settings)
+            return {**identity(secret), "VersionId": token}
+        self._test(secret.arn, token, settings)
+        return identity(secret)
+
+    async def cancel(self, call: Call) -> Json:
+        """Switch rotation off; one under way stops before its next step."""
+        secret = await self._vault.open(call)
+        self._vault.change(secret.arn, rotation_state.cancelled)
+        return identity(secret) | ({"VersionId": secret.running} if secret.running else {})
+
+    async def tick(self) -> None:
+        """Start the rotations that are due. One that cannot begin, as after a wedged one, fails its window."""
+        now = self._vault.clock()
+        for secret in self._vault.all():
+            if secret.rotation is None or not rotation_state.is_due(secret, now):
+                continue
+            try:
+                self._rotate(secret.arn, str(self._vault.new_uuid()), secret.rotation)
+            except AwsError:
+                self._vault.change(secret.arn, lambda found: rotation_state.attempted(found, now))
+                self._record("RotationFailed", secret)
+
+    async def drain(self) -> None:
+        """Wait until no rotation is under way, so that a shutdown cuts none in the middle of a step."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks)
+
+    async def _require_function(self, call: Call, secret: Secret, function_arn: str) -> None:
+        """Ask whether the caller, and Secrets Manager itself, may invoke the rotation function."""
+        await self._vault.authorize(call, action="lambda:InvokeFunction", resource=function_arn)
+        try:
+            await self._vault.authorize(
+                replace(call, caller=self._service),
+                action="lambda:InvokeFunction",
+                resource=function_arn,
+                context={"aws:SourceArn": secret.arn, "aws:SourceAccount": self._vault.account},
+            )
+        except AwsError as error:
+            raise AwsError(
+                "AccessDeniedException",
+                "Secrets Manager cannot invoke the specified Lambda function. Ensure that the function policy grants "
+                f"access to the principal {SERVICE}.",
+            ) from error
+
+    def _rotate(self, arn: str, token: str, settings: Rotation) -> None:
+        now = self._vault.clock()
+        secret = self._vault.change(
+            arn, lambda secret: rotation_state.begun(replace(secret, rotation=settings), token, now)
+        )
+        self._in_background(self._rotation(secret, token))
+
+    def _test(self, arn: str, token: str, settings: Rotation) -> None:
+        now = self._vault.clock()
+
+        def begin(secret: Secret) -> Secret:
+            rotation_state.require_idle(secret, token)
+            return versions.announce(replace(secret, rotation=settings), token, now)
+
+        self._in_background(self._configuration_test(self._vault.change(arn, begin), token))
+
+    def _in_background(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _rotation(self, secret: Secret, token: str) -> None:
+        self._record("RotationStarted", secret)
+        for attempt in range(self._retry.attempts):
+            if attempt:
+                await self._retry.sleep(self._retry.pause)
+            try:
+                for step in STEPS:
+                    if self._is_running(secret, token):
+                        await self._step(secret, step, token)
+            except AwsError:
+                continue
+            break
+        if not self._is_running(secret, token):
+            return
+        after = self._vault.change(
+            secret.arn, lambda found: rotation_state.concluded(found, token, self._vault.clock())
+        )
+        succeeded = rotation_state.is_current(after, token)
+        self._record("RotationSucceeded" if succeeded else "RotationFailed", secret)
+
+    async def _configuration_test(self, secret: Secret, token: str) -> None:
+        """Run testSecret on an AWSPENDING version made for it, and remove that version whatever comes."""
+        self._record("TestRotationStarted", secret)
+        try:
+            await self._step(secret, "testSecret", token)
+            outcome = "TestRotationSucceeded"
+        except AwsError:
+            outcome = "TestRotationFailed"
+        found = self._vault.find(secret.region, secret.arn)
+        pending = found.holder(PENDING) if found else None
+        if pending and pending.id == token:
+            self._vault.change(secret.arn, lambda now: versions.detach(now, PENDING))
+        self._record(outcome, secret)
+
+    async def _step(self, secret: Secret, step: str, token: str) -> None:
+        if secret.rotation is None:
+            return
+        event = {
+            "Step": step,
+            "SecretId": secret.arn,
+            "ClientRequestToken": token,
+            "RotationToken": str(self._vault.new_uuid()),
+        }
+        await self._invoke(secret.rotation.lambda_arn, event, caller=self._service)
+
+    def _is_running(self, secret: Secret, token: str) -> bool:
+        """Whether the rotation still stands: neither cancelled nor abandoned, its secret not deleted."""
+        found = self._vault.find(secret.region, secret.arn)
+        return found is not None and found.running == token and found.purge_at is None
+
+    def _record(self, event: str, secret: Secret) -> None:
+        self._vault.record(event, {"SecretId": secret.arn}, region=secret.region)

@@ -1,0 +1,45 @@
+"""Writing a value, and what that does to a secret's rotation."""
+
+from dataclasses import replace
+
+from sandbox.aws.secrets_manager import versions
+from sandbox.aws.secrets_manager.schedule import Cron, schedule_of
+from sandbox.aws.secrets_manager.state import CURRENT, Secret, Value
+from sandbox.aws.secrets_manager.vault import Vault
+
+
+def write_value(vault: Vault, arn: str, *, token: str, value: Value, stages: tuple[str, ...] | None) -> Secret:
+    """Put a version; one that does not belong to the rotation under way makes AWS abandon that rotation.
+
+    Raises:
+        AwsError: as ``versions.put`` does.
+    """
+    now = vault.clock()
+    before = vault.get(arn)
+
+    def step(secret: Secret) -> Secret:
+        put = versions.put(secret, token=token, value=value, stages=stages, now=now, first_value=vault.first_value)
+        return put if put == secret else _rotation_after(put, token, now)
+
+    after = vault.change(arn, step)
+    if before.running and not after.running:
+        vault.record("RotationAbandoned", {"SecretId": arn}, region=after.region)
+    return after
+
+
+def _rotation_after(secret: Secret, token: str, now: float) -> Secret:
+    """Abandon a rotation that is not the writer's, and count a manual write as a rotation where the schedule does.
+
+    AutomaticallyAfterDays and rate() count from the last rotation, and a manual update of the value is one; cron()
+    stays where it is.
+    """
+    rotation = secret.rotation
+    if rotation is None or rotation.running == token:
+        return secret
+    rotation = replace(rotation, running=None)
+    current = secret.holder(CURRENT)
+    if rotation.enabled and rotation.rules and current and current.id == token:
+        schedule = schedule_of(rotation.rules)
+        if not isinstance(schedule, Cron):
+            rotation = replace(rotation, next_window=schedule.next(now))
+    return replace(secret, rotation=rotation)
