@@ -1,0 +1,101 @@
+"""Every error that leaves the rotator: fixed texts, without a value of a secret or of an event.
+
+::
+
+    RotationError
+    ├── SettingsError               an environment variable of the function is missing or wrong
+    ├── EventRefusedError           the event is none that this rotator serves: nothing was changed
+    ├── KlaviyoSilentError          no definite answer by Klaviyo: nothing was changed, the next try decides
+    ├── StoreError                  Secrets Manager refused a call, or could not be reached
+    ├── RotatorFailedError          a fault of the rotator itself
+    └── DeadEndError                this rotation cannot succeed: AWSPENDING is off, so that another one can start
+        ├── NoSpareError            the reserve holds no good spare
+        ├── LabelsFullError         too few of AWS's 20 labels are free
+        ├── ScopesUnprovedError     a scope cannot be proved, and the settings ask for all proofs
+        └── PendingKeyRefusedError  the pending key was refused, or a verdict was passed on it
+"""
+
+from collections.abc import Sequence
+
+from klaviyo_access.keys.labels import LABEL_LIMIT, Rejected
+
+
+class RotationError(Exception):
+    """What leaves the rotator, instead of anything that could show a value."""
+
+
+class SettingsError(RotationError):
+    """An environment variable of the function is missing or wrong."""
+
+
+class EventRefusedError(RotationError):
+    """The event is none that this rotator serves. The text never quotes it: an event can hold anything."""
+
+
+class KlaviyoSilentError(RotationError):
+    """Klaviyo gave no definite answer: nothing was changed."""
+
+
+class StoreError(RotationError):
+    """A call to Secrets Manager failed.
+
+    Attributes:
+        code: AWS's error code, or the name of the connection error.
+    """
+
+    def __init__(self, operation: str, code: str) -> None:
+        self.code = code
+        super().__init__(f"Secrets Manager: {operation} failed with {code}. The same rotation may be tried again.")
+
+
+class RotatorFailedError(RotationError):
+    """Something unforeseen; only the kind of error is named, since its text could hold a value."""
+
+    def __init__(self, action: str, kind: str) -> None:
+        super().__init__(f"The rotator failed in {action} with {kind}: this is a fault of the rotator; report it.")
+
+
+class DeadEndError(RotationError):
+    """This rotation cannot succeed; whoever raises it has AWSPENDING taken off, so that another one can start."""
+
+
+class NoSpareError(DeadEndError):
+    """The reserve holds no spare that Klaviyo accepts."""
+
+    def __init__(self, role: str, rejected: Sequence[Rejected]) -> None:
+        found = ", ".join(f"{label.fingerprint}: {label.reason}" for label in rejected)
+        tried = f" Rejected now: {found}." if rejected else ""
+        super().__init__(
+            f"Role {role} has no good spare left.{tried} Create a key in Klaviyo's dashboard, stage it with "
+            f"'klaviyo-access keys stage {role}', then rotate again. The current key stays in use."
+        )
+
+
+class LabelsFullError(DeadEndError):
+    """A rotation needs more labels than AWS has left on a secret."""
+
+    def __init__(self, secret: str, *, free: int, needed: int) -> None:
+        super().__init__(
+            f"A rotation needs {needed} free labels on the {secret} secret and {free} of AWS's {LABEL_LIMIT} are free. "
+            "Wait until retired and rejected keys are proved dead, then rotate again."
+        )
+
+
+class ScopesUnprovedError(DeadEndError):
+    """The settings ask for a proof of every scope, and for some there is none."""
+
+    def __init__(self, role: str, unproved: Sequence[str]) -> None:
+        super().__init__(
+            f"REQUIRE_PROOF is 'all', and these scopes of role {role} cannot be proved: {', '.join(unproved)}. "
+            "Set requireProof to 'available', or take the scopes from the role."
+        )
+
+
+class PendingKeyRefusedError(DeadEndError):
+    """The key that was to become current was refused."""
+
+    def __init__(self, role: str, reason: str) -> None:
+        super().__init__(
+            f"The pending key of role {role} is not promoted ({reason}). The current key stays in use; rotate again to "
+            "take the next spare."
+        )

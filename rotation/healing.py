@@ -1,0 +1,47 @@
+"""Healing: what a run that was killed left behind is put right, first in every run. It never drops a verdict that
+stands on the key secret, and labels of the reserve never govern the key secret."""
+
+from klaviyo_access.keys.labels import Disabling, HoldsKey, Rejected, Retired, SecretLabels, Spare, Version
+from rotation.role_keys import RoleKeys
+
+
+def heal(keys: RoleKeys) -> None:
+    """Bring the labels of both secrets to what a run without a crash would have left.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    key, reserve = keys.both_labels()
+    _revive(keys, key)
+    _retire_superseded(keys, key)
+    _clear_reserve(keys, reserve, promoted=key.held_fingerprints)
+
+
+def _revive(keys: RoleKeys, key: SecretLabels) -> None:
+    """What is live or pending is neither retired nor being disabled."""
+    for version in key:
+        if version.in_use:
+            for label in version.ours:
+                if isinstance(label, Retired | Disabling):
+                    keys.key.remove(label, version.id)
+
+
+def _retire_superseded(keys: RoleKeys, key: SecretLabels) -> None:
+    """A key that is neither current nor pending, and has no life of its own yet, starts its grace now."""
+    superseded = [version for version in key if not version.in_use and _holds_key_alone(version)]
+    for version in superseded[: key.free]:
+        if version.fingerprint:
+            keys.key.add(Retired(keys.clock(), version.fingerprint), version.id)
+
+
+def _holds_key_alone(version: Version) -> bool:
+    return len(version.ours) == 1 and isinstance(version.ours[0], HoldsKey)
+
+
+def _clear_reserve(keys: RoleKeys, reserve: SecretLabels, *, promoted: frozenset[str]) -> None:
+    """A spare ends on the reserve once the key secret holds its key, or once a verdict was passed on it."""
+    for version in reserve:
+        for label in version.ours:
+            ended = isinstance(label, Spare | Rejected) and label.fingerprint in promoted
+            if ended or (isinstance(label, Spare) and version.verdict):
+                keys.reserve.remove(label, version.id)

@@ -1,0 +1,169 @@
+"""The four steps of a rotation: the oldest good spare becomes the current key."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from klaviyo_access.keys.labels import AwsLabel, HoldsKey, Rejected, Spare, Version
+from klaviyo_access.keys.secret import Key, MalformedKeyError
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof
+from rotation.errors import (
+    DeadEndError,
+    EventRefusedError,
+    KlaviyoSilentError,
+    LabelsFullError,
+    NoSpareError,
+    PendingKeyRefusedError,
+    ScopesUnprovedError,
+)
+from rotation.healing import heal
+from rotation.log import Report
+from rotation.role_keys import RoleKeys
+from rotation.values import promoted_value, read_key
+
+LABELS_NEEDED: Final = 3
+"""A rotation adds KEY to the new version, AWSPREVIOUS and RETIRED to the old one."""
+
+
+def create_secret(keys: RoleKeys, token: str) -> Report:
+    """Prove the spares, oldest first, and put the first good one as the pending version.
+
+    Args:
+        keys: the role's keys, healed.
+        token: id of the pending version.
+
+    Raises:
+        DeadEndError: no good spare, no labels left, or a scope that must and cannot be proved; AWSPENDING is off.
+        KlaviyoSilentError: no definite answer; nothing was promoted.
+        StoreError: a call to Secrets Manager failed.
+    """
+    if keys.key.value(token) is not None:
+        return Report(outcome="already created")
+    try:
+        spare, rejected = _first_good_spare(keys)
+    except DeadEndError:
+        keys.abandon(token)
+        raise
+    fingerprint = spare.key.fingerprint
+    keys.key.put(token, promoted_value(spare.key, keys.settings), [AwsLabel.PENDING, HoldsKey(fingerprint)])
+    heal(keys)
+    return Report(outcome="created", fingerprint=fingerprint, rejected=rejected, unproved=spare.proof.unproved)
+
+
+def set_secret(keys: RoleKeys, token: str) -> Report:  # noqa: ARG001 - all steps are called alike
+    """Do nothing: Klaviyo has known the key since an operator created it."""
+    return Report(outcome="nothing to do")
+
+
+def test_secret(keys: RoleKeys, token: str) -> Report:
+    """Ask Klaviyo once more whether it accepts the pending key; its scopes were proved before and cannot change.
+
+    Without a value this is AWS's test of the configuration, made when rotation is switched on, and passes.
+
+    Raises:
+        PendingKeyRefusedError: Klaviyo definitely refuses the key; it has its verdict and AWSPENDING is off.
+        KlaviyoSilentError: no definite answer; nothing was changed.
+        StoreError: a call to Secrets Manager failed.
+    """
+    pending = keys.key.labels().version(token)
+    if pending is None or not pending.has(AwsLabel.PENDING):
+        return Report(outcome="already promoted")
+    value = keys.key.value(token)
+    if value is None:
+        return Report(outcome="nothing to test yet")
+    if reason := _refusal(keys, value):
+        _condemn(keys, pending, reason)
+        keys.abandon(token)
+        raise PendingKeyRefusedError(keys.settings.role, reason)
+    return Report(outcome="accepted", fingerprint=pending.fingerprint)
+
+
+def finish_secret(keys: RoleKeys, token: str) -> Report:
+    """Move AWSCURRENT to the pending version, from exactly the version that has it.
+
+    Raises:
+        PendingKeyRefusedError: a verdict was passed on the pending version; AWSPENDING is off.
+        EventRefusedError: the pending version has no key.
+        StoreError: a call to Secrets Manager failed, or another version became current meanwhile.
+    """
+    labels = keys.key.labels()
+    pending = labels.version(token)
+    if pending is None or pending.fingerprint is None:
+        raise EventRefusedError("The pending version holds no key yet: createSecret comes first.")
+    if pending.verdict:
+        keys.abandon(token)
+        raise PendingKeyRefusedError(keys.settings.role, "a verdict was passed on it")
+    if pending.has(AwsLabel.CURRENT):
+        return Report(outcome="already current", fingerprint=pending.fingerprint)
+    current = labels.current
+    keys.key.move(AwsLabel.CURRENT, to=token, holder=current.id if current else None)
+    heal(keys)
+    return Report(outcome="promoted", fingerprint=pending.fingerprint)
+
+
+@dataclass(frozen=True)
+class _GoodSpare:
+    key: Key
+    proof: Proof
+
+
+def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]:
+    """The oldest spare that Klaviyo accepts, and the verdicts passed on those before it."""
+    key, reserve = keys.both_labels()
+    if key.free < LABELS_NEEDED:
+        raise LabelsFullError("key", free=key.free, needed=LABELS_NEEDED)
+    rejected: list[Rejected] = []
+    for version, spare in reserve.spares:
+        found = _examine(keys, version, spare)
+        if isinstance(found, _GoodSpare):
+            return found, tuple(rejected)
+        if not reserve.free:
+            raise LabelsFullError("reserve", free=reserve.free, needed=1)
+        _reject(keys, version, found)
+        rejected.append(found)
+    raise NoSpareError(keys.settings.role, rejected)
+
+
+def _examine(keys: RoleKeys, version: Version, spare: Spare) -> _GoodSpare | Rejected:
+    try:
+        key = read_key(keys.reserve.value(version.id) or "")
+    except MalformedKeyError:
+        return Rejected(keys.clock(), spare.fingerprint, "malformed")
+    if key.fingerprint != spare.fingerprint:
+        return Rejected(keys.clock(), key.fingerprint, "mislabelled")
+    settings = keys.settings
+    try:
+        proof = keys.klaviyo.prove(key, settings.scopes, account_id=settings.klaviyo_account_id)
+    except KeyRefusedError as refused:
+        return Rejected(keys.clock(), key.fingerprint, refused.reason)
+    except NoAnswerError as silence:
+        raise KlaviyoSilentError(str(silence)) from None
+    if proof.unproved and settings.require_proof == "all":
+        raise ScopesUnprovedError(settings.role, proof.unproved)
+    return _GoodSpare(key, proof)
+
+
+def _reject(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
+    """Pass a verdict on a spare: the verdict first, so that the version is never without a label."""
+    keys.reserve.add(verdict, version.id)
+    for label in version.ours:
+        if isinstance(label, Spare):
+            keys.reserve.remove(label, version.id)
+
+
+def _refusal(keys: RoleKeys, value: str) -> str | None:
+    """Why Klaviyo does not accept the key in a value, or None where it does."""
+    try:
+        keys.klaviyo.confirm(read_key(value), keys.settings.scopes)
+    except MalformedKeyError:
+        return "malformed"
+    except KeyRefusedError as refused:
+        return refused.reason
+    except NoAnswerError as silence:
+        raise KlaviyoSilentError(str(silence)) from None
+    return None
+
+
+def _condemn(keys: RoleKeys, pending: Version, reason: str) -> None:
+    """Pass a verdict on the pending version, where a label is free; without one AWSPENDING comes off all the same."""
+    if pending.fingerprint and not pending.verdict and keys.key.labels().free:
+        keys.key.add(Rejected(keys.clock(), pending.fingerprint, reason), pending.id)

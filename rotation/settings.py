@@ -1,0 +1,100 @@
+"""The rotator's settings: the environment variables that its function was deployed with."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE
+from rotation.errors import SettingsError
+
+_SCOPE: Final = re.compile(r"[a-z]+(?:-[a-z]+)*:(?:read|write)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the rotator is told by its deployment; nothing of this is ever taken from an event or a staged value.
+
+    Attributes:
+        key_secret_arn: the secret that services read.
+        reserve_secret_arn: the secret that holds the spares.
+        role: the role's name.
+        scopes: the role's scopes, sorted.
+        klaviyo_url: Klaviyo's base URL, without a trailing slash.
+        klaviyo_revision: the API revision to ask for.
+        klaviyo_account_id: the account that keys must belong to; empty where any will do.
+        require_proof: ``all``: a scope without proof blocks; ``available``: what can be proved is.
+    """
+
+    key_secret_arn: str
+    reserve_secret_arn: str
+    role: str
+    scopes: tuple[str, ...]
+    klaviyo_url: str
+    klaviyo_revision: str
+    klaviyo_account_id: str
+    require_proof: Literal["all", "available"]
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings from environment variables.
+
+        Raises:
+            SettingsError: a variable is missing or wrong.
+        """
+        return cls(
+            key_secret_arn=_required(environ, "KEY_SECRET_ARN"),
+            reserve_secret_arn=_required(environ, "RESERVE_SECRET_ARN"),
+            role=_required(environ, "ROLE"),
+            scopes=_scopes(_required(environ, "SCOPES")),
+            klaviyo_url=_klaviyo_url(_required(environ, "KLAVIYO_URL")),
+            klaviyo_revision=_required(environ, "KLAVIYO_REVISION"),
+            klaviyo_account_id=environ.get("KLAVIYO_ACCOUNT_ID", ""),
+            require_proof=_require_proof(_required(environ, "REQUIRE_PROOF")),
+        )
+
+
+def _required(environ: Mapping[str, str], name: str) -> str:
+    value = environ.get(name, "")
+    if not value:
+        raise SettingsError(f"The rotator needs the environment variable {name}, which is not set: deploy it again.")
+    return value
+
+
+def _scopes(text: str) -> tuple[str, ...]:
+    scopes = tuple(sorted(set(text.split(","))))
+    if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
+        raise SettingsError(f"SCOPES is a comma-separated list of 'family:read' or 'family:write'; wrong: {wrong}.")
+    if ACCOUNT_SCOPE not in scopes:
+        raise SettingsError(
+            f"SCOPES is {text!r}, without {ACCOUNT_SCOPE}, by which a key proves its account: add it to the role."
+        )
+    return scopes
+
+
+def _klaviyo_url(url: str) -> str:
+    parts = urlsplit(url)
+    plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
+    if plain and parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname))):
+        return url
+    raise SettingsError(
+        f"KLAVIYO_URL is https://HOST, or http:// on a loopback address, without path or credentials; "
+        f"it is {parts.scheme}://{parts.hostname}…: keys are sent there."
+    )
+
+
+def _loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _require_proof(text: str) -> Literal["all", "available"]:
+    if text == "all":
+        return "all"
+    if text == "available":
+        return "available"
+    raise SettingsError(f"REQUIRE_PROOF is 'all' or 'available'; it is {text!r}.")

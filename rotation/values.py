@@ -1,0 +1,41 @@
+"""The values that secrets hold: what is believed of a staged one, and the bytes of a promoted one."""
+
+import json
+
+from klaviyo_access.keys.secret import Key, MalformedKeyError
+from rotation.settings import Settings
+
+
+def read_key(value: str) -> Key:
+    """The key in a value. Of a value only ``apiKey`` is believed, and only in a key's exact form.
+
+    Args:
+        value: the SecretString, as staged by an operator or put by this rotator.
+
+    Raises:
+        MalformedKeyError: there is no key in it; the text quotes nothing of the value.
+    """
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        raise MalformedKeyError("The value is not JSON.") from None
+    key = document.get("apiKey") if isinstance(document, dict) else None
+    if not isinstance(key, str):
+        raise MalformedKeyError("The value has no text under 'apiKey'.")
+    return Key(key)
+
+
+def promoted_value(key: Key, settings: Settings) -> str:
+    """What services read: AWS's form for an API key, with what this project adds.
+
+    The bytes depend on the key and the settings alone, so that a retry puts the same ones.
+    """
+    document = {
+        "apiKey": key.reveal(),
+        "endpoint": settings.klaviyo_url,
+        "fingerprint": key.fingerprint,
+        "provider": "klaviyo",
+        "role": settings.role,
+        "scopes": list(settings.scopes),
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))

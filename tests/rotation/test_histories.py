@@ -1,0 +1,245 @@
+"""Rotation histories: what happens to a role's keys, and which life each key is in at the end."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from rotation_world import SCOPES, World, key_value
+
+from klaviyo_access.keys.labels import AwsLabel
+from klaviyo_access.keys.secret import Key, fingerprint
+from rotation.errors import EventRefusedError, PendingKeyRefusedError
+from rotation.values import promoted_value
+
+Act = Callable[[World], object]
+
+
+@dataclass(frozen=True)
+class History:
+    """What is done, the errors that the rotator raised meanwhile, and the keys' lives at the end."""
+
+    acts: tuple[Act, ...]
+    lives: dict[str, str]
+    errors: tuple[str, ...] = ()
+
+
+def stage(*names: str) -> Act:
+    def act(world: World) -> None:
+        for name in names:
+            world.stage(name)
+
+    return act
+
+
+def stage_unknown(name: str) -> Act:
+    return lambda world: world.stage(name, known=False)
+
+
+def stage_value(name: str, value: str) -> Act:
+    return lambda world: world.stage(name, value=value)
+
+
+def stage_labelled(name: str, labelled: str) -> Act:
+    return lambda world: world.stage(name, labelled=labelled)
+
+
+def stage_with(name: str, *scopes: str) -> Act:
+    def act(world: World) -> None:
+        world.stage(name)
+        world.klaviyo.scopes[key_value(name)] = scopes
+
+    return act
+
+
+def stage_of_account(name: str, account: str) -> Act:
+    def act(world: World) -> None:
+        world.stage(name)
+        world.klaviyo.accounts[key_value(name)] = account
+
+    return act
+
+
+def klaviyo_learns(name: str) -> Act:
+    return lambda world: world.klaviyo.scopes.update({key_value(name): SCOPES})
+
+
+def klaviyo_answers(status: int | None) -> Act:
+    return lambda world: setattr(world.klaviyo, "status", status)
+
+
+def crowd(secret: str, labels: int) -> Act:
+    """Foreign labels on the current version of the ``key`` or the ``reserve``."""
+
+    def act(world: World) -> None:
+        arn = {"key": world.key_arn, "reserve": world.reserve_arn}[secret]
+        current = world.labels(arn).current
+        assert current is not None
+        for number in range(labels):
+            world.client.update_secret_version_stage(
+                SecretId=arn, VersionStage=f"crowd-{number}", MoveToVersionId=current.id
+            )
+
+    return act
+
+
+def unstick(world: World) -> None:
+    pending = world.labels(world.key_arn).pending
+    assert pending is not None
+    world.client.update_secret_version_stage(
+        SecretId=world.key_arn, VersionStage=AwsLabel.PENDING.value, RemoveFromVersionId=pending.id
+    )
+
+
+rotate: Act = World.rotate
+enable: Act = World.enable_rotation
+
+LIVE, OLD = "AWSCURRENT KEY", "AWSPREVIOUS KEY RETIRED"
+
+HISTORIES: dict[str, History] = {
+    "the first key": History((stage("a"), enable, rotate), {"a": LIVE}),
+    "rotation is switched on before there is a key": History((enable,), {}),
+    "the first key, while a second waits": History((stage("a", "b"), rotate), {"a": LIVE, "b": "reserve SPARE"}),
+    "the second key retires the first": History((stage("a", "b"), rotate, rotate), {"a": OLD, "b": LIVE}),
+    "three keys": History((stage("a", "b", "c"), rotate, rotate, rotate), {"a": "KEY RETIRED", "b": OLD, "c": LIVE}),
+    "no spare": History((rotate,), {}, ("NoSpareError",)),
+    "no second spare: the first stays, and the next rotation can start": History(
+        (stage("a"), rotate, rotate, stage("b"), rotate), {"a": OLD, "b": LIVE}, ("NoSpareError",)
+    ),
+    "a spare that Klaviyo refuses is passed over": History(
+        (stage_unknown("bad"), stage("a"), rotate), {"bad": "reserve REJECTED(refused)", "a": LIVE}
+    ),
+    "a spare without a scope is passed over, and told which": History(
+        (stage_with("narrow", "accounts:read", "profiles:read"), stage("a"), rotate),
+        {"narrow": "reserve REJECTED(missing:lists:read)", "a": LIVE},
+    ),
+    "a spare of another account is passed over": History(
+        (stage_of_account("other", "Other1"), stage("a"), rotate),
+        {"other": "reserve REJECTED(other-account)", "a": LIVE},
+    ),
+    "a malformed spare is passed over": History(
+        (stage_value("bad", '{"apiKey": "pk_short"}'), stage("a"), rotate),
+        {"bad": "reserve REJECTED(malformed)", "a": LIVE},
+    ),
+    "a spare that is no JSON is passed over": History(
+        (stage_value("bad", "pk_bare"), stage("a"), rotate), {"bad": "reserve REJECTED(malformed)", "a": LIVE}
+    ),
+    "a spare whose label lies is passed over": History(
+        (stage("a"), rotate, stage_labelled("liar", "never staged"), stage("b"), rotate),
+        {"a": OLD, "liar": "reserve REJECTED(mislabelled)", "b": LIVE},
+    ),
+    "a spare that is live already leaves the reserve and is not promoted again": History(
+        (stage("a"), rotate, stage("a"), rotate), {"a": LIVE}, ("NoSpareError",)
+    ),
+    "all spares are bad": History(
+        (stage_unknown("x"), stage_unknown("y"), rotate),
+        {"x": "reserve REJECTED(refused)", "y": "reserve REJECTED(refused)"},
+        ("NoSpareError",),
+    ),
+    "a rejected spare is never tried again, whatever Klaviyo says later": History(
+        (stage_unknown("x"), rotate, klaviyo_learns("x"), rotate),
+        {"x": "reserve REJECTED(refused)"},
+        ("NoSpareError", "NoSpareError"),
+    ),
+    "Klaviyo is down: nothing changes, and the same spare is promoted later": History(
+        (stage("a", "b"), rotate, klaviyo_answers(503), rotate, unstick, klaviyo_answers(None), rotate),
+        {"a": OLD, "b": LIVE},
+        ("KlaviyoSilentError",),
+    ),
+    "too few labels are free: AWSPENDING is off, and the spare stays": History(
+        (stage("a", "b"), rotate, crowd("key", 15), rotate),
+        {"a": LIVE, "b": "reserve SPARE"},
+        ("LabelsFullError",),
+    ),
+    "just enough labels are free": History((stage("a", "b"), rotate, crowd("key", 14), rotate), {"a": OLD, "b": LIVE}),
+    "no room for a verdict on the reserve": History(
+        (stage_unknown("bad"), crowd("reserve", 18), rotate), {"bad": "reserve SPARE"}, ("LabelsFullError",)
+    ),
+}
+
+
+@pytest.fixture(params=["also-current", "as-asked"])
+def world(request: pytest.FixtureRequest) -> World:
+    return World(first_value=request.param)
+
+
+def play(world: World, history: History) -> None:
+    for act in history.acts:
+        act(world)
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
+def test_each_history_ends_as_told(world: World, history: History) -> None:
+    play(world, history)
+
+    assert world.lives() == history.lives
+    assert tuple(type(error).__name__ for error in world.errors) == history.errors
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
+def test_each_step_done_twice_changes_nothing_more(world: World, history: History) -> None:
+    world.repeats = 2
+
+    play(world, history)
+
+    assert world.lives() == history.lives
+    assert tuple(type(error).__name__ for error in world.errors) == history.errors
+
+
+def test_aws_records_each_rotation_as_what_it_was(world: World) -> None:
+    world.stage("a")
+
+    assert [world.rotate(), world.rotate()] == ["RotationSucceeded", "RotationFailed"]
+
+
+def test_services_read_the_documented_value(world: World) -> None:
+    world.stage("a", value=json.dumps({"apiKey": key_value("a"), "endpoint": "https://evil.test", "scopes": ["all"]}))
+
+    world.rotate()
+
+    assert world.current_value() == {
+        "apiKey": key_value("a"),
+        "endpoint": "https://klaviyo.test",
+        "fingerprint": fingerprint(key_value("a")),
+        "provider": "klaviyo",
+        "role": "viewer",
+        "scopes": list(SCOPES),
+    }
+
+
+def test_a_promoted_value_is_the_same_bytes_whenever_it_is_put() -> None:
+    world = World()
+    key = Key(key_value("a"))
+
+    assert promoted_value(key, world.settings) == (
+        f'{{"apiKey":"{key_value("a")}","endpoint":"https://klaviyo.test","fingerprint":"{key.fingerprint}",'
+        '"provider":"klaviyo","role":"viewer","scopes":["accounts:read","lists:read","profiles:read","profiles:write"]}'
+    )
+
+
+def test_a_proof_of_every_scope_is_asked_for_where_the_settings_say_so() -> None:
+    world = World(require_proof="all")
+    world.stage("a")
+
+    assert world.rotate() == "RotationFailed"
+
+    assert [type(error).__name__ for error in world.errors] == ["ScopesUnprovedError"]
+    assert "profiles:write" in str(world.errors[0])
+    assert world.lives() == {"a": "reserve SPARE"}
+
+
+def test_a_key_that_dies_before_the_test_is_not_promoted_and_the_next_one_is(world: World) -> None:
+    stage("a", "b", "c")(world)
+    world.rotate()
+    token = world.announce()
+    world.step("createSecret", token)
+    del world.klaviyo.scopes[key_value("b")]
+
+    with pytest.raises(PendingKeyRefusedError):
+        world.step("testSecret", token)
+    with pytest.raises(EventRefusedError):
+        world.step("finishSecret", token)
+
+    assert world.lives() == {"a": "AWSCURRENT KEY", "b": "KEY REJECTED(refused)", "c": "reserve SPARE"}
+    assert world.rotate() == "RotationSucceeded"
+    assert world.lives() == {"a": OLD, "b": "KEY REJECTED(refused)", "c": LIVE}
