@@ -68,12 +68,14 @@ def _scope(where: Where, text: str, *, beta: bool) -> Iterator[Finding]:
 
 def _covered_twice(where: Where, scopes: tuple[str, ...]) -> Iterator[Finding]:
     for position, scope in enumerate(scopes):
-        others = [other for other in scopes if other != scope and matches(other, scope)] + list(
-            filter(scope.__eq__, scopes[:position])
-        )
-        if others:
-            value = f"{shown(scope)}, beside {shown(others[0])}"
+        other = scope if scope in scopes[:position] else _wider(scope, among=scopes)
+        if other is not None:
+            value = f"{shown(scope)}, beside {shown(other)}"
             yield Finding(where=(*where, position), rule=rules.ONCE, value=value, fix="take it out")
+
+
+def _wider(scope: str, *, among: tuple[str, ...]) -> str | None:
+    return next((other for other in among if other != scope and matches(other, scope)), None)
 
 
 def _references(draft: Draft) -> Iterator[Finding]:

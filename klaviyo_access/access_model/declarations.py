@@ -4,16 +4,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Annotated, Final, Literal, TypeAlias, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StrictBool, StringConstraints
 
 from klaviyo_access.access_model.scopes import ACCOUNT_SCOPE, CUSTODIAN_SCOPES, expand
 
 _Value = TypeVar("_Value")
 
-Text = Annotated[str, Field(min_length=1, max_length=1000)]
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000)]
 Names = Annotated[tuple[str, ...], Field(min_length=1)]
 Frozen: TypeAlias = Annotated[Mapping[str, _Value], AfterValidator(MappingProxyType)]
-Owner = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[\w .:/=+@-]+$")]
+Owner = Annotated[Text, StringConstraints(max_length=256, pattern=r"^[\w .:/=+@-]+$")]
 Reads: TypeAlias = Literal["library", "injected", "synced"]
 
 REQUIRED: Final = "required"

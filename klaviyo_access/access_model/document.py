@@ -4,7 +4,7 @@ Nothing is constructed: the parser's events become texts, booleans, lists and ma
 merge keys are refused as they appear, so that a small file cannot stand for a large value.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, TypeAlias
@@ -28,14 +28,16 @@ from ruamel.yaml.events import (
 )
 
 from klaviyo_access.access_model import rules
-from klaviyo_access.access_model.problems import AccessModelError, Problem, holds_key, shown
+from klaviyo_access.access_model.problems import AccessModelError, Problem, holds_key, redacted, shown
 from klaviyo_access.access_model.rules import Finding, Rule, Where
 
 Value: TypeAlias = "str | bool | list[Value] | dict[str, Value] | None"
 
 LARGEST_BYTES: Final = 128 * 1024
 DEEPEST: Final = 12
+MOST_ENTRIES: Final = 300
 
+_ALIAS_FIX: Final = 'put a pattern that starts with * in quotes, as in "*:read"; write any other value out'
 _PLAIN_VALUES: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -88,7 +90,7 @@ class _Refused(Exception):  # noqa: N818 - never leaves this module; the error t
 
 
 def _problem(line: int, rule: Rule, *, value: str, fix: str) -> Problem:
-    return Problem(line=line, rule=rule.text, value=value, why=rule.why, fix=fix)
+    return Problem(line=line, rule=rule.text, value=redacted(value), why=rule.why, fix=redacted(fix))
 
 
 def _text(path: Path) -> str:
@@ -121,13 +123,7 @@ def _events(text: str) -> Iterator[Event]:
     try:
         yield from YAML(typ="safe", pure=True).parse(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise _Refused(
-            mark.line + 1 if mark else 0,
-            rules.WELL_FORMED,
-            value=shown(error.problem or error.context or "not YAML"),
-            fix="look at this line and the one before: indentation, quotes, brackets, the space after a colon",
-        ) from None
+        raise _malformed(error) from None
     except (YAMLError, ValueError, OverflowError):  # the last two: an escape of what is no character
         raise _Refused(
             next((n for n, line in enumerate(text.split("\n"), start=1) if not line.isprintable()), 0),
@@ -135,6 +131,16 @@ def _events(text: str) -> Iterator[Event]:
             value="a character that YAML does not allow",
             fix="remove control characters and escapes of what is no character",
         ) from None
+
+
+def _malformed(error: MarkedYAMLError) -> _Refused:
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 0
+    if error.context == "while scanning an alias":
+        return _Refused(line, rules.PLAIN_YAML, value="a bare *", fix=_ALIAS_FIX)
+    value = shown(error.problem or error.context or "not YAML")
+    fix = "look at this line and the one before: indentation, quotes, brackets, the space after a colon"
+    return _Refused(line, rules.WELL_FORMED, value=value, fix=fix)
 
 
 @dataclass
@@ -190,12 +196,14 @@ class _Reader:
             else:
                 self.lines[place] = _line(event)
                 mapping[key] = self._value(next(self.events), place)
+            _refuse_many(mapping, event)
         return mapping
 
     def _sequence(self, where: Where) -> list[Value]:
         sequence: list[Value] = []
         while not isinstance(event := next(self.events), SequenceEndEvent):
             sequence.append(self._value(event, (*where, len(sequence))))
+            _refuse_many(sequence, event)
         return sequence
 
     def _key(self, event: Event) -> str:
@@ -219,16 +227,23 @@ def _scalar(event: ScalarEvent) -> str | bool | None:
     return text
 
 
+def _refuse_many(entries: Sized, event: Event) -> None:
+    if len(entries) > MOST_ENTRIES:
+        fix = "put together what belongs together: services that need the same may read one role"
+        raise _Refused(_line(event), rules.SMALL, value=f"more than {MOST_ENTRIES} entries", fix=fix)
+
+
 def _refuse_unless_plain(event: Event) -> None:
+    fix = "write the value out where it is meant"
     if isinstance(event, AliasEvent):
-        found = f"the alias *{shown(event.anchor)}"
+        found, fix = f"the alias *{shown(event.anchor)}", _ALIAS_FIX
     elif isinstance(event, NodeEvent) and event.anchor is not None:
         found = f"the anchor &{shown(event.anchor)}"
     elif isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag is not None:
         found = f"the tag {shown(str(event.tag))}"
     else:
         return
-    raise _Refused(_line(event), rules.PLAIN_YAML, value=found, fix="write the value out where it is meant")
+    raise _Refused(_line(event), rules.PLAIN_YAML, value=found, fix=fix)
 
 
 def _line(event: Event) -> int:

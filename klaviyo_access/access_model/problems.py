@@ -58,7 +58,7 @@ class UnknownEnvironmentError(AccessModelError):
 def shown(value: object) -> str:
     """``value`` on one line that a terminal takes no harm from, without what looks like a key."""
     if isinstance(value, str):
-        text = _KEY_LIKE.sub("pk_…", value)
+        text = redacted(value)
         text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_LONGEST_VALUE])
         return f"{text}…" if len(value) > _LONGEST_VALUE else text or "an empty text"
     if isinstance(value, bool):
@@ -66,6 +66,11 @@ def shown(value: object) -> str:
     if isinstance(value, list):
         return "a list"
     return "a mapping" if isinstance(value, dict) else "nothing"
+
+
+def redacted(text: str) -> str:
+    """``text`` without anything that looks like a Klaviyo private key."""
+    return _KEY_LIKE.sub("pk_…", text)
 
 
 def holds_key(text: str) -> bool:

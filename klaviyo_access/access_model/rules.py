@@ -30,7 +30,7 @@ READABLE: Final = Rule(
     "access is decided in one file, and without it nothing may be built",
 )
 SMALL: Final = Rule(
-    "The access model has at most 128 KiB and 12 levels",
+    "The access model has at most 128 KiB, 12 levels, and 300 entries in a section or list",
     "a person must be able to read it, and a hostile file must not use up time or memory",
 )
 PLAIN_TEXT: Final = Rule(
