@@ -10,6 +10,8 @@ from typing import Any, Final
 
 import pulumi
 
+from klaviyo_access.access_model.environment import EnvironmentSettingsError
+
 Pattern = dict[str, Any]
 
 LARGEST_PATTERN: Final = 2048
@@ -35,7 +37,7 @@ class Detection:
     pattern: pulumi.Input[str]
 
 
-class PatternTooLargeError(ValueError):
+class PatternTooLargeError(EnvironmentSettingsError):
     """A detection would be longer than EventBridge takes."""
 
 

@@ -1,109 +1,26 @@
-"""Components built against Pulumi's mocks: every resource is recorded, and tests assert on its plain inputs."""
+"""Whole environments, recorded once."""
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NoReturn
+from collections.abc import Iterator
 
-import pulumi
 import pytest
-from pulumi.runtime import mocks, settings
-
-from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
-from components.settings import Settings, parse_settings
-from klaviyo_access.access_model import AccessModel
-from klaviyo_access.access_model.environment import PROJECT, Environment, read_config
-
-PROJECT_DIR = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """One resource as the program asked for it."""
-
-    type: str
-    name: str
-    inputs: Mapping[str, Any]
-
-
-@dataclass
-class Recorder(mocks.Mocks):
-    """Answers every creation with an ARN and an id of the right look, and remembers it."""
-
-    resources: list[Recorded] = field(default_factory=list)
-
-    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
-        self.resources.append(Recorded(type=args.typ, name=args.name, inputs=args.inputs))
-        outputs = {"arn": f"arn:aws:test:eu-west-1:111111111111:{args.name}", "keyId": f"id-of-{args.name}"}
-        return f"id-of-{args.name}", args.inputs | outputs
-
-    def call(self, args: mocks.MockCallArgs) -> NoReturn:
-        raise AssertionError(f"components make no invokes, but {args.token} was called")
-
-    def of_type(self, type_token: str) -> dict[str, Recorded]:
-        """The recorded resources of a type, by name."""
-        return {resource.name: resource for resource in self.resources if resource.type == type_token}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Stack:
-    """An environment's facts, as its settings file has them."""
-
-    environment: Environment
-    settings: Settings
-    access: AccessModel
-
-
-def load_stack(name: str) -> Stack:
-    config = read_config(PROJECT_DIR, name)
-    values = {key.removeprefix(f"{PROJECT}:"): value for key, value in config.items() if key.startswith(f"{PROJECT}:")}
-    here = {"accountId", "klaviyoAccountId"}
-    return Stack(
-        environment=Environment.of_config(name, config, {}),
-        settings=parse_settings(name, {key: value for key, value in values.items() if key not in here}),
-        access=AccessModel.load(PROJECT_DIR / "access.yaml"),
-    )
-
-
-Build = Callable[[Callable[[], object]], Recorder]
+from pulumi.runtime import settings
+from recording import Build, Recorder, record, whole
 
 
 @pytest.fixture
 def build() -> Iterator[Build]:
-    """Runs a program of components to its end and returns what it asked for."""
-
-    def run(program: Callable[[], object]) -> Recorder:
-        recorder = Recorder()
-        mocks.set_mocks(recorder, project="klaviyo-access", stack="test", preview=False)
-
-        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call] # Pulumi's decorator has no annotations
-        return recorder
-
-    yield run
+    """Records programs of components, and leaves Pulumi's settings as they were."""
+    yield record
     settings.reset_options()
 
 
-@pytest.fixture
-def dev(build: Build) -> Recorder:
-    """The whole of `dev`, recorded."""
-    return build(lambda: whole("dev"))
+@pytest.fixture(scope="session")
+def dev() -> Recorder:
+    """The whole of `dev`."""
+    return record(lambda: whole("dev") and None)
 
 
-@pytest.fixture
-def prod(build: Build) -> Recorder:
-    """The whole of `prod`, recorded."""
-    return build(lambda: whole("prod"))
-
-
-def whole(name: str, component: str = "klaviyo") -> KlaviyoAccess:
-    facts = load_stack(name)
-    args = KlaviyoAccessArgs(
-        environment=facts.environment,
-        access=facts.access.in_environment(name),
-        settings=facts.settings,
-        project=PROJECT_DIR,
-    )
-    return KlaviyoAccess(component, args)
-
-
-__all__ = ["Build", "Recorded", "Recorder", "Stack", "load_stack", "pulumi", "whole"]
+@pytest.fixture(scope="session")
+def prod() -> Recorder:
+    """The whole of `prod`."""
+    return record(lambda: whole("prod") and None)

@@ -1,0 +1,35 @@
+"""Detections: patterns that EventBridge takes, for the reads they are meant to see."""
+
+import json
+
+import pytest
+
+from components.detections import PatternTooLargeError, read_by_stranger, to_json
+
+ARNS = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:"
+READER = "arn:aws:iam::111111111111:role/klaviyo/prod/klaviyo-prod-reader"
+
+
+def test_a_stranger_is_whoever_is_no_session_of_a_reader() -> None:
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=[READER])
+    assert pattern["detail"]["userIdentity"]["$or"] == [
+        {"sessionContext": {"sessionIssuer": {"arn": [{"anything-but": [READER]}]}}},
+        {"type": [{"anything-but": ["AssumedRole"]}]},
+    ]
+
+
+def test_a_secret_is_recognised_by_name_and_by_arn_alone_and_in_a_batch() -> None:
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=[READER])
+    spellings = ["klaviyo/prod/viewer/key", {"prefix": f"{ARNS}klaviyo/prod/viewer/key"}]
+    assert pattern["detail"]["requestParameters"]["$or"] == [{"secretId": spellings}, {"secretIdList": spellings}]
+
+
+def test_a_pattern_over_eventbridges_limit_is_refused_before_aws_sees_it() -> None:
+    readers = [f"{READER}-{number}" for number in range(40)]
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=readers)
+    with pytest.raises(PatternTooLargeError, match="EventBridge takes 2048: too many services read this secret"):
+        to_json(pattern, what="strangers who read klaviyo/prod/viewer/key")
+
+
+def test_the_same_pattern_gives_the_same_text() -> None:
+    assert to_json({"b": 1, "a": 2}, what="x") == json.dumps({"a": 2, "b": 1}, separators=(",", ":"))
