@@ -1,14 +1,10 @@
 """What the rotator says of itself: one line of JSON for each action, without a value and without a RotationToken."""
 
 import json
-import logging
 import sys
 from dataclasses import dataclass
-from typing import Final
 
 from klaviyo_access.keys.labels import Rejected
-
-LOGGER: Final = "klaviyo_access.rotation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +27,7 @@ class Report:
 def log_report(report: Report, *, role: str, action: str, token: str) -> None:
     """Write the line of an action that ended well."""
     _write(
-        logging.INFO,
+        "INFO",
         role=role,
         action=action,
         version=token,
@@ -44,15 +40,10 @@ def log_report(report: Report, *, role: str, action: str, token: str) -> None:
 
 def log_failure(error: Exception, *, role: str, action: str) -> None:
     """Write the line of an action that failed; ``error`` is one of the rotator's own, whose texts show nothing."""
-    _write(logging.ERROR, role=role, action=action, outcome="failed", error=type(error).__name__, message=str(error))
+    _write("ERROR", role=role, action=action, outcome="failed", error=type(error).__name__, message=str(error))
 
 
-def _write(level: int, **fields: object) -> None:
-    logger = logging.getLogger(LOGGER)
-    if not logger.handlers:  # the runtime's root handler would put text before the JSON
-        handler = logging.StreamHandler(sys.stdout)
-        handler.setFormatter(logging.Formatter("%(message)s"))
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        logger.propagate = False
-    logger.log(level, json.dumps({"level": logging.getLevelName(level), **fields}))
+def _write(level: str, **fields: object) -> None:
+    # Lambda keeps each line of stdout as it is, whereas its root logger would put text before the JSON.
+    sys.stdout.write(json.dumps({"level": level, **fields}) + "\n")
+    sys.stdout.flush()

@@ -181,6 +181,10 @@ class World:
         """Switch rotation on without rotating, as the program does."""
         self._rotate(RotateImmediately=False)
 
+    def cancel(self) -> None:
+        """Switch rotation off."""
+        at_once(self.service.handle(call("CancelRotateSecret", {"SecretId": self.key_arn})))
+
     def rotate(self) -> str:
         """Rotate to the end, and say which event AWS recorded last."""
         self.now += 3600

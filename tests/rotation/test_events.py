@@ -1,0 +1,146 @@
+"""Every event is taken as hostile: what is not Secrets Manager's own is refused, and nothing was changed."""
+
+from typing import Any
+
+import pytest
+from rotation_world import World
+
+from rotation.errors import EventRefusedError, NoSpareError
+from rotation.events import Step, StepRequest, read_event
+
+ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:klaviyo/local/viewer/key-AbCdEf"
+TOKEN = "0123456789abcdef0123456789abcdef"
+GOOD = {"Step": "createSecret", "SecretId": ARN, "ClientRequestToken": TOKEN}
+
+
+@pytest.mark.parametrize(
+    ("spelling", "step"),
+    [
+        ("createSecret", Step.CREATE),
+        ("create_secret", Step.CREATE),
+        ("setSecret", Step.SET),
+        ("set_secret", Step.SET),
+        ("testSecret", Step.TEST),
+        ("test_secret", Step.TEST),
+        ("finishSecret", Step.FINISH),
+        ("finish_secret", Step.FINISH),
+    ],
+)
+def test_both_spellings_of_a_step_are_read(spelling: str, step: Step) -> None:
+    assert read_event(GOOD | {"Step": spelling}, key_secret_arn=ARN) == StepRequest(step, TOKEN)
+
+
+def test_the_rotation_token_of_newer_events_is_let_pass() -> None:
+    assert read_event(GOOD | {"RotationToken": "t"}, key_secret_arn=ARN) == StepRequest(Step.CREATE, TOKEN)
+
+
+HOSTILE: dict[str, Any] = {
+    "nothing": None,
+    "a text": "createSecret",
+    "a list": [GOOD],
+    "empty": {},
+    "no step": {"SecretId": ARN, "ClientRequestToken": TOKEN},
+    "no token": {"Step": "createSecret", "SecretId": ARN},
+    "another secret": GOOD | {"SecretId": ARN.replace("viewer", "admin")},
+    "the reserve": GOOD | {"SecretId": ARN.replace("/key-", "/reserve-")},
+    "the secret's name": GOOD | {"SecretId": "klaviyo/local/viewer/key"},
+    "the secret in a list": GOOD | {"SecretId": [ARN]},
+    "an unknown step": GOOD | {"Step": "deleteSecret"},
+    "another case": GOOD | {"Step": "CREATESECRET"},
+    "a step in a list": GOOD | {"Step": ["createSecret"]},
+    "a step that cannot be hashed": GOOD | {"Step": {"a": 1}},
+    "an unknown action": {"action": "disable", "SecretId": ARN, "ClientRequestToken": TOKEN},
+    "an action beside a step": GOOD | {"action": "rollback"},
+    "a field too many": GOOD | {"Endpoint": "https://evil.test"},
+    "a short token": GOOD | {"ClientRequestToken": "short"},
+    "a token with a newline": GOOD | {"ClientRequestToken": TOKEN + "\n"},
+    "a token that is a number": GOOD | {"ClientRequestToken": 5},
+}
+
+
+@pytest.mark.parametrize("event", HOSTILE.values(), ids=HOSTILE.keys())
+def test_any_other_event_is_refused_without_being_quoted(event: Any) -> None:
+    with pytest.raises(EventRefusedError) as refused:
+        read_event(event, key_secret_arn=ARN)
+
+    assert not {"evil", "deleteSecret", "rollback", "admin"} & set(str(refused.value).split())
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_a_token_of_no_version_is_refused_and_nothing_changes(step: Step) -> None:
+    world = World()
+    world.stage("a")
+    world.rotate()
+    before = world.lives()
+
+    with pytest.raises(EventRefusedError):
+        world.step(step, TOKEN)
+
+    assert world.lives() == before
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_the_token_of_an_older_version_is_refused_and_nothing_changes(step: Step) -> None:
+    world = World()
+    world.stage("a")
+    world.stage("b")
+    world.rotate()
+    old = world.labels(world.key_arn).current
+    world.rotate()
+    before = world.lives()
+    assert old is not None
+
+    with pytest.raises(EventRefusedError):
+        world.step(step, old.id)
+
+    assert world.lives() == before
+
+
+@pytest.mark.parametrize("step", list(Step))
+def test_a_late_step_of_a_rotation_that_is_done_changes_nothing(step: Step) -> None:
+    world = World()
+    world.stage("a")
+    world.stage("b")
+    world.rotate()
+    current = world.labels(world.key_arn).current
+    before = world.lives()
+    assert current is not None
+
+    world.step(step, current.id)
+
+    assert world.lives() == before
+
+
+def test_nothing_is_done_while_rotation_is_switched_off() -> None:
+    world = World()
+    world.stage("a")
+    token = world.announce()
+    world.cancel()
+
+    with pytest.raises(EventRefusedError):
+        world.step("createSecret", token)
+
+    assert world.lives() == {"": "AWSPENDING", "a": "reserve SPARE"}
+
+
+def test_finishing_before_anything_was_created_is_refused() -> None:
+    world = World()
+    token = world.announce()
+
+    with pytest.raises(EventRefusedError):
+        world.step("finishSecret", token)
+
+    assert world.lives() == {"": "AWSPENDING"}
+
+
+def test_a_rotation_given_up_cannot_be_taken_up_again() -> None:
+    world = World()
+    token = world.announce()
+    with pytest.raises(NoSpareError):
+        world.step("createSecret", token)
+    world.stage("a")
+
+    with pytest.raises(EventRefusedError):
+        world.step("createSecret", token)
+
+    assert world.lives() == {"a": "reserve SPARE"}

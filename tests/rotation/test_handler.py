@@ -1,0 +1,130 @@
+"""The Lambda's entry: what it logs, what leaves it, and that no key is ever shown."""
+
+import base64
+import json
+
+import pytest
+from rotation_world import World, key_value
+
+from klaviyo_access.keys.secret import fingerprint
+from rotation import rotator
+from rotation.errors import EventRefusedError, RotatorFailedError, SettingsError
+from rotation.rotator import handler
+
+
+class Context:
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    """A world in which the handler itself is the rotation's function."""
+    world = World()
+    settings = world.settings
+    variables = {
+        "KEY_SECRET_ARN": settings.key_secret_arn,
+        "RESERVE_SECRET_ARN": settings.reserve_secret_arn,
+        "ROLE": settings.role,
+        "SCOPES": ",".join(settings.scopes),
+        "KLAVIYO_URL": settings.klaviyo_url,
+        "KLAVIYO_REVISION": settings.klaviyo_revision,
+        "KLAVIYO_ACCOUNT_ID": settings.klaviyo_account_id,
+        "REQUIRE_PROOF": settings.require_proof,
+    }
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(rotator, "_secrets_manager", lambda: world.client)
+    monkeypatch.setattr(rotator, "send", world.klaviyo)
+    monkeypatch.setattr(world, "invoke", lambda event: handler(event, Context()))
+    return world
+
+
+def test_each_step_writes_one_line_of_json(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    world.stage("bad", known=False)
+    world.stage("a")
+
+    world.rotate()
+
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["action"], line["outcome"]) for line in lines] == [
+        ("createSecret", "created"),
+        ("setSecret", "nothing to do"),
+        ("testSecret", "accepted"),
+        ("finishSecret", "already current"),
+    ]
+    assert lines[0]["fingerprint"] == fingerprint(key_value("a"))
+    assert lines[0]["unproved"] == ["profiles:write"]
+    assert [label.split(":")[2:] for label in lines[0]["rejected"]] == [[fingerprint(key_value("bad")), "refused"]]
+
+
+def test_a_failed_step_writes_its_error_and_raises_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(EventRefusedError):
+        handler({"action": "steal"}, Context())
+
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (line["level"], line["error"], line["role"]) == ("ERROR", "EventRefusedError", "viewer")
+
+
+def test_an_unforeseen_error_leaves_as_its_kind_alone(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> World:
+        raise ZeroDivisionError(key_value("secret text"))
+
+    monkeypatch.setattr(rotator, "_secrets_manager", broken)
+    event = {"Step": "testSecret", "SecretId": world.key_arn, "ClientRequestToken": "0" * 32}
+
+    with pytest.raises(RotatorFailedError) as failed:
+        handler(event, Context())
+
+    assert str(failed.value) == (
+        "The rotator failed in testSecret with ZeroDivisionError: this is a fault of the rotator; report it."
+    )
+    assert failed.value.__suppress_context__
+
+
+def test_a_missing_setting_is_told_and_logged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SCOPES")
+
+    with pytest.raises(SettingsError, match="SCOPES"):
+        handler({}, Context())
+
+
+def test_no_key_is_shown_in_any_log_error_or_label(world: World, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every life that a key can take, malformed ones among them, then a search through all that came out."""
+    shown = [key_value(name) for name in ("a", "b", "unknown", "newline", "bare", "number", "dies")]
+    world.stage("newline", value=json.dumps({"apiKey": key_value("newline") + "\nX-Injected: 1"}))
+    world.stage("bare", value=key_value("bare"))
+    world.stage("number", value=json.dumps({"apiKey": 5, "note": key_value("number")}))
+    world.stage("unknown", known=False)
+    world.stage("a")
+    world.stage("b")
+    world.rotate()
+    world.rotate()
+    world.klaviyo.status = 500
+    world.stage("dies")
+    world.rotate()
+    world.klaviyo.status = None
+    token = world.labels(world.key_arn).pending
+    assert token is not None
+    world.step("createSecret", token.id)
+    del world.klaviyo.scopes[key_value("dies")]
+    with pytest.raises(Exception, match="refused"):
+        world.step("testSecret", token.id)
+
+    requests = [
+        {name: value for name, value in parameters.items() if name != "SecretString"}
+        for _, parameters in world.client.made
+    ]
+    output = capsys.readouterr()
+    everything = f"{output}{[(error, error.args) for error in world.errors]}{requests}{world.klaviyo.calls}"
+    assert len(everything) > 5_000
+    for key in shown:
+        body = key.removeprefix("pk_")
+        assert body not in everything
+        assert base64.b64encode(key.encode()).decode().rstrip("=")[:-1] not in everything
+
+
+def test_the_client_of_secrets_manager_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+    assert rotator._secrets_manager() is rotator._secrets_manager()
