@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 import boto3
 
 from klaviyo_access.access_model import AccessModel
+from klaviyo_access.access_model.catalog import REVISION
 from klaviyo_access.access_model.environment import Environment, read_config
 from klaviyo_access.cli.errors import START_SANDBOX, CommandError, ExitCode, UnreachableError, explain
 from klaviyo_access.cli.identity import (
@@ -31,7 +32,6 @@ MOST_SKEW_SECONDS: Final = 240
 """AWS refuses a signature whose time is five minutes off."""
 
 _PATIENCE_SECONDS: Final = 10.0
-_REVISION: Final = "2026-10-15"
 
 _Found = TypeVar("_Found")
 
@@ -187,7 +187,7 @@ class Examination:
         environment = _needs(self._environment, "settings")
         url = f"{environment.klaviyo_url}/api/accounts"
         try:
-            status, headers, body = self._send("GET", url, {"revision": _REVISION}, _PATIENCE_SECONDS)
+            status, headers, body = self._send("GET", url, {"revision": REVISION}, _PATIENCE_SECONDS)
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
                 f"Klaviyo could not be reached at {environment.klaviyo_url} ({type(error).__name__}).",

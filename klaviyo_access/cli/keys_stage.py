@@ -2,8 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 import typer
@@ -11,6 +12,7 @@ import typer
 from klaviyo_access.access_model import RoleAccess
 from klaviyo_access.access_model.dashboard import dashboard_steps
 from klaviyo_access.cli.census import Census, take_census
+from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import messages, note, results
 from klaviyo_access.cli.errors import CommandError, StoppedError, UsageError
 from klaviyo_access.cli.identity import become_operator, open_session
@@ -63,18 +65,18 @@ class Staging:
     workspace: Workspace
     secrets: Secrets
     census: Census
+    clock: Callable[[], datetime] = utc_now
     done: list[str] = field(default_factory=list)
 
     def stage(self, role: RoleAccess, key: Key) -> None:
         """Make ``key`` a spare of ``role``; the checks of the label and of the fingerprint come first."""
-        name = self.workspace.environment.secret_name(role.name, "reserve")
-        reserve = self.secrets.describe(name).labels
+        reserve = self.secrets.of_role(role.name).reserve.labels
         check_not_taken(key, self.census)
         check_room(role.name, reserve)
         if reserve.current is None:
-            self.secrets.put(name, TOMBSTONE)
-        spare = Spare(datetime.now(UTC), key.fingerprint)
-        self.secrets.put(name, json.dumps({"apiKey": key.reveal()}), label=str(spare))
+            self.secrets.put_on_reserve(role.name, TOMBSTONE)
+        spare = Spare(self.clock(), key.fingerprint)
+        self.secrets.put_on_reserve(role.name, json.dumps({"apiKey": key.reveal()}), label=str(spare))
         self.census.places[key.fingerprint] = f"role {role.name!r} of {self.workspace.environment.name}"
         self.done.append(f"{role.name} ({key.fingerprint})")
         results().print(f"Staged {key.fingerprint} for {role.name}; spares waiting: {len(reserve.spares) + 1}.")

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.cli.identity import PATIENCE
-from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.labels import AwsLabel, SecretLabels
 
 if TYPE_CHECKING:
     from types_boto3_cloudtrail import CloudTrailClient
@@ -80,19 +80,22 @@ class Secrets:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self.of_role, roles))
 
-    def put(self, name: str, value: str, *, label: str | None = None) -> None:
-        """Put a new version under ``label`` alone; without one AWS makes it current."""
-        stages = [label] if label else ["AWSCURRENT"]
+    def put_on_reserve(self, role: str, value: str, *, label: str | None = None) -> None:
+        """Put a new version on the role's reserve under ``label`` alone; without one AWS makes it current."""
         self._client.put_secret_value(
-            SecretId=name, SecretString=value, ClientRequestToken=str(uuid.uuid4()), VersionStages=stages
+            SecretId=self._environment.secret_name(role, "reserve"),
+            SecretString=value,
+            ClientRequestToken=str(uuid.uuid4()),
+            VersionStages=[label or AwsLabel.CURRENT],
         )
 
-    def rotate(self, name: str) -> str:
-        """Ask for a rotation by the Lambda that the secret already has; returns the new version's id."""
+    def rotate(self, role: str) -> str:
+        """Ask for a rotation by the Lambda that the role's key secret already has; returns the new version's id."""
+        name = self._environment.secret_name(role, "key")
         return self._client.rotate_secret(SecretId=name, ClientRequestToken=str(uuid.uuid4()))["VersionId"]
 
-    def why_rotation_failed(self, name: str, *, since: datetime) -> str | None:
-        """The error in the newest RotationFailed event of the secret; None where the trail shows none to the caller."""
+    def failed_rotation(self, role: str, *, since: datetime) -> str | None:
+        """What the trail says of the newest failed rotation of ``role``; None where it shows none to the caller."""
         trail: CloudTrailClient = self._session.client("cloudtrail", config=PATIENCE)
         try:
             found = trail.lookup_events(
@@ -100,14 +103,18 @@ class Secrets:
             )
         except ClientError:
             return None
-        return failure_in((json.loads(event["CloudTrailEvent"]) for event in found["Events"]), name)
+        records = (json.loads(event["CloudTrailEvent"]) for event in found["Events"])
+        return failure_in(records, self._environment.secret_name(role, "key"))
 
 
 def failure_in(records: Iterable[Mapping[str, object]], name: str) -> str | None:
-    """The error of the first of CloudTrail's ``records``, newest first, that concerns the secret called ``name``."""
+    """What the first of CloudTrail's ``records``, newest first, that concerns the secret ``name`` says; empty if mute.
+
+    None where no record concerns it.
+    """
     for record in records:
         details = record.get("additionalEventData")
         concerned = str(details.get("SecretId", "")) if isinstance(details, dict) else ""
         if re.fullmatch(rf"(arn:.*:secret:)?{re.escape(name)}(-[A-Za-z0-9]{{6}})?", concerned):
-            return str(record.get("errorMessage") or record.get("errorCode") or "") or None
+            return str(record.get("errorMessage") or record.get("errorCode") or "")
     return None

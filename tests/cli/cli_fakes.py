@@ -25,6 +25,24 @@ config:
 """
 
 
+ROLES = (
+    "admin",
+    "marketer",
+    "developer",
+    "viewer",
+    "service",
+    "profile-sync",
+    "event-tracker",
+    "reporting",
+    "custodian",
+)
+
+
+def lay_out(name: str, text: str) -> None:
+    """Write a file of the project, which is the current directory."""
+    Path(name).write_text(text)
+
+
 def fake_key(seed: int) -> str:
     """A key in Klaviyo's form that no scanner finds in this file."""
     return "pk_" + f"{seed:02x}" * 17
@@ -59,6 +77,7 @@ class FakeAws:
     failures: list[dict[str, Any]] = field(default_factory=list)
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
     calls: list[str] = field(default_factory=list)
+    asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     date: str = ""
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
@@ -74,15 +93,17 @@ class FakeAws:
         if not target:
             return _answer(request, 200, getattr(self, f"_{action}")(), headers | {"content-type": "text/xml"})
         try:
-            document = getattr(self, f"_{action}")(json.loads(body))
+            self.asked[action] = json.loads(body)
+            document = getattr(self, f"_{action}")(self.asked[action])
         except KeyError:
             return self._refuse(request, "ResourceNotFoundException", "no such secret", query=False, headers=headers)
         return _answer(request, 200, json.dumps(document), headers)
 
-    def add_role(self, role: str, *, environment: str = "dev") -> None:
-        """Deploy both secrets of a role, empty."""
-        for kind in ("key", "reserve"):
-            self.labels[f"klaviyo/{environment}/{role}/{kind}"] = {}
+    def deploy(self, environment: str) -> None:
+        """Make both secrets of every role, empty."""
+        for role in ROLES:
+            for kind in ("key", "reserve"):
+                self.labels[f"klaviyo/{environment}/{role}/{kind}"] = {}
 
     def _refuse(
         self, request: AWSPreparedRequest, code: str, message: str, *, query: bool, headers: Mapping[str, str]
@@ -121,7 +142,6 @@ class FakeAws:
 
     def _RotateSecret(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         version = asked["ClientRequestToken"]
-        assert "RotationLambdaARN" not in asked
         self.on_rotate(self.labels[asked["SecretId"]], version)
         return {"VersionId": version}
 

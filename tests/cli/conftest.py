@@ -6,26 +6,38 @@ from pathlib import Path
 
 import pytest
 from botocore.httpsession import URLLib3Session
-from cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, Result
 
 from klaviyo_access.cli.main import run
+from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, Result, lay_out
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with the stacks dev and local, and a shell that is in it."""
-    (tmp_path / "access.yaml").write_text(ACCESS_MODEL)
-    (tmp_path / "Pulumi.yaml").write_text("name: klaviyo-access\nruntime: python\n")
-    (tmp_path / "Pulumi.dev.yaml").write_text(SETTINGS.format(region="eu-west-1", account=ACCOUNT))
-    (tmp_path / "Pulumi.local.yaml").write_text(SETTINGS.format(region="us-east-1", account="000000000000"))
     monkeypatch.chdir(tmp_path)
+    lay_out("access.yaml", ACCESS_MODEL)
+    lay_out("Pulumi.yaml", "name: klaviyo-access\nruntime: python\n")
+    lay_out("Pulumi.dev.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT))
+    lay_out("Pulumi.local.yaml", SETTINGS.format(region="us-east-1", account="000000000000"))
     return tmp_path
 
 
 @pytest.fixture
 def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
     """A shell whose AWS settings come from nowhere else than the test."""
-    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION", "AWS_DEFAULT_REGION", "KLAVIYO_URL"):
+    for name in (
+        "KLAVIYO_ACCESS_STACK",
+        "AWS_PROFILE",
+        "AWS_ENDPOINT_URL",
+        "AWS_REGION",
+        "AWS_DEFAULT_REGION",
+        "KLAVIYO_URL",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "no-config"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "no-credentials"))
@@ -40,19 +52,17 @@ def shell(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch
 def aws(shell: pytest.MonkeyPatch) -> FakeAws:
     """AWS, which answers instead of the network; every role of dev is deployed and empty."""
     fake = FakeAws()
-    for role in ("admin", "marketer", "developer", "viewer", "service", "profile-sync", "event-tracker", "reporting"):
-        fake.add_role(role)
-    fake.add_role("custodian")
+    fake.deploy("dev")
     shell.setattr(URLLib3Session, "send", lambda _session, request: fake.send(request))
     return fake
 
 
 @pytest.fixture
 def command(project: Path, shell: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs one command line in this process, standard input being what is given."""
+    """Runs one command line in this process, with the text given as standard input, or a terminal where it is None."""
 
-    def execute(*arguments: str, stdin: str = "") -> Result:
-        shell.setattr(sys, "stdin", io.StringIO(stdin))
+    def execute(*arguments: str, stdin: str | None = "") -> Result:
+        shell.setattr(sys, "stdin", _Terminal() if stdin is None else io.StringIO(stdin))
         with pytest.raises(SystemExit) as end:
             run(arguments)
         captured = capsys.readouterr()

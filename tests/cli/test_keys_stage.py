@@ -2,12 +2,38 @@
 
 import json
 import re
+from collections.abc import Iterator
 
-from cli_fakes import Command, FakeAws, fake_key
+import pytest
 
+from klaviyo_access.cli import key_input
 from klaviyo_access.keys.secret import Key
+from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 
 RESERVE = "klaviyo/dev/viewer/reserve"
+TIME = "20261101T080000Z"
+
+
+@pytest.fixture
+def answers(monkeypatch: pytest.MonkeyPatch) -> list[str | type[BaseException]]:
+    """What a person answers at the hidden prompt, in order; an exception is what a key combination does."""
+    given: list[str | type[BaseException]] = []
+    queue: Iterator[str | type[BaseException]] = iter(given)
+
+    def ask(prompt: str, stream: object) -> str:
+        answer = next(queue)
+        if isinstance(answer, str):
+            return answer
+        raise answer
+
+    monkeypatch.setattr(key_input, "getpass", ask)
+    return given
+
+
+def spares(aws: FakeAws, role: str, environment: str = "dev") -> list[str]:
+    """The fingerprints of a role's spares, by its labels."""
+    labels = [label for stages in aws.labels[f"klaviyo/{environment}/{role}/reserve"].values() for label in stages]
+    return [label.rpartition(":")[2] for label in labels if label.startswith("SPARE:")]
 
 
 def test_the_first_spare_follows_a_tombstone_that_takes_awscurrent(command: Command, aws: FakeAws) -> None:
@@ -24,3 +50,107 @@ def test_the_first_spare_follows_a_tombstone_that_takes_awscurrent(command: Comm
     assert re.fullmatch(rf"SPARE:\d{{8}}T\d{{6}}Z:{key.fingerprint}", label)
     assert "keys rotate viewer --stack dev" in result.err
     assert f"Staged {key.fingerprint} for viewer; spares waiting: 1." in result.out
+
+
+def test_several_keys_of_a_role_come_a_line_each_and_share_one_tombstone(command: Command, aws: FakeAws) -> None:
+    keys = [Key(fake_key(seed)) for seed in (1, 2, 3)]
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin="\n\n".join(key.reveal() for key in keys))
+    assert result.code == 0, result.err
+    assert spares(aws, "viewer") == [key.fingerprint for key in keys]
+    assert [stages for stages in aws.labels[RESERVE].values() if stages == ["AWSCURRENT"]] == [["AWSCURRENT"]]
+
+
+def test_all_takes_a_role_and_its_key_from_each_line(command: Command, aws: FakeAws) -> None:
+    result = command(
+        "keys", "stage", "--all", "--stack", "dev", stdin=f"viewer {fake_key(1)}\nreporting   {fake_key(2)}\n"
+    )
+    assert result.code == 0, result.err
+    assert spares(aws, "viewer") == [Key(fake_key(1)).fingerprint]
+    assert spares(aws, "reporting") == [Key(fake_key(2)).fingerprint]
+
+
+def test_nothing_is_put_when_one_line_of_several_cannot_be_read(command: Command, aws: FakeAws) -> None:
+    lines = [f"viewer {fake_key(1)}", fake_key(2), f"admin {fake_key(3)[:-1]}", f"viewer {fake_key(1)}"]
+    result = command("keys", "stage", "--all", "--stack", "dev", stdin="\n".join(lines))
+    assert result.code == 2
+    assert "PutSecretValue" not in aws.calls
+    assert [word in result.err for word in ("line 1:", "line 2:", "line 3:", "line 4:")] == [False, True, True, True]
+    assert "pk_" + "0" not in result.err
+
+
+@pytest.mark.parametrize(
+    ("secret", "label"),
+    [
+        ("klaviyo/dev/viewer/reserve", "SPARE:{time}:{fp}"),
+        ("klaviyo/dev/viewer/reserve", "REJECTED:{time}:{fp}:refused"),
+        ("klaviyo/dev/reporting/key", "KEY:{fp}"),
+        ("klaviyo/dev/reporting/key", "RETIRED:{time}:{fp}"),
+        ("klaviyo/staging/viewer/reserve", "SPARE:{time}:{fp}"),
+        ("klaviyo/staging/viewer/key", "KEY:{fp}"),
+    ],
+)
+def test_a_key_that_any_role_in_reach_has_is_refused(
+    command: Command, aws: FakeAws, project: object, secret: str, label: str
+) -> None:
+    lay_out("Pulumi.staging.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT))
+    aws.deploy("staging")
+    key = Key(fake_key(7))
+    aws.labels[secret]["v1"] = [label.format(time=TIME, fp=key.fingerprint)]
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=key.reveal())
+    _, environment, role, _ = secret.split("/")
+    assert result.code == 1
+    assert f"{key.fingerprint} is staged or used in role '{role}' of {environment} already" in result.err
+    assert "PutSecretValue" not in aws.calls
+
+
+def test_an_environment_that_cannot_be_looked_at_is_named(command: Command, aws: FakeAws) -> None:
+    lay_out("Pulumi.staging.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT))
+    lay_out("Pulumi.prod.yaml", SETTINGS.format(region="eu-west-1", account="444455556666"))
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=fake_key(1))
+    assert result.code == 0
+    assert "Not looked at for the same key: staging (" in result.err
+
+
+def test_a_reserve_with_twelve_labels_takes_no_more(command: Command, aws: FakeAws) -> None:
+    aws.labels[RESERVE] = {"v0": ["AWSCURRENT"]} | {
+        f"v{seed}": [f"SPARE:{TIME}:{Key(fake_key(seed)).fingerprint}"] for seed in range(1, 12)
+    }
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=fake_key(99))
+    assert result.code == 1
+    assert "up to 12 labels" in result.err
+    assert "the reserve of 'viewer' has 12" in result.err
+    assert "PutSecretValue" not in aws.calls
+
+
+def test_the_prompt_asks_again_until_the_key_has_the_form_of_one(
+    command: Command, aws: FakeAws, answers: list[str | type[BaseException]]
+) -> None:
+    answers += [fake_key(1)[:-2], "AbC123", f"  {fake_key(1)} "]
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=None)
+    assert result.code == 0, result.err
+    assert result.err.count("Not staged:") == 2
+    assert "public key (site id)" in result.err
+    assert spares(aws, "viewer") == [Key(fake_key(1)).fingerprint]
+
+
+def test_all_walks_through_the_roles_shows_what_to_tick_and_skips_at_an_empty_answer(
+    command: Command, aws: FakeAws, answers: list[str | type[BaseException]]
+) -> None:
+    answers += ["", fake_key(1), EOFError, fake_key(1), fake_key(2), "", "", "", "", ""]
+    result = command("keys", "stage", "--all", "--stack", "dev", stdin=None)
+    assert result.code == 0, result.err
+    assert spares(aws, "marketer") == [Key(fake_key(1)).fingerprint]
+    assert spares(aws, "viewer") == [Key(fake_key(2)).fingerprint]
+    assert "is staged or used in role 'marketer' of dev already" in result.err
+    assert 'create the key "dev marketer" with exactly these:' in result.err
+    assert "keys rotate --all --stack dev" in result.err
+
+
+def test_a_stop_says_what_was_staged_before(
+    command: Command, aws: FakeAws, answers: list[str | type[BaseException]]
+) -> None:
+    answers += [fake_key(1), KeyboardInterrupt]
+    result = command("keys", "stage", "--all", "--stack", "dev", stdin=None)
+    assert result.code == 130
+    assert f"Staged before: admin ({Key(fake_key(1)).fingerprint})." in result.err
+    assert spares(aws, "admin") == [Key(fake_key(1)).fingerprint]
