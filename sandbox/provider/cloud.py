@@ -1,0 +1,186 @@
+"""The two clouds a provider can work on: AWS at a loopback endpoint, and AWS as it is predicted to answer."""
+
+import functools
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from sandbox.provider.configuration import Configuration, ConfigurationError
+from sandbox.provider.table import Aws, Change, Place, ResourceType, is_gone, same_document
+from sandbox.provider.wire import Archive, Properties
+
+
+class IncompleteError(Exception):
+    """A resource was made, but what had to follow failed: it exists under ``resource_id``."""
+
+    def __init__(self, resource_id: str, *, inputs: Properties, outputs: Properties, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.resource_id = resource_id
+        self.inputs = inputs
+        self.outputs = outputs
+        self.cause = cause
+
+
+class Cloud(Protocol):
+    """What the provider asks of a cloud. ``inputs`` are whole: with defaults, name, region and all tags."""
+
+    def create(self, kind: ResourceType, inputs: Properties, *, urn: str) -> tuple[str, Properties]:
+        """Make a resource; its id and outputs."""
+
+    def read(self, kind: ResourceType, resource_id: str, inputs: Properties) -> Properties | None:
+        """The outputs of a resource as they are now; None where it is gone."""
+
+    def update(self, kind: ResourceType, resource_id: str, change: Change) -> Properties:
+        """Change a resource in place; its outputs."""
+
+    def delete(self, kind: ResourceType, resource_id: str, inputs: Properties) -> None:
+        """Remove a resource; fine where it is gone already."""
+
+    def find(self, kind: ResourceType, inputs: Properties) -> str | None:
+        """The id of the resource that ``inputs`` have made, if AWS has it."""
+
+    def identity(self) -> Mapping[str, str]:
+        """Who calls: ``Account``, ``Arn`` and ``UserId``, as STS answers."""
+
+
+class LiveCloud:
+    """AWS at the configured endpoints, over boto3 with the credentials of the environment.
+
+    Raises:
+        ConfigurationError: the endpoint is not on this machine, or the account is not an allowed one.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._session = boto3.Session(region_name=configuration.region)
+        self._lock = threading.Lock()
+        self._clients: dict[tuple[str, str], Any] = {}
+        allowed = configuration.allowed_accounts
+        if allowed and self.identity()["Account"] not in allowed:
+            raise ConfigurationError(
+                f"The credentials are of account {self.identity()['Account']}; 'allowedAccountIds' allows "
+                f"{', '.join(allowed)}."
+            )
+
+    def create(self, kind: ResourceType, inputs: Properties, *, urn: str) -> tuple[str, Properties]:  # noqa: ARG002 -- AWS draws its own ids
+        aws = self._aws(inputs)
+        resource_id = kind.create(aws, inputs)
+        try:
+            kind.complete(aws, resource_id, inputs)
+            found = kind.read(aws, resource_id, inputs)
+        except Exception as error:
+            raise IncompleteError(
+                resource_id, inputs=inputs, outputs=_outputs(kind, inputs, {}), cause=error
+            ) from error
+        return resource_id, _outputs(kind, inputs, found or {})
+
+    def read(self, kind: ResourceType, resource_id: str, inputs: Properties) -> Properties | None:
+        try:
+            found = kind.read(self._aws(inputs), resource_id, inputs)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+        return None if found is None else _outputs(kind, inputs, found)
+
+    def update(self, kind: ResourceType, resource_id: str, change: Change) -> Properties:
+        aws = self._aws(change.new)
+        if change.names:
+            kind.update(aws, resource_id, change)
+        else:
+            kind.complete(aws, resource_id, change.new)  # asked for without a change: its creation was not completed
+        if kind.taggable and change.old["tagsAll"] != change.new["tagsAll"]:
+            old, new = change.old["tagsAll"], change.new["tagsAll"]
+            put = {name: value for name, value in new.items() if old.get(name) != value}
+            kind.retag(aws, resource_id, put=put, remove=sorted(old.keys() - new.keys()))
+        return _outputs(kind, change.new, kind.read(aws, resource_id, change.new) or {})
+
+    def delete(self, kind: ResourceType, resource_id: str, inputs: Properties) -> None:
+        try:
+            kind.delete(self._aws(inputs), resource_id, inputs)
+        except ClientError as error:
+            if not is_gone(error):
+                raise
+
+    def find(self, kind: ResourceType, inputs: Properties) -> str | None:
+        try:
+            return kind.find(self._aws(inputs), inputs)
+        except ClientError as error:
+            if is_gone(error):
+                return None
+            raise
+
+    @functools.cache  # noqa: B019 -- one identity for the life of the process
+    def identity(self) -> Mapping[str, str]:
+        answer = self._client("sts", self._configuration.region).get_caller_identity()
+        return {name: answer[name] for name in ("Account", "Arn", "UserId")}
+
+    def _aws(self, inputs: Properties) -> Aws:
+        region = inputs.get("region") or self._configuration.region
+        return Aws(region=region, clients=self._client, identity=self.identity)
+
+    def _client(self, service: str, region: str) -> Any:
+        with self._lock:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._session.client(
+                    service,
+                    region_name=region,
+                    endpoint_url=self._configuration.endpoint_of(service),
+                    config=_CONFIG,
+                )
+            return self._clients[service, region]
+
+
+class PredictedCloud:
+    """AWS as it would answer, computed from account, region and inputs: for rendering a stack that is not deployed."""
+
+    def __init__(self, place: Place, caller: Mapping[str, str]) -> None:
+        self._place = place
+        self._caller = caller
+
+    def create(self, kind: ResourceType, inputs: Properties, *, urn: str) -> tuple[str, Properties]:
+        place = replace(self._place, region=inputs.get("region", self._place.region), urn=urn)
+        resource_id, predicted = kind.predict(place, inputs)
+        return resource_id, _outputs(kind, inputs, predicted)
+
+    def read(self, kind: ResourceType, resource_id: str, inputs: Properties) -> Properties | None:
+        raise NotImplementedError(f"{kind.aws_type} '{resource_id}' is looked up, but a rendering has no AWS: {inputs}")
+
+    def update(self, kind: ResourceType, resource_id: str, change: Change) -> Properties:
+        raise NotImplementedError(f"{kind.aws_type} '{resource_id}': a rendering starts from nothing: {change.names}")
+
+    def delete(self, kind: ResourceType, resource_id: str, inputs: Properties) -> None:
+        raise NotImplementedError(f"{kind.aws_type} '{resource_id}': a rendering starts from nothing: {inputs}")
+
+    def find(self, kind: ResourceType, inputs: Properties) -> str | None:
+        raise NotImplementedError(f"{kind.aws_type}: a rendering starts from nothing: {inputs}")
+
+    def identity(self) -> Mapping[str, str]:
+        return self._caller
+
+
+OpenCloud = Callable[[Configuration], Cloud]
+
+_CONFIG = Config(
+    connect_timeout=5,
+    read_timeout=60,
+    retries={"mode": "standard", "max_attempts": 3},
+    proxies={},
+    s3={"addressing_style": "path"},
+    parameter_validation=True,
+)
+
+
+def _outputs(kind: ResourceType, inputs: Properties, found: Properties) -> Properties:
+    """A resource's outputs: its inputs, overlaid with what AWS has; documents keep the program's own spelling."""
+    outputs = {name: value for name, value in inputs.items() if not isinstance(value, Archive)}
+    for name, value in found.items():
+        if name in kind.documents and same_document(value, inputs.get(name)):
+            continue
+        outputs[name] = value
+    return {name: value for name, value in outputs.items() if value is not None}

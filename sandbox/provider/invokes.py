@@ -1,0 +1,52 @@
+"""The functions of pulumi-aws that the program calls: who and where it is."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
+
+from sandbox.provider.cloud import Cloud
+from sandbox.provider.configuration import Configuration
+from sandbox.provider.wire import Properties
+
+Invoke = Callable[[Cloud, Configuration, Properties], Properties]
+
+
+def _caller_identity(cloud: Cloud, _configuration: Configuration, _arguments: Properties) -> Properties:
+    caller = cloud.identity()
+    return {"accountId": caller["Account"], "arn": caller["Arn"], "id": caller["Account"], "userId": caller["UserId"]}
+
+
+def _partition(_cloud: Cloud, _configuration: Configuration, _arguments: Properties) -> Properties:
+    return {"dnsSuffix": "amazonaws.com", "id": "aws", "partition": "aws", "reverseDnsPrefix": "com.amazonaws"}
+
+
+def _region(_cloud: Cloud, configuration: Configuration, arguments: Properties) -> Properties:
+    region = arguments.get("region") or configuration.region
+    description = DESCRIPTIONS.get(region, region)
+    return {
+        "description": description,
+        "endpoint": f"ec2.{region}.amazonaws.com",
+        "id": region,
+        "name": region,
+        "region": region,
+    }
+
+
+DESCRIPTIONS: Final = MappingProxyType(
+    {
+        "eu-central-1": "Europe (Frankfurt)",
+        "eu-west-1": "Europe (Ireland)",
+        "us-east-1": "US East (N. Virginia)",
+        "us-east-2": "US East (Ohio)",
+        "us-west-2": "US West (Oregon)",
+    }
+)
+
+INVOKES: Final[Mapping[str, tuple[frozenset[str], Invoke]]] = MappingProxyType(
+    {
+        "aws:index/getCallerIdentity:getCallerIdentity": (frozenset(), _caller_identity),
+        "aws:index/getPartition:getPartition": (frozenset(), _partition),
+        "aws:index/getRegion:getRegion": (frozenset({"region"}), _region),
+    }
+)
+"""Each function by its token, with the arguments it takes."""

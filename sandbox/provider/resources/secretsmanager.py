@@ -1,0 +1,161 @@
+"""Secrets with their policies and their rotation; never their values."""
+# ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
+
+from collections.abc import Mapping
+
+from sandbox.provider.table import (
+    ALPHANUMERIC,
+    AutoName,
+    Aws,
+    Change,
+    Place,
+    ResourceType,
+    camel,
+    chosen,
+    names,
+    pascal,
+    tag_list,
+    tag_map,
+    values,
+)
+from sandbox.provider.wire import Properties
+
+SERVICE = "secretsmanager"
+
+
+class Secret(ResourceType):
+    aws_type = "aws:secretsmanager/secret:Secret"
+    updatable = names("description forceOverwriteReplicaSecret kmsKeyId recoveryWindowInDays")
+    replacing = names("name")
+    computed = names("arn")
+    defaults = values(forceOverwriteReplicaSecret=False, recoveryWindowInDays=30)
+    auto_name = AutoName(longest=512)
+    taggable = True
+
+    def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
+        arn = place.arn(SERVICE, f"secret:{inputs['name']}-{place.letters(ALPHANUMERIC, 6)}")
+        return arn, {"arn": arn}
+
+    def create(self, aws: Aws, inputs: Properties) -> str:
+        parameters = pascal(chosen(inputs, ("name", "description", "kmsKeyId")))
+        return str(aws.client(SERVICE).create_secret(**parameters, Tags=tag_list(inputs["tagsAll"]))["ARN"])
+
+    def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
+        secret = aws.client(SERVICE).describe_secret(SecretId=resource_id)
+        if "DeletedDate" in secret:
+            return None
+        return {
+            "arn": secret["ARN"],
+            "name": secret["Name"],
+            "description": secret.get("Description", ""),
+            "kmsKeyId": secret.get("KmsKeyId"),
+            "tagsAll": tag_map(secret.get("Tags", [])),
+        }
+
+    def find(self, aws: Aws, inputs: Properties) -> str | None:
+        found = self.read(aws, inputs["name"], inputs)
+        return None if found is None else str(found["arn"])
+
+    def update(self, aws: Aws, resource_id: str, change: Change) -> None:
+        if change.touches("description", "kmsKeyId"):
+            aws.client(SERVICE).update_secret(
+                SecretId=resource_id,
+                Description=change.new.get("description", ""),
+                KmsKeyId=change.new.get("kmsKeyId", "alias/aws/secretsmanager"),
+            )
+
+    def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
+        window = inputs.get("recoveryWindowInDays", 30)
+        how = {"RecoveryWindowInDays": window} if window else {"ForceDeleteWithoutRecovery": True}
+        aws.client(SERVICE).delete_secret(SecretId=resource_id, **how)
+
+    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
+        if put:
+            aws.client(SERVICE).tag_resource(SecretId=resource_id, Tags=tag_list(put))
+        if remove:
+            aws.client(SERVICE).untag_resource(SecretId=resource_id, TagKeys=remove)
+
+
+class SecretPolicy(ResourceType):
+    aws_type = "aws:secretsmanager/secretPolicy:SecretPolicy"
+    updatable = names("blockPublicPolicy policy")
+    replacing = names("secretArn")
+    required = names("policy secretArn")
+    documents = names("policy")
+
+    def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
+        return inputs["secretArn"], {}
+
+    def create(self, aws: Aws, inputs: Properties) -> str:
+        self._put(aws, inputs)
+        return str(inputs["secretArn"])
+
+    def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
+        answer = aws.client(SERVICE).get_resource_policy(SecretId=resource_id)
+        if "ResourcePolicy" not in answer:
+            return None
+        return {"secretArn": answer["ARN"], "policy": answer["ResourcePolicy"]}
+
+    def update(self, aws: Aws, resource_id: str, change: Change) -> None:
+        self._put(aws, change.new)
+
+    def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
+        aws.client(SERVICE).delete_resource_policy(SecretId=resource_id)
+
+    def _put(self, aws: Aws, inputs: Properties) -> None:
+        aws.client(SERVICE).put_resource_policy(
+            SecretId=inputs["secretArn"],
+            ResourcePolicy=inputs["policy"],
+            BlockPublicPolicy=inputs.get("blockPublicPolicy", False),
+        )
+
+
+class SecretRotation(ResourceType):
+    aws_type = "aws:secretsmanager/secretRotation:SecretRotation"
+    updatable = names("rotateImmediately rotationLambdaArn rotationRules")
+    replacing = names("secretId")
+    required = names("rotationRules secretId")
+    computed = names("rotationEnabled")
+    defaults = values(rotateImmediately=True)
+
+    def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
+        return inputs["secretId"], {"rotationEnabled": True}
+
+    def create(self, aws: Aws, inputs: Properties) -> str:
+        self._rotate(aws, inputs)
+        return str(inputs["secretId"])
+
+    def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
+        secret = aws.client(SERVICE).describe_secret(SecretId=resource_id)
+        if not secret.get("RotationEnabled"):
+            return None
+        return {
+            "secretId": resource_id,
+            "rotationEnabled": True,
+            "rotationLambdaArn": secret.get("RotationLambdaARN"),
+            "rotationRules": self._rules(camel(secret.get("RotationRules", {})), inputs),
+        }
+
+    def _rules(self, found: Properties, inputs: Properties) -> Properties:
+        """Without the interval in days that AWS works out of a schedule expression."""
+        if "automaticallyAfterDays" in inputs.get("rotationRules", {}) or "scheduleExpression" not in found:
+            return found
+        return {name: value for name, value in found.items() if name != "automaticallyAfterDays"}
+
+    def update(self, aws: Aws, resource_id: str, change: Change) -> None:
+        if change.touches("rotationLambdaArn", "rotationRules"):
+            self._rotate(aws, change.new)
+
+    def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
+        aws.client(SERVICE).cancel_rotate_secret(SecretId=resource_id)
+
+    def _rotate(self, aws: Aws, inputs: Properties) -> None:
+        parameters = chosen(
+            {
+                "RotationLambdaARN": inputs.get("rotationLambdaArn"),
+                "RotationRules": pascal(inputs["rotationRules"]),
+                "RotateImmediately": inputs["rotateImmediately"],
+            },
+            ("RotationLambdaARN", "RotationRules", "RotateImmediately"),
+        )
+        aws.client(SERVICE).rotate_secret(SecretId=inputs["secretId"], **parameters)
