@@ -1,0 +1,178 @@
+"""Answers the one question that every authorized service asks: may this caller do this here?"""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from klaviyo_access.isolation.evaluator import (
+    ContextValue,
+    Decision,
+    Principal,
+    Request,
+    UnsupportedPolicyError,
+    decide,
+)
+from sandbox.aws.backend import Backend
+from sandbox.aws.calls import AwsError, Call, Caller, Json
+from sandbox.aws.credentials import Sessions
+from sandbox.aws.identities import Identities
+
+_ERROR_CODES = {"sts": "AccessDenied"}
+
+
+class Authorizer:
+    """Evaluates identity policies and resource policies; implements ``sandbox.aws.calls.Authorize``.
+
+    The policies of KMS keys and of Lambda functions it finds by itself; other resources' come with the question.
+    """
+
+    def __init__(
+        self, *, backend: Backend, identities: Identities, sessions: Sessions, clock: Callable[[], float]
+    ) -> None:
+        self._backend = backend
+        self._identities = identities
+        self._sessions = sessions
+        self._clock = clock
+
+    async def __call__(
+        self,
+        call: Call,
+        *,
+        action: str,
+        resource: str,
+        context: Mapping[str, str | list[str]] | None = None,
+        resource_policy: Json | None = None,
+    ) -> None:
+        """See ``sandbox.aws.calls.Authorize``."""
+        service = action.partition(":")[0]
+        if resource_policy is None and service in {"kms", "lambda"}:
+            resource_policy = await self._policy_of(service, resource, call)
+        decision = await self.decide(
+            call, action=action, resource=resource, context=context or {}, resource_policy=resource_policy
+        )
+        if not decision.allowed:
+            code = _ERROR_CODES.get(call.service, "AccessDeniedException")
+            message = denial_message(call.caller, action=action, resource=resource, decision=decision)
+            raise AwsError(code, message, status=400 if call.service in {"kms", "secretsmanager"} else 403)
+
+    async def decide(
+        self,
+        call: Call,
+        *,
+        action: str,
+        resource: str,
+        context: Mapping[str, str | list[str]],
+        resource_policy: Json | None,
+    ) -> Decision:
+        """Decide without refusing.
+
+        Raises:
+            AwsError: a policy holds what the evaluator does not understand; the message names it.
+        """
+        identity = await self._identities.of(call.caller)
+        request = Request(
+            principal=Principal(arn=call.caller.principal_arn, session_arn=call.caller.arn),
+            action=action,
+            resource=resource,
+            context={**self._global_context(call, identity.tags), **context},
+        )
+        ruled = action.startswith("kms:") and resource != "*"
+        try:
+            return decide(
+                request,
+                identity_policies=identity.policies,
+                resource_policy=resource_policy,
+                resource_policy_rules=ruled or action == "sts:AssumeRole",
+            )
+        except UnsupportedPolicyError as error:
+            raise AwsError("NotImplemented", f"The sandbox cannot decide {action}: {error}", status=501) from error
+
+    def _global_context(self, call: Call, tags: Mapping[str, str]) -> dict[str, ContextValue]:
+        """The global condition keys; the loopback stands for AWS's TLS endpoints, hence aws:SecureTransport."""
+        now = self._clock()
+        caller = call.caller
+        context: dict[str, ContextValue] = {
+            "aws:CurrentTime": datetime.fromtimestamp(now, UTC).isoformat(),
+            "aws:EpochTime": str(int(now)),
+            "aws:RequestedRegion": call.region,
+            "aws:SecureTransport": "true",
+            "aws:PrincipalIsAWSService": "false",
+            "aws:ViaAWSService": "false",
+        }
+        if caller.kind == "AWSService":
+            return {**context, "aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": caller.principal_arn}
+        context |= {
+            "aws:PrincipalArn": caller.principal_arn,
+            "aws:PrincipalAccount": caller.account,
+            "aws:PrincipalType": "AssumedRole" if caller.kind == "AssumedRole" else "User",
+            "aws:userid": caller.principal_id,
+            "aws:SourceIp": call.source_ip,
+            "aws:UserAgent": call.user_agent,
+        }
+        context |= {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}
+        if caller.kind == "IAMUser":
+            context["aws:username"] = caller.principal_arn.rpartition("/")[2]
+        if session := self._sessions.find(caller.access_key_id):
+            context["aws:TokenIssueTime"] = datetime.fromtimestamp(session.issued, UTC).isoformat()
+        return context
+
+    async def _policy_of(self, service: str, resource: str, call: Call) -> Json | None:
+        if service == "lambda":
+            return await self._function_policy(resource, call)
+        if ":alias/aws/" in resource:
+            return _aws_managed_key_policy(resource)
+        if ":key/" not in resource:
+            return None
+        parameters = {"KeyId": resource, "PolicyName": "default"}
+        text = (await self._backend.call("kms", "GetKeyPolicy", parameters, region=resource.split(":")[3]))["Policy"]
+        policy: Json = json.loads(text)
+        return policy
+
+    async def _function_policy(self, resource: str, call: Call) -> Json | None:
+        if ":function:" not in resource:
+            return None
+        try:
+            answer = await self._backend.call("lambda", "GetPolicy", {"FunctionName": resource}, region=call.region)
+        except AwsError as error:
+            if error.code == "ResourceNotFoundException":
+                return None
+            raise
+        policy: Json = json.loads(answer["Policy"])
+        return policy
+
+
+def denial_message(caller: Caller, *, action: str, resource: str, decision: Decision) -> str:
+    """AWS's own words for a refusal.
+
+    Source: IAM user guide, "Troubleshoot access denied error messages".
+    """
+    article = "an" if decision.policy_kind == "identity-based" else "a"
+    why = (
+        f"with an explicit deny in {article} {decision.policy_kind} policy"
+        if decision.explicit_deny
+        else f"because no {decision.policy_kind} policy allows the {action} action"
+    )
+    target = f" on resource: {resource}" if resource != "*" else ""
+    return f"User: {caller.arn} is not authorized to perform: {action}{target} {why}"
+
+
+def _aws_managed_key_policy(resource: str) -> Json:
+    """The policy of an AWS managed key: all of the account, through its service alone."""
+    _, _, _, region, account, name = resource.split(":", 5)
+    service = name.removeprefix("alias/aws/")
+    condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com", "kms:CallerAccount": account}}
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": [
+            "kms:Encrypt",
+            "kms:Decrypt",
+            "kms:ReEncrypt*",
+            "kms:GenerateDataKey*",
+            "kms:CreateGrant",
+            "kms:DescribeKey",
+        ],
+        "Resource": "*",
+        "Condition": condition,
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}

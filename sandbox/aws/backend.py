@@ -1,0 +1,106 @@
+"""ministack's application in this process: its settings, and a client that calls it past the wire.
+
+ministack stores and answers most services; the gateway stands in front of it, verifies and authorizes. It therefore
+runs with its own authorization off and believes whoever reaches it, which is the gateway alone.
+"""
+
+import importlib
+import os
+from typing import cast
+
+import botocore.awsrequest
+import botocore.parsers
+import botocore.serialize
+
+from sandbox.aws.calls import AwsError, Json
+from sandbox.aws.http import Application, Request, Response, call_application
+from sandbox.aws.models import service_model
+
+ACCOUNT = "000000000000"
+_NO_PROOF = "SignedHeaders=host, Signature=0"
+
+
+def load_ministack(port: int) -> Application:
+    """Import ministack with the settings it reads at import; later calls return the same application.
+
+    Args:
+        port: the gateway's port, which ministack puts into the URLs that it makes.
+    """
+    os.environ.update(
+        BIND_HOST="127.0.0.1",
+        MINISTACK_HOST="127.0.0.1",
+        GATEWAY_PORT=str(port),
+        MINISTACK_ACCOUNT_ID=ACCOUNT,
+        AUTH="false",
+        IOT_MTLS_ENABLED="0",
+        SFTP_ENABLED="0",
+        PERSIST_STATE="0",
+        LOG_LEVEL="WARNING",
+    )
+    return cast("Application", importlib.import_module("ministack.app").app)
+
+
+class Backend:
+    """Calls ministack: raw requests as they came, or operations by name.
+
+    Args:
+        application: what ``load_ministack`` returned.
+    """
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def send(self, request: Request) -> Response:
+        """Hand over a request as it is."""
+        return await call_application(self.application, request)
+
+    async def call(self, service: str, operation: str, parameters: Json, *, region: str) -> Json:
+        """Call an operation and return its parsed answer.
+
+        Raises:
+            AwsError: what ministack refuses with.
+        """
+        model = service_model(service)
+        shape = model.operation_model(operation)
+        serializer = botocore.serialize.create_serializer(model.protocol, include_validation=False)
+        prepared = serializer.serialize_to_request(parameters, shape)
+        botocore.awsrequest.prepare_request_dict(prepared, endpoint_url="http://127.0.0.1")
+        sent = botocore.awsrequest.create_request_object(prepared).prepare()
+        path, _, query = sent.url.removeprefix("http://127.0.0.1").partition("?")
+        scope = f"Credential={ACCOUNT}/20260101/{region}/{model.signing_name}/aws4_request"
+        headers = {**dict(sent.headers.items()), "Authorization": f"AWS4-HMAC-SHA256 {scope}, {_NO_PROOF}"}
+        response = await self.send(
+            Request(
+                method=sent.method,
+                raw_path=path,
+                query_string=query,
+                raw_headers=tuple((_bytes(name), _bytes(value)) for name, value in headers.items()),
+                body=_bytes(sent.body or b""),
+            )
+        )
+        return parse_answer(response, service, operation)
+
+
+def parse_answer(response: Response, service: str, operation: str) -> Json:
+    """Read a response as boto3 would.
+
+    Raises:
+        AwsError: the response is an error.
+    """
+    model = service_model(service)
+    parser = botocore.parsers.create_parser(model.protocol)
+    raw = {
+        "headers": botocore.awsrequest.HeadersDict(response.headers),
+        "status_code": response.status,
+        "body": response.body,
+    }
+    parsed: Json = parser.parse(raw, model.operation_model(operation).output_shape)  # type: ignore[arg-type]  # no output: None
+    if response.status >= 300:
+        error = parsed.get("Error", {})
+        raise AwsError(error.get("Code") or "Unknown", error.get("Message") or "", status=response.status)
+    parsed.pop("ResponseMetadata", None)
+    return parsed
+
+
+def _bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else bytes(value)

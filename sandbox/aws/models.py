@@ -1,0 +1,84 @@
+"""AWS's own service models, as botocore carries them, by the names that requests use."""
+
+from functools import cache
+from typing import Any
+
+import botocore.loaders
+from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
+
+_SERVICE_OF_SCOPE = {
+    "monitoring": "cloudwatch",
+    "states": "stepfunctions",
+    "tagging": "resourcegroupstaggingapi",
+    "elasticloadbalancing": "elbv2",
+    "email": "ses",
+}
+"""Where the name in a signature's scope is not botocore's name of the service."""
+
+
+@cache
+def _loader() -> botocore.loaders.Loader:
+    return botocore.loaders.Loader()
+
+
+@cache
+def service_model(service: str) -> ServiceModel:
+    """The model of a service by botocore's name.
+
+    Raises:
+        KeyError: botocore knows no such service.
+    """
+    try:
+        description = _loader().load_service_model(service, "service-2")
+    except botocore.loaders.UnknownServiceError as error:
+        raise KeyError(service) from error
+    return ServiceModel(description, service)
+
+
+def service_of_scope(scope: str) -> str:
+    """The service that a signature's credential scope names.
+
+    Raises:
+        KeyError: botocore knows no such service.
+    """
+    service = _SERVICE_OF_SCOPE.get(scope, scope)
+    service_model(service)
+    return service
+
+
+def event_source(service: str) -> str:
+    """What CloudTrail calls the service: ``secretsmanager.amazonaws.com``."""
+    return f"{service_model(service).endpoint_prefix}.amazonaws.com"
+
+
+def without_secrets(value: Any, shape: Shape | None) -> Any:
+    """Copy a request or an answer in CloudTrail's spelling, without what the model calls sensitive and without blobs.
+
+    CloudTrail writes members in lowerCamelCase.
+    """
+    if shape is None or value is None:
+        return None
+    if isinstance(shape, StructureShape):
+        return {
+            name[:1].lower() + name[1:]: without_secrets(value[name], member)
+            for name, member in shape.members.items()
+            if name in value and not _is_hidden(member)
+        }
+    if isinstance(shape, ListShape):
+        return [without_secrets(item, shape.member) for item in value]
+    if isinstance(shape, MapShape):
+        return {key: without_secrets(item, shape.value) for key, item in value.items() if not _is_hidden(shape.value)}
+    if shape.type_name == "timestamp":
+        return str(value)
+    return value
+
+
+def _is_hidden(shape: Shape) -> bool:
+    return shape.type_name == "blob" or bool(shape.metadata.get("sensitive"))
+
+
+def is_read_only(operation: OperationModel) -> bool:
+    """Whether CloudTrail counts the operation as a read."""
+    return operation.name.startswith(
+        ("Get", "List", "Describe", "Lookup", "Head", "BatchGet", "Decrypt", "Encrypt", "GenerateDataKey", "AssumeRole")
+    )

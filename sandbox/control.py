@@ -1,0 +1,62 @@
+"""What the sandbox's own commands ask of a running sandbox, below ``/_sandbox/`` on the AWS port."""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+
+from sandbox.aws.calls import AwsError, Json
+from sandbox.aws.http import Request, Response
+from sandbox.aws.platform import Platform
+
+TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name, no secret
+
+
+class Control:
+    """Answers status and hands out credentials, to whoever shows the control token.
+
+    Args:
+        token: the control token.
+        platform: hands out credentials.
+        status: what is running, for ``status``.
+    """
+
+    def __init__(self, *, token: str, platform: Platform, status: Callable[[], Json]) -> None:
+        self._token = token
+        self._platform = platform
+        self._status = status
+        self._answers: dict[tuple[str, str], Callable[[Json], Awaitable[Json]]] = {
+            ("GET", "/_sandbox/status"): self._show_status,
+            ("POST", "/_sandbox/credentials"): self._hand_out,
+        }
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer in JSON: 403 without the token, 404 for what there is not, 400 with a message for what is refused."""
+        if not secrets.compare_digest(request.headers.get(TOKEN_HEADER.lower(), "").encode(), self._token.encode()):
+            return _json(403, {"error": f"The header {TOKEN_HEADER} does not hold this sandbox's control token."})
+        answer = self._answers.get((request.method, request.path))
+        if answer is None:
+            return _json(404, {"error": f"The sandbox has no {request.method} {request.path}."})
+        try:
+            return _json(200, await answer(json.loads(request.body or b"{}")))
+        except AwsError as error:
+            return _json(400, {"error": error.message})
+
+    async def _show_status(self, _: Json) -> Json:
+        return self._status()
+
+    async def _hand_out(self, asked: Json) -> Json:
+        if "bootstrap" in asked:
+            session = await self._platform.sign_in(asked["bootstrap"])
+        else:
+            session = await self._platform.credentials(asked["role"])
+        return {
+            "AccessKeyId": session.access_key_id,
+            "SecretAccessKey": session.secret_access_key,
+            "SessionToken": session.session_token,
+            "Expiration": session.expires,
+            "Arn": session.caller.arn,
+        }
+
+
+def _json(status: int, body: Json) -> Response:
+    return Response(status=status, body=json.dumps(body).encode(), headers={"content-type": "application/json"})
