@@ -1,0 +1,65 @@
+"""Where a role's secret is: from arguments, else from the environment variables that the program's outputs print."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
+
+ROLE = "KLAVIYO_ACCESS_ROLE"
+PREFIX = "KLAVIYO_ACCESS_PREFIX"
+ENVIRONMENT = "KLAVIYO_ACCESS_ENVIRONMENT"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretLocation:
+    """One role's secret.
+
+    Attributes:
+        role: the role that owns the key.
+        secret_id: the secret's name or ARN.
+        region: the AWS region; empty to take that of the AWS profile.
+    """
+
+    role: str
+    secret_id: str
+    region: str = ""
+
+
+def locate(
+    role: str | None = None,
+    *,
+    secret_id: str | None = None,
+    region: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> SecretLocation:
+    """Find a role's secret.
+
+    Args:
+        role: as in access.yaml; without it ``KLAVIYO_ACCESS_ROLE``.
+        secret_id: the secret's name or ARN; without it ``KLAVIYO_ACCESS_PREFIX`` (``klaviyo`` where it is not set) and
+            ``KLAVIYO_ACCESS_ENVIRONMENT`` make up the name.
+        region: without it the ARN's, ``AWS_REGION``, ``AWS_DEFAULT_REGION``, then that of the AWS profile.
+        environ: the environment variables.
+
+    Raises:
+        KeyStoreNotConfigured: no role, or neither a secret nor an environment; the message names what is missing.
+    """
+    role = role or environ.get(ROLE)
+    if not role:
+        raise KeyStoreNotConfigured(f"A key belongs to a role, and none was named: pass one, or set {ROLE}.")
+    if not secret_id:
+        if not (environment := environ.get(ENVIRONMENT)):
+            raise KeyStoreNotConfigured(
+                f"The key of role {role!r} lies in the secret <prefix>/<environment>/{role}/key, and no environment "
+                f"was named: set {ENVIRONMENT} (dev, staging, prod …), or pass secret_id. The program's output "
+                "'snippets' prints the lines to set."
+            )
+        secret_id = f"{environ.get(PREFIX) or 'klaviyo'}/{environment}/{role}/key"
+    return SecretLocation(role=role, secret_id=secret_id, region=region or _region(secret_id, environ))
+
+
+def _region(secret_id: str, environ: Mapping[str, str]) -> str:
+    if secret_id.startswith("arn:"):
+        return secret_id.split(":")[3]
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
