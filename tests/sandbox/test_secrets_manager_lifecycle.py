@@ -179,6 +179,15 @@ def test_update_changes_what_it_names(bench: Bench) -> None:
     assert "KmsKeyId" not in bench.call("DescribeSecret", SecretId="s")
 
 
+def test_an_update_that_exceeds_a_quota_changes_nothing(bench: Bench) -> None:
+    bench.secret("s", Description="before")
+    bench.put(1)
+    bench.put(2, *[f"L{n}" for n in range(19)])
+    update: Json = {"SecretId": "s", "Description": "after", "SecretString": "x", "ClientRequestToken": token(3)}
+    assert bench.refusal("UpdateSecret", **update).code == "LimitExceededException"
+    assert bench.call("DescribeSecret", SecretId="s")["Description"] == "before"
+
+
 def test_a_new_key_re_encrypts_the_versions_of_the_three_labels_alone(bench: Bench) -> None:
     """UpdateSecret KmsKeyId: "new secret versions as well as any existing versions with the staging labels AWSCURRENT,
     AWSPENDING, or AWSPREVIOUS".

@@ -225,6 +225,9 @@ def test_a_deleted_secret_is_rotated_no_further(bench: Bench) -> None:
     rotate(bench)
     bench.rotated()
     assert len(bench.steps) == 1
+    bench.call("RestoreSecret", SecretId="s")
+    bench.put(3)
+    assert names(bench) == ["RotationStarted"]
 
 
 @pytest.mark.parametrize(

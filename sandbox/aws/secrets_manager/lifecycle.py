@@ -6,11 +6,12 @@ from dataclasses import replace
 from typing import Final
 
 from sandbox.aws.calls import AwsError, Call, Json
-from sandbox.aws.secrets_manager import kms, listing, versions
+from sandbox.aws.secrets_manager import kms, listing, rotation_state
 from sandbox.aws.secrets_manager.descriptions import described, identity, listed
 from sandbox.aws.secrets_manager.requests import page_of, refuse, token_of, value_of
 from sandbox.aws.secrets_manager.state import CURRENT, DAY, PENDING, PREVIOUS, Secret, Value
 from sandbox.aws.secrets_manager.vault import Vault
+from sandbox.aws.secrets_manager.versions import token_in_use
 from sandbox.aws.secrets_manager.writing import write_value
 
 NAME: Final = re.compile(r"[A-Za-z0-9/_+=.@!-]+")
@@ -71,27 +72,22 @@ class Lifecycle:
         asked, value = call.parameters, value_of(call)
         token = kms.VALIDATION if value is None else token_of(call)
         if secret.version(token):
-            raise versions.token_in_use(secret, token)
+            raise token_in_use(secret, token)
         key_id = (asked["KmsKeyId"] or None) if "KmsKeyId" in asked else secret.kms_key_id
         if value is not None or key_id != secret.kms_key_id:
             await self._vault.require_key(
                 call, secret, "kms:GenerateDataKey", "kms:Decrypt", key_id=key_id, version_id=token
             )
         moved = await self._re_encryptable(call, secret, key_id) if key_id != secret.kms_key_id else set()
-        secret = self._vault.change(
-            secret.arn,
-            lambda now: replace(
-                now,
-                description=asked.get("Description", now.description),
-                kms_key_id=key_id,
-                versions=tuple(
-                    replace(version, kms_key_id=key_id) if version.id in moved else version for version in now.versions
-                ),
-            ),
-        )
+
+        def updated(secret: Secret) -> Secret:
+            versions = (replace(one, kms_key_id=key_id) if one.id in moved else one for one in secret.versions)
+            description = asked.get("Description", secret.description)
+            return replace(secret, description=description, kms_key_id=key_id, versions=tuple(versions))
+
         if value is None:
-            return identity(secret)
-        write_value(self._vault, secret.arn, token=token, value=value, stages=(CURRENT,))
+            return identity(self._vault.change(secret.arn, updated))
+        write_value(self._vault, secret.arn, token=token, value=value, stages=(CURRENT,), prepare=updated)
         return {**identity(secret), "VersionId": token}
 
     async def delete(self, call: Call) -> Json:
@@ -106,7 +102,7 @@ class Lifecycle:
             self._vault.purge(secret.arn)
             return {**identity(secret), "DeletionDate": now}
         end = now + (days or RECOVERY_DAYS) * DAY
-        self._vault.change(secret.arn, lambda secret: replace(secret, purge_at=end))
+        self._vault.change(secret.arn, lambda secret: replace(rotation_state.stopped(secret), purge_at=end))
         return {**identity(secret), "DeletionDate": end}
 
     async def restore(self, call: Call) -> Json:

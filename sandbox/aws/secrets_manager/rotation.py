@@ -161,9 +161,9 @@ class Rotations:
         await self._invoke(secret.rotation.lambda_arn, event, caller=self._service)
 
     def _is_running(self, secret: Secret, token: str) -> bool:
-        """Whether the rotation still stands: neither cancelled nor abandoned, its secret not deleted."""
+        """Whether the rotation still stands: neither cancelled nor abandoned nor stopped with its secret."""
         found = self._vault.find(secret.region, secret.arn)
-        return found is not None and found.running == token and found.purge_at is None
+        return found is not None and found.running == token
 
     def _record(self, event: str, secret: Secret) -> None:
         self._vault.record(event, {"SecretId": secret.arn}, region=secret.region)

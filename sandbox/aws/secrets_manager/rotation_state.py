@@ -81,9 +81,14 @@ def is_current(secret: Secret, token: str) -> bool:
     return current is not None and current.id == token
 
 
+def stopped(secret: Secret) -> Secret:
+    """The secret without the rotation under way; AWSPENDING stays where it is."""
+    return _with(secret, running=None)
+
+
 def cancelled(secret: Secret) -> Secret:
-    """The secret with rotation switched off; AWSPENDING stays where it is."""
-    return _with(secret, enabled=False, running=None)
+    """The secret with rotation switched off, and stopped."""
+    return _with(stopped(secret), enabled=False)
 
 
 def attempted(secret: Secret, now: float) -> Secret:

@@ -8,14 +8,13 @@ import binascii
 import re
 from typing import Any, Final
 
-from botocore.model import ListShape, MapShape, OperationModel, Shape, StructureShape
+from botocore.model import ListShape, OperationModel, Shape, StructureShape
 
 from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.models import service_model
 
 TYPES: Final[dict[str, type]] = {
     "structure": dict,
-    "map": dict,
     "list": list,
     "string": str,
     "blob": str,
@@ -61,10 +60,6 @@ def _problems(shape: Shape, value: Any, path: str) -> list[str]:
     if isinstance(shape, ListShape):
         members = enumerate(value, start=1)
         return problems + [text for n, item in members for text in _problems(shape.member, item, f"{path}.{n}.member")]
-    if isinstance(shape, MapShape):
-        return problems + [
-            text for key, item in value.items() for text in _problems(shape.value, item, f"{path}.{key}")
-        ]
     return problems
 
 
@@ -87,7 +82,7 @@ def _in_structure(shape: StructureShape, value: Json, path: str) -> list[str]:
 def _broken(shape: Shape, value: Any) -> list[str]:
     """The constraints of the shape that the value itself, not its members, does not satisfy."""
     rules = shape.metadata
-    if shape.type_name in {"structure", "map", "boolean"}:
+    if shape.type_name in {"structure", "boolean"}:
         return []
     if shape.type_name in {"integer", "long"}:
         size, noun = value, "value"

@@ -25,6 +25,7 @@ class Vault:
     record: RecordEvent
     first_value: versions.FirstValue = "also-current"
     _secrets: dict[str, Secret] = field(default_factory=dict, repr=False)
+    _arns: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
     def new_arn(self, region: str, name: str) -> str:
         """An ARN for a new secret: its name, a hyphen and six random characters."""
@@ -33,7 +34,7 @@ class Vault:
             SUFFIX_ALPHABET[number // len(SUFFIX_ALPHABET) ** place % len(SUFFIX_ALPHABET)]
             for place in range(SUFFIX_LENGTH)
         )
-        return f"arn:aws:secretsmanager:{region}:{self.account}:secret:{name}-{suffix}"
+        return f"{self._prefix(region)}{name}-{suffix}"
 
     def all(self, region: str | None = None) -> Iterator[Secret]:
         """The secrets of a region (of all: None), deleted ones included until their recovery window ends."""
@@ -44,12 +45,10 @@ class Vault:
 
     def find(self, region: str, secret_id: str) -> Secret | None:
         """A secret by its name, its ARN, or its ARN without the six random characters."""
-        here = list(self.all(region))
-        if not secret_id.startswith("arn:"):
-            return next((secret for secret in here if secret.name == secret_id), None)
-        whole = (secret for secret in here if secret.arn == secret_id)
-        partial = (secret for secret in here if secret.arn[: -SUFFIX_LENGTH - 1] == secret_id)
-        return next(whole, None) or next(partial, None)
+        name = secret_id.removeprefix(self._prefix(region))
+        arn = secret_id if secret_id in self._secrets else self._arns.get((region, name))
+        secret = self._settled(arn) if arn else None
+        return secret if secret and secret.region == region else None
 
     def get(self, arn: str) -> Secret:
         """The secret as it is now.
@@ -65,6 +64,7 @@ class Vault:
     def save(self, secret: Secret) -> Secret:
         """Keep a secret's new state as it is given."""
         self._secrets[secret.arn] = secret
+        self._arns[secret.region, secret.name] = secret.arn
         return secret
 
     def change(self, arn: str, step: Callable[[Secret], Secret]) -> Secret:
@@ -75,7 +75,8 @@ class Vault:
 
     def purge(self, arn: str) -> None:
         """Forget a secret for good."""
-        self._secrets.pop(arn, None)
+        secret = self._secrets.pop(arn)
+        del self._arns[secret.region, secret.name]
 
     async def open(self, call: Call, *, deleted_too: bool = False) -> Secret:
         """The secret that the call names, once the caller is allowed the operation on it.
@@ -123,6 +124,9 @@ class Vault:
                 await self.authorize(call, action=action, resource=key_arn, context=context)
             except AwsError as error:
                 raise kms.refused(error) from error
+
+    def _prefix(self, region: str) -> str:
+        return f"arn:aws:secretsmanager:{region}:{self.account}:secret:"
 
     def _settled(self, arn: str) -> Secret | None:
         """The secret after what AWS does by itself in time: it purges deleted secrets and deprecated versions."""

@@ -1,5 +1,6 @@
 """Writing a value, and what that does to a secret's rotation."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sandbox.aws.secrets_manager import versions
@@ -8,8 +9,24 @@ from sandbox.aws.secrets_manager.state import CURRENT, Secret, Value
 from sandbox.aws.secrets_manager.vault import Vault
 
 
-def write_value(vault: Vault, arn: str, *, token: str, value: Value, stages: tuple[str, ...] | None) -> Secret:
+def write_value(
+    vault: Vault,
+    arn: str,
+    *,
+    token: str,
+    value: Value,
+    stages: tuple[str, ...] | None,
+    prepare: Callable[[Secret], Secret] = lambda secret: secret,
+) -> Secret:
     """Put a version; one that does not belong to the rotation under way makes AWS abandon that rotation.
+
+    Args:
+        vault: where the secret is.
+        arn: the secret's.
+        token: the id of the new version.
+        value: its content.
+        stages: its labels; None is AWSCURRENT.
+        prepare: a step before the put, done with it or not at all.
 
     Raises:
         AwsError: as ``versions.put`` does.
@@ -18,8 +35,9 @@ def write_value(vault: Vault, arn: str, *, token: str, value: Value, stages: tup
     before = vault.get(arn)
 
     def step(secret: Secret) -> Secret:
-        put = versions.put(secret, token=token, value=value, stages=stages, now=now, first_value=vault.first_value)
-        return put if put == secret else _rotation_after(put, token, now)
+        prepared = prepare(secret)
+        put = versions.put(prepared, token=token, value=value, stages=stages, now=now, first_value=vault.first_value)
+        return put if put == prepared else _rotation_after(put, token, now)
 
     after = vault.change(arn, step)
     if before.running and not after.running:
