@@ -50,16 +50,19 @@ def _ceilings(draft: Draft) -> Iterator[Finding]:
     for name, environment in draft.declarations.environments.items():
         where = ("environments", name, "ceiling")
         yield from _covered_twice(where, environment.ceiling)
-        for position, part in enumerate(environment.ceiling):
-            if part != REQUIRED:
-                yield from _scope((*where, position), part, beta=True)
-        if not any(part == REQUIRED or matches(part, ACCOUNT_SCOPE) for part in environment.ceiling):
-            value = listing(map(shown, environment.ceiling))
+        unknown = [
+            finding
+            for position, part in enumerate(environment.ceiling)
+            for finding in _scope((*where, position), part, beta=True, keywords=(REQUIRED,))
+        ]
+        yield from unknown
+        if not unknown and not any(part == REQUIRED or matches(part, ACCOUNT_SCOPE) for part in environment.ceiling):
+            value = listing(environment.ceiling)
             yield Finding(where=where, rule=rules.CEILING_ACCOUNT, value=value, fix=f"add {ACCOUNT_SCOPE}")
 
 
-def _scope(where: Where, text: str, *, beta: bool) -> Iterator[Finding]:
-    if (fix := correction(text)) is not None:
+def _scope(where: Where, text: str, *, beta: bool, keywords: tuple[str, ...] = ()) -> Iterator[Finding]:
+    if (fix := correction(text, keywords=keywords)) is not None:
         yield Finding(where=where, rule=rules.KNOWN_SCOPE, value=shown(text), fix=fix)
     elif not beta and expand(text).intersection(BETA_SCOPES):
         fix = "take it out, or give it to the role with `custodian: true`"

@@ -78,11 +78,17 @@ def holds_key(text: str) -> bool:
     return _KEY_LIKE.search(text) is not None
 
 
+def nearest(given: str, *, among: Iterable[str]) -> str | None:
+    """The one of ``among`` that was most likely meant; None where nothing is near."""
+    near = difflib.get_close_matches(given[:_LONGEST_VALUE].lower(), list(among), n=1)
+    return near[0] if near else None
+
+
 def choice(given: str, *, among: Iterable[str]) -> str:
-    """The nearest of ``among`` to what was given, or all of them where nothing is near."""
+    """What to write: the nearest of ``among``, or one of all where nothing is near."""
     candidates = sorted(among)
-    near = difflib.get_close_matches(given[:_LONGEST_VALUE].lower(), candidates, n=1)
-    return f"write {near[0]}" if near else f"write one of: {', '.join(candidates)}"
+    near = nearest(given, among=candidates)
+    return f"write {near}" if near else f"write one of: {', '.join(candidates)}"
 
 
 def listing(items: Iterable[str], *, most: int = 6) -> str:

@@ -47,9 +47,13 @@ class _Sound:
 
     def readers(self, role: str) -> bool:
         """Whether all who might read the key of ``role`` are known with what they need."""
-        declared = self.draft.declarations
-        all_read = len(declared.services) == len(self.draft.names["services"])
-        return all_read and all(("services", reader) not in self.wrong for reader in declared.readers(role))
+        services, names = self.draft.declarations.services, self.draft.names
+        all_known = len(services) == len(names["services"]) and all(
+            service.role_names and names["roles"].issuperset(service.role_names) for service in services.values()
+        )
+        return all_known and all(
+            ("services", reader) not in self.wrong for reader in self.draft.declarations.readers(role)
+        )
 
 
 def _lacking_for_permissions(sound: _Sound, name: str) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """From a document's plain values to entries: sections, names, keys and kinds, each entry by itself."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from re import compile as pattern
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -22,14 +22,13 @@ ENTRIES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
 )
 """The sections of the file and what each is made of."""
 
-_NAME: Final = pattern(r"[a-z][a-z0-9-]{0,39}")
-_ENVIRONMENT_NAME: Final = pattern(r"[a-z][a-z0-9-]{0,19}")
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]*")
 
 _KINDS: Final = MappingProxyType(
     {
         "string_type": "text, in quotes if need be",
         "tuple_type": "a list, as in [a, b]",
-        "mapping_type": "a mapping, as in `name: text`",
+        "dict_type": "a mapping, as in `name: text`",
         "model_type": "a mapping with the entry's keys",
         "bool_type": "true or false",
     }
@@ -82,10 +81,11 @@ def _sections(values: Value, findings: list[Finding]) -> Iterator[tuple[str, dic
 
 
 def _name_findings(section: str, name: str) -> Iterator[Finding]:
-    allowed, rule = (_ENVIRONMENT_NAME, rules.ENVIRONMENT_NAME) if section == "environments" else (_NAME, rules.NAME)
-    if not allowed.fullmatch(name):
-        fix = "shorten it" if _NAME.match(name) and len(name) > 20 else "write it like read-profiles"
-        yield Finding(where=(section, name), rule=rule, value=shown(name), fix=fix)
+    most, rule = (20, rules.ENVIRONMENT_NAME) if section == "environments" else (40, rules.NAME)
+    if not _NAME.fullmatch(name):
+        yield Finding(where=(section, name), rule=rule, value=shown(name), fix="write it like read-profiles")
+    elif len(name) > most:
+        yield Finding(where=(section, name), rule=rule, value=shown(name), fix=f"keep to at most {most} characters")
 
 
 def _finding(entry: Where, details: "ErrorDetails") -> Finding:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from klaviyo_access.access_model.catalog import BETA_SCOPES, FAMILIES, GA_SCOPES
-from klaviyo_access.access_model.problems import choice
+from klaviyo_access.access_model.problems import nearest
 
 ACCOUNT_SCOPE: Final = "accounts:read"
 """The scope that every role has: by it a key proves which account it belongs to."""
@@ -33,13 +33,18 @@ def expand(pattern: str) -> frozenset[str]:
     return frozenset(scope for scope in offered if matches(pattern, scope))
 
 
-def correction(text: str) -> str | None:
-    """What to write instead of ``text``; None where it is a scope of Klaviyo's or a pattern of such."""
-    if text in ALL_SCOPES or text in ("*", "*:read", "*:write"):
+def correction(text: str, *, keywords: tuple[str, ...] = ()) -> str | None:
+    """What to write instead of ``text``; None where it is a scope of Klaviyo's, a pattern of such, or a keyword."""
+    if text in ALL_SCOPES or text in ("*", "*:read", "*:write", *keywords):
         return None
-    family, _, access = text.partition(":")
-    if family not in FAMILIES:
-        return choice(text, among=ALL_SCOPES if access else FAMILIES)
-    if access == "*":
-        return None
+    given, _, access = text.partition(":")
+    if given == "*":
+        return 'write "*" or "*:read"'
+    family = given if given in FAMILIES else nearest(given, among=(*FAMILIES, *keywords))
+    if family is None:
+        return f"write family:read or family:write with a family of: {', '.join(FAMILIES)}"
+    if family in keywords:
+        return f"write {family}"
+    if access in (*FAMILIES[family], "*"):
+        return None if family == given else f"write {family}:{access}"
     return "write " + " or ".join(f"{family}:{offered}" for offered in FAMILIES[family])
