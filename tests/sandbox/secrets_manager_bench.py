@@ -27,6 +27,12 @@ ALICE = Caller(
 Step = Callable[["Bench", Json], Awaitable[None] | None]
 
 
+async def rotations_ended() -> None:
+    """Wait for the rotations in this loop, and raise what one of them broke on."""
+    while under_way := [task for task in asyncio.all_tasks() if task.get_name().startswith("rotation of ")]:
+        await asyncio.gather(*under_way)
+
+
 def token(number: int) -> str:
     """A version id of 32 characters."""
     return f"{number:032d}"
@@ -103,7 +109,7 @@ class Bench:
 
     def rotated(self) -> None:
         """Let every rotation under way come to its end."""
-        self._runner.run(self.manager.drain())
+        self._runner.run(rotations_ended())
 
     def tick(self) -> None:
         """Start what is due and let it come to its end."""

@@ -72,11 +72,6 @@ class Rotations:
                 self._vault.change(secret.arn, lambda found: rotation_state.attempted(found, now))
                 self._record("RotationFailed", secret)
 
-    async def drain(self) -> None:
-        """Wait until no rotation is under way, so that a shutdown cuts none in the middle of a step."""
-        while self._tasks:
-            await asyncio.gather(*self._tasks)
-
     async def _require_function(self, call: Call, secret: Secret, function_arn: str) -> None:
         """Ask whether the caller, and Secrets Manager itself, may invoke the rotation function."""
         await self._vault.authorize(call, action="lambda:InvokeFunction", resource=function_arn)
@@ -99,7 +94,7 @@ class Rotations:
         secret = self._vault.change(
             arn, lambda secret: rotation_state.begun(replace(secret, rotation=settings), token, now)
         )
-        self._in_background(self._rotation(secret, token))
+        self._in_background(arn, self._rotation(secret, token))
 
     def _test(self, arn: str, token: str, settings: Rotation) -> None:
         now = self._vault.clock()
@@ -108,10 +103,10 @@ class Rotations:
             rotation_state.require_idle(secret, token)
             return versions.announce(replace(secret, rotation=settings), token, now)
 
-        self._in_background(self._configuration_test(self._vault.change(arn, begin), token))
+        self._in_background(arn, self._configuration_test(self._vault.change(arn, begin), token))
 
-    def _in_background(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
+    def _in_background(self, arn: str, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work, name=f"rotation of {arn}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 

@@ -76,10 +76,6 @@ class SecretsManager:
         """Start the rotations that are due by the clock; the gateway calls it every few seconds."""
         await self._rotations.tick()
 
-    async def drain(self) -> None:
-        """Wait until no rotation is under way: an orderly shutdown cuts none."""
-        await self._rotations.drain()
-
 
 def _handlers(vault: Vault, rotations: Rotations) -> Mapping[str, Handler]:
     values, lifecycle, resource_policies = Values(vault), Lifecycle(vault), ResourcePolicies(vault)
