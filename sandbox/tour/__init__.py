@@ -1,0 +1,1 @@
+"""`make up` and `make down`: a tour through all that an environment does."""

@@ -1,0 +1,42 @@
+"""`python -m sandbox.tour up|down`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from sandbox.tour.commands import Commands, StepFailedError
+from sandbox.tour.report import show
+from sandbox.tour.steps import Tour
+
+STOPPED = "Stopped. What was done stays: the same command goes on from here, 'make down' removes it.\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the tour; returns the exit code: 1 where what was seen is not what the project promises."""
+    parser = argparse.ArgumentParser(prog="python -m sandbox.tour", description="Show all that an environment does.")
+    parser.add_argument("direction", choices=["up", "down"])
+    direction = parser.parse_args(arguments).direction
+    console = Console()
+    project = Path(__file__).parents[2]
+    tour = Tour(commands=Commands(project=project, environ=dict(os.environ), console=console), console=console)
+    try:
+        if direction == "down":
+            tour.down()
+            return 0
+        report = tour.up()
+    except StepFailedError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return failure.code
+    except KeyboardInterrupt:
+        sys.stderr.write(STOPPED)
+        return 130
+    show(report, console)
+    return 0 if report.is_as_promised else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,165 @@
+"""The tour's steps: everything an environment does, for real, on this machine, one command after the other.
+
+A step that is done already changes nothing.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import boto3
+from botocore.exceptions import ClientError
+from rich.console import Console
+
+from klaviyo_access.access_model import AccessModel, EnvironmentAccess
+from sandbox.tour.commands import Commands
+from sandbox.tour.report import IntruderRead, Report, ServiceCall
+
+STACK: Final = "local"
+SPARES: Final = 2  # one to promote at once, one so that the next rotation has something to promote
+EXAMPLES: Final = {service: f"examples/{service.replace('-', '_')}.py" for service in (
+    "profile-sync", "event-tracker", "reporting", "admin-console", "app-api"
+)}  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tour:
+    """The steps, in a checkout.
+
+    Attributes:
+        commands: runs the steps' commands in the checkout.
+        console: where progress is shown.
+        ports: options of `sandbox start`.
+    """
+
+    commands: Commands
+    console: Console
+    ports: Sequence[str] = field(default=())
+
+    def up(self) -> Report:
+        """Start, deploy, stage, rotate, let every service call Klaviyo, let an intruder try; returns what was seen."""
+        self.commands.run("python", "-m", "sandbox", "start", *self.ports)
+        deployer = self._sandbox_environment()
+        self._deploy(deployer)
+        operator = self._sandbox_environment("--as", "operator")
+        access = AccessModel.load(self.commands.project / "access.yaml").in_environment(STACK)
+        self._first_keys(access, operator)
+        calls = self._let_services_call(access)
+        reads = self._let_intruder_read(access)
+        return Report(
+            roles=tuple(access.roles.values()),
+            keys=self._status(operator),
+            calls=calls,
+            reads=reads,
+            events=self._key_reads(deployer),
+        )
+
+    def down(self) -> None:
+        """Destroy the stack and stop the sandbox, leaving nothing behind."""
+        if self.commands.succeeds("python", "-m", "sandbox", "status"):
+            deployer = self._sandbox_environment()
+            if shutil.which("pulumi"):
+                self.commands.run("pulumi", "destroy", "--stack", STACK, "--yes", "--skip-preview", environ=deployer)
+            else:
+                self.commands.run("python", "-m", "sandbox.engine", "destroy", "--stack", STACK, environ=deployer)
+            self.commands.run("python", "-m", "sandbox", "stop")
+        home = self.commands.project / self.commands.environ.get("SANDBOX_HOME", ".sandbox")
+        shutil.rmtree(home, ignore_errors=True)
+
+    def _deploy(self, environ: Mapping[str, str]) -> None:
+        if shutil.which("pulumi"):
+            self.commands.run("pulumi", "stack", "select", STACK, "--create", environ=environ)
+            self.commands.run("pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", environ=environ)
+        else:
+            self.commands.run("python", "-m", "sandbox.engine", "up", "--stack", STACK, environ=environ)
+
+    def _first_keys(self, access: EnvironmentAccess, operator: Mapping[str, str]) -> None:
+        """Stage what the dashboard of the sandbox's Klaviyo gives out, for each role that has no key, and rotate."""
+        without = [role for role, key in self._status(operator).items() if key["current"] is None]
+        if not without:
+            self.console.print("Every role has its key already.")
+            return
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            made = pool.map(lambda role: self._make_keys(role, access.roles[role].scopes), without)
+        lines = "".join(f"{role} {key}\n" for role, keys in zip(without, made, strict=True) for key in keys)
+        stage = ("klaviyo-access", "keys", "stage", "--all", "--stack", STACK)
+        self.commands.run(*stage, environ=operator, stdin=lines)
+        self.commands.run("klaviyo-access", "keys", "rotate", *without, "--stack", STACK, environ=operator)
+
+    def _make_keys(self, role: str, scopes: Sequence[str]) -> list[str]:
+        options = ("--name", f"{role} ({STACK})", "--scopes", ",".join(scopes), "--count", str(SPARES))
+        return self.commands.output("python", "-m", "sandbox", "klaviyo-key", *options).split()
+
+    def _let_services_call(self, access: EnvironmentAccess) -> tuple[ServiceCall, ...]:
+        self.console.print("\n[bold]Every service calls Klaviyo[/bold], each as its own IAM role")
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            calls = pool.map(self._let_service_call, access.services)
+        return tuple(call for of_service in calls for call in of_service)
+
+    def _let_service_call(self, service: str) -> list[ServiceCall]:
+        environ = self._credentials("--service", service) | {
+            "KLAVIYO_ACCESS_PREFIX": "klaviyo",
+            "KLAVIYO_ACCESS_ENVIRONMENT": STACK,
+        }
+        lines = self.commands.output("python", EXAMPLES[service], environ=environ).splitlines()
+        return [ServiceCall(service, *line.split("\t")) for line in lines]
+
+    def _let_intruder_read(self, access: EnvironmentAccess) -> tuple[IntruderRead, ...]:
+        self.console.print(
+            "[bold]An administrator who is no reader, and a service of another role, try every key[/bold]"
+        )
+        who = {
+            "an administrator": self._credentials("--role", "arn:aws:iam::000000000000:role/sandbox/intruder"),
+            "event-tracker": self._credentials("--service", "event-tracker"),
+        }
+        attempts = [
+            (name, role) for name in who for role in access.roles if (name, role) != ("event-tracker", "event-tracker")
+        ]
+        return tuple(
+            IntruderRead(name, role, self._read(f"klaviyo/{STACK}/{role}/key", who[name])) for name, role in attempts
+        )
+
+    def _read(self, secret: str, environ: Mapping[str, str]) -> str:
+        """What Secrets Manager answers to a read: `allowed`, or the code of its refusal. The value is dropped here."""
+        try:
+            aws_client("secretsmanager", environ).get_secret_value(SecretId=secret)
+        except ClientError as refusal:
+            return refusal.response["Error"]["Code"]
+        return "allowed"
+
+    def _key_reads(self, environ: Mapping[str, str]) -> list[dict[str, Any]]:
+        """The trail's records of reads of keys."""
+        pages = (
+            aws_client("cloudtrail", environ)
+            .get_paginator("lookup_events")
+            .paginate(LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetSecretValue"}])
+        )
+        return [json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"]]
+
+    def _status(self, operator: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+        text = self.commands.output("klaviyo-access", "keys", "status", "--json", "--stack", STACK, environ=operator)
+        return {role["role"]: role for role in json.loads(text)["roles"]}
+
+    def _sandbox_environment(self, *options: str) -> dict[str, str]:
+        environ: dict[str, str] = json.loads(self.commands.output("python", "-m", "sandbox", "env", "--json", *options))
+        return environ
+
+    def _credentials(self, *options: str) -> dict[str, str]:
+        text = self.commands.output("python", "-m", "sandbox", "credentials", "--json", *options)
+        credentials: dict[str, str] = json.loads(text)
+        return self._sandbox_environment() | credentials
+
+
+def aws_client(service: str, environ: Mapping[str, str]) -> Any:
+    """A boto3 client with what `python -m sandbox credentials` hands out."""
+    return boto3.client(
+        service,
+        endpoint_url=environ["AWS_ENDPOINT_URL"],
+        region_name=environ["AWS_REGION"],
+        aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environ["AWS_SESSION_TOKEN"],
+    )
