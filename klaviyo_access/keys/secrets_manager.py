@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol
 
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSPreparedRequest, AWSRequest, AWSResponse
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 from botocore.utils import get_environ_proxies
@@ -59,7 +59,7 @@ class SecretsManagerSource:
         send: how a signed request travels; without it botocore's HTTP session.
 
     Raises:
-        KeyStoreNotConfigured: no region is named anywhere.
+        KeyStoreNotConfigured: no region is named anywhere, or the AWS profile is broken.
     """
 
     def __init__(
@@ -73,13 +73,16 @@ class SecretsManagerSource:
         self._location = location
         self._clock = clock
         self._session = Session()
-        self._region = location.region or self._session.get_config_variable("region")
+        try:
+            self._region = location.region or self._session.get_config_variable("region")
+            self._endpoint = _endpoint(self._region, self._session, environ)
+            self._send = send or self._http_session().send
+        except BotoCoreError as error:
+            raise KeyStoreNotConfigured(f"AWS's own settings cannot be read: {error}. Mend them.") from error
         if not self._region:
             raise KeyStoreNotConfigured(
                 f"The secret {location.secret_id} lies in a region, and none was named: set AWS_REGION, or pass region."
             )
-        self._endpoint = _endpoint(self._region, self._session, environ)
-        self._send = send or self._http_session().send
 
     def fetch(self) -> KeySnapshot:
         """Fetch the version that is current now.
@@ -99,7 +102,7 @@ class SecretsManagerSource:
         # The value in clear lives in this frame and below; whatever it was, nothing is raised while it does.
         try:
             answer = self._send(self._signed())
-        except BotoCoreError as error:
+        except (BotoCoreError, ClientError) as error:
             raise self._unavailable(str(error)) from error
         document = _read_json(answer.content)
         if answer.status_code != 200 or "SecretString" not in document:
@@ -159,7 +162,7 @@ class SecretsManagerSource:
         )
 
 
-def _endpoint(region: str, session: Session, environ: Mapping[str, str]) -> str:
+def _endpoint(region: str | None, session: Session, environ: Mapping[str, str]) -> str:
     configured = None
     if environ.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").lower() != "true":
         configured = (
@@ -167,7 +170,7 @@ def _endpoint(region: str, session: Session, environ: Mapping[str, str]) -> str:
             or environ.get("AWS_ENDPOINT_URL")
             or session.get_scoped_config().get("endpoint_url")
         )
-    suffix = "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"
+    suffix = "amazonaws.com.cn" if str(region).startswith("cn-") else "amazonaws.com"
     return str(configured or f"https://{_SERVICE}.{region}.{suffix}").rstrip("/")
 
 

@@ -1,7 +1,7 @@
 """Klaviyo's API over the store: what each admitted request reads or changes."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from klaviyo_access.klaviyo.operations import Operation
@@ -9,6 +9,8 @@ from sandbox.klaviyo.documents import Query, linkage, page_document, resource_do
 from sandbox.klaviyo.problems import invalid, not_found, not_simulated
 from sandbox.klaviyo.store import Ref, Resource, Store, plural, singular
 from sandbox.klaviyo.writes import Json, attributes_of, refs_of, write
+
+_GROUPS = frozenset({"list", "segment"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,8 +90,10 @@ class Api:
         return Reply(status=status, document={"data": document, "links": document["links"]})
 
     def _related(self, request: ApiRequest, ref: Ref, name: str) -> Reply:
-        refs = self._store.get(ref).links.get(name, [])
+        refs = self._store.get(ref).links.get(name, {})
         related = [self._store.get(other) for other in refs]
+        if ref.type in _GROUPS:
+            related = [replace(one, attributes={**one.attributes, "joined_group_at": refs[one.ref]}) for one in related]
         if _is_many(name):
             return self._list(request, related)
         if not related:
@@ -97,7 +101,7 @@ class Api:
         return self._one(request, related[0])
 
     def _linkage(self, request: ApiRequest, ref: Ref, name: str) -> Reply:
-        refs = self._store.get(ref).links.get(name, [])
+        refs = self._store.get(ref).links.get(name, {})
         if _is_many(name):
             return Reply(
                 status=200, document=page_document(request.url, linkage(refs), Query.parse(request.query_string))

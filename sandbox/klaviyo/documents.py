@@ -3,7 +3,7 @@
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from binascii import Error as Base64Error
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
@@ -78,7 +78,7 @@ def resource_document(base: str, resource: Resource, query: Query) -> dict[str, 
     wanted = query.fields.get(kind)
     relationships: dict[str, dict[str, Any]] = {
         name: {"links": {"self": f"{link}/relationships/{name}", "related": f"{link}/{name}"}}
-        | ({} if name.endswith("s") else {"data": refs[0]._asdict() if refs else None})
+        | ({} if name.endswith("s") else {"data": next((ref._asdict() for ref in refs), None)})
         for name, refs in resource.links.items()
         if f"/api/{collection}/{{id}}/relationships/{name}" in _RELATIONSHIPS
     }
@@ -103,7 +103,7 @@ def page_document(url: str, items: Sequence[Any], query: Query) -> dict[str, Any
     }
 
 
-def linkage(refs: Sequence[Ref]) -> list[dict[str, str]]:
+def linkage(refs: Iterable[Ref]) -> list[dict[str, str]]:
     """Resource identifiers as JSON:API writes them."""
     return [ref._asdict() for ref in refs]
 

@@ -18,11 +18,11 @@ class Ref(NamedTuple):
 
 @dataclass(kw_only=True)
 class Resource:
-    """One resource; ``links`` holds what it is related to, by the relationship's name."""
+    """One resource; ``links`` holds what it is related to, by the relationship's name, and since when."""
 
     ref: Ref
     attributes: dict[str, Any]
-    links: dict[str, list[Ref]] = field(default_factory=dict)
+    links: dict[str, dict[Ref, str]] = field(default_factory=dict)
 
 
 class Store:
@@ -87,16 +87,16 @@ class Store:
         """
         one = self.get(ref)
         for other in [self.get(other) for other in others]:
-            _append_once(one.links.setdefault(name, []), other.ref)
-            _append_once(other.links.setdefault(plural(ref.type), []), ref)
+            one.links.setdefault(name, {}).setdefault(other.ref, self.now())
+            other.links.setdefault(plural(ref.type), {}).setdefault(ref, self.now())
 
     def unrelate(self, ref: Ref, name: str, others: Iterable[Ref]) -> None:
         """Take links away on both sides; a link that is not there is no error."""
         one = self.get(ref)
         for other in [self.get(other) for other in others]:
-            one.links[name] = [kept for kept in one.links.get(name, []) if kept != other.ref]
+            one.links.get(name, {}).pop(other.ref, None)
             back = plural(ref.type) if plural(ref.type) in other.links else ref.type
-            other.links[back] = [kept for kept in other.links.get(back, []) if kept != ref]
+            other.links.get(back, {}).pop(ref, None)
 
 
 def plural(kind: str) -> str:
@@ -111,8 +111,3 @@ def singular(collection: str) -> str:
     if collection.endswith("ies"):
         return f"{collection[:-3]}y"
     return collection.removesuffix("s")
-
-
-def _append_once(refs: list[Ref], ref: Ref) -> None:
-    if ref not in refs:
-        refs.append(ref)
