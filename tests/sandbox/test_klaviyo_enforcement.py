@@ -222,3 +222,45 @@ def test_the_control_endpoint_refuses_what_it_does_not_know(
     fake: Fake, method: str, path: str, body: Any, status: int
 ) -> None:
     assert fake.control(method, path, body).status_code == status
+
+
+STRANGE_BODIES: list[Any] = [
+    None,
+    [],
+    {"data": None},
+    {"data": []},
+    {"data": [None]},
+    {"data": [{"type": "profile", "id": "none"}]},
+    {"data": {"type": "list"}},
+    {"data": {"type": "list", "attributes": None}},
+    {
+        "data": {
+            "type": "list",
+            "attributes": {"name": {}, "profile": [], "metric": 1, "properties": 2, "profiles": "x"},
+        }
+    },
+    {"data": {"type": "list", "attributes": {"name": "n", "definition": {}}, "relationships": {"tags": {"data": 1}}}},
+    {"data": {"type": "x", "attributes": {"profiles": {"data": [{"attributes": {}}, 3]}}, "relationships": []}},
+]
+
+
+@pytest.mark.parametrize("body", STRANGE_BODIES, ids=json.dumps)
+def test_no_body_however_strange_breaks_the_fake(fake: Fake, body: Any) -> None:
+    key = fake.key(*ALL_SCOPES)
+    for operation in KEYED:
+        fake.now += 60
+        if operation.method != "GET":
+            answer = fake.call(operation.method, path_of(operation), key, body=body)
+            assert answer.status_code in {200, 201, 202, 204, 400, 404, 409, 501}, operation.name
+
+
+def test_what_the_fake_keeps_no_data_for_it_says_so_after_enforcing_scopes(fake: Fake) -> None:
+    body = {"data": {"type": "template", "attributes": {}}}
+    answer = fake.call("POST", "/api/template-render", fake.key("templates:read"), body=body)
+    assert (answer.status_code, error_of(answer)["code"]) == (501, "not_implemented")
+    assert fake.call("POST", "/api/template-render", fake.key(), body=body).status_code == 403
+
+
+def test_an_identifier_may_hold_any_character_that_a_url_can(fake: Fake) -> None:
+    key = fake.key("webhooks:read")
+    assert fake.call("GET", "/api/webhook-topics/event%3Aklaviyo.placed_order", key).status_code == 200
