@@ -95,9 +95,7 @@ class LiveCloud:
         else:
             kind.complete(aws, resource_id, change.new)  # asked for without a change: its creation was not completed
         if kind.taggable and change.old["tagsAll"] != change.new["tagsAll"]:
-            old, new = change.old["tagsAll"], change.new["tagsAll"]
-            put = {name: value for name, value in new.items() if old.get(name) != value}
-            kind.retag(aws, resource_id, put=put, remove=sorted(old.keys() - new.keys()))
+            kind.retag(aws, resource_id, change)
         return _outputs(kind, change.new, kind.read(aws, resource_id, change.new) or {})
 
     def delete(self, kind: ResourceType, resource_id: str, inputs: Properties) -> None:

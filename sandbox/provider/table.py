@@ -78,6 +78,17 @@ class Change:
         """Whether any of the named inputs differ."""
         return not self.names.isdisjoint(names)
 
+    @property
+    def tags_put(self) -> dict[str, str]:
+        """Tags that are new, or have another text."""
+        before = self.old["tagsAll"]
+        return {name: text for name, text in self.new["tagsAll"].items() if before.get(name) != text}
+
+    @property
+    def tags_removed(self) -> list[str]:
+        """Names of the tags that are no longer wanted."""
+        return sorted(self.old["tagsAll"].keys() - self.new["tagsAll"].keys())
+
 
 @dataclass(frozen=True, kw_only=True)
 class AutoName:
@@ -167,8 +178,8 @@ class ResourceType(ABC):
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
         """Remove the resource; a not-found error means that it is gone already."""
 
-    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
-        """Put some tags and remove others; only of a ``taggable`` type."""
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
+        """Change the tags; only of a ``taggable`` type."""
         raise NotImplementedError(f"{self.aws_type} has no tags.")
 
 

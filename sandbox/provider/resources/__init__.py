@@ -3,14 +3,26 @@
 from types import MappingProxyType
 from typing import Final
 
-from sandbox.provider.resources import iam, kms, lambda_, secretsmanager
+from sandbox.provider.resources import (
+    cloudtrail,
+    eks,
+    events,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    s3,
+    s3_parts,
+    secretsmanager,
+    sns,
+)
 from sandbox.provider.table import ResourceType
 
 TABLE: Final = MappingProxyType(
     {
         entry.aws_type: entry()
-        for module in (iam, kms, lambda_, secretsmanager)
+        for module in (cloudtrail, eks, events, iam, kms, lambda_, logs, s3, s3_parts, secretsmanager, sns)
         for entry in vars(module).values()
-        if isinstance(entry, type) and issubclass(entry, ResourceType) and entry is not ResourceType
+        if isinstance(entry, type) and issubclass(entry, ResourceType) and "aws_type" in vars(entry)
     }
 )

@@ -2,7 +2,6 @@
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
 import json
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -92,10 +91,10 @@ class Role(ResourceType):
                 iam.delete_role_policy(RoleName=resource_id, PolicyName=policy_name)
         iam.delete_role(RoleName=resource_id)
 
-    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
-        if put:
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
+        if put := change.tags_put:
             aws.client("iam").tag_role(RoleName=resource_id, Tags=tag_list(put))
-        if remove:
+        if remove := change.tags_removed:
             aws.client("iam").untag_role(RoleName=resource_id, TagKeys=remove)
 
 
@@ -200,10 +199,10 @@ class InstanceProfile(ResourceType):
         self._leave(aws, resource_id)
         aws.client("iam").delete_instance_profile(InstanceProfileName=resource_id)
 
-    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
-        if put:
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
+        if put := change.tags_put:
             aws.client("iam").tag_instance_profile(InstanceProfileName=resource_id, Tags=tag_list(put))
-        if remove:
+        if remove := change.tags_removed:
             aws.client("iam").untag_instance_profile(InstanceProfileName=resource_id, TagKeys=remove)
 
     def _leave(self, aws: Aws, name: str) -> None:

@@ -1,8 +1,6 @@
 """KMS keys and their aliases."""
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
-from collections.abc import Mapping
-
 from sandbox.provider.table import (
     AutoName,
     Aws,
@@ -98,10 +96,10 @@ class Key(ResourceType):
         if kms.describe_key(KeyId=resource_id)["KeyMetadata"]["KeyState"] != "PendingDeletion":
             kms.schedule_key_deletion(KeyId=resource_id, PendingWindowInDays=inputs.get("deletionWindowInDays", 30))
 
-    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
-        if put:
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
+        if put := change.tags_put:
             aws.client("kms").tag_resource(KeyId=resource_id, Tags=tag_list(put, "TagKey", "TagValue"))
-        if remove:
+        if remove := change.tags_removed:
             aws.client("kms").untag_resource(KeyId=resource_id, TagKeys=remove)
 
     def _rotate(self, aws: Aws, resource_id: str, inputs: Properties) -> None:

@@ -37,9 +37,7 @@ class Function(ResourceType):
         "sourceCodeSize tracingConfig version"
     )
     changing = names("codeSha256 lastModified sourceCodeHash sourceCodeSize")
-    defaults = values(
-        memorySize=128, packageType="Zip", publish=False, reservedConcurrentExecutions=-1, skipDestroy=False, timeout=3
-    )
+    defaults = values(memorySize=128, packageType="Zip", reservedConcurrentExecutions=-1, timeout=3)
     auto_name = AutoName()
     taggable = True
 
@@ -132,11 +130,11 @@ class Function(ResourceType):
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
         aws.client("lambda").delete_function(FunctionName=resource_id)
 
-    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
         arn = aws.place.arn("lambda", f"function:{resource_id}")
-        if put:
+        if put := change.tags_put:
             aws.client("lambda").tag_resource(Resource=arn, Tags=dict(put))
-        if remove:
+        if remove := change.tags_removed:
             aws.client("lambda").untag_resource(Resource=arn, TagKeys=remove)
 
     def _reserve(self, aws: Aws, name: str, inputs: Properties) -> None:

@@ -1,8 +1,6 @@
 """Secrets with their policies and their rotation; never their values."""
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
-from collections.abc import Mapping
-
 from sandbox.provider.table import (
     ALPHANUMERIC,
     AutoName,
@@ -69,10 +67,10 @@ class Secret(ResourceType):
         how = {"RecoveryWindowInDays": window} if window else {"ForceDeleteWithoutRecovery": True}
         aws.client(SERVICE).delete_secret(SecretId=resource_id, **how)
 
-    def retag(self, aws: Aws, resource_id: str, *, put: Mapping[str, str], remove: list[str]) -> None:
-        if put:
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
+        if put := change.tags_put:
             aws.client(SERVICE).tag_resource(SecretId=resource_id, Tags=tag_list(put))
-        if remove:
+        if remove := change.tags_removed:
             aws.client(SERVICE).untag_resource(SecretId=resource_id, TagKeys=remove)
 
 

@@ -1,0 +1,65 @@
+"""EKS Pod Identity: which role a Kubernetes service account has."""
+
+from sandbox.provider.table import Aws, Change, Place, ResourceType, chosen, names
+from sandbox.provider.wire import Properties
+
+LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
+
+
+class PodIdentityAssociation(ResourceType):
+    aws_type = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
+    updatable = names("disableSessionTags roleArn targetRoleArn")
+    replacing = names("clusterName namespace serviceAccount")
+    required = names("clusterName namespace roleArn serviceAccount")
+    computed = names("associationArn associationId disableSessionTags externalId")
+    taggable = True
+
+    def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
+        association = f"a-{place.letters(LETTERS, 17)}"
+        arn = place.arn("eks", f"podidentityassociation/{inputs['clusterName']}/{association}")
+        return association, {"associationArn": arn, "associationId": association, "disableSessionTags": False}
+
+    def create(self, aws: Aws, inputs: Properties) -> str:
+        wanted = ("clusterName", "disableSessionTags", "namespace", "roleArn", "serviceAccount", "targetRoleArn")
+        answer = aws.client("eks").create_pod_identity_association(**chosen(inputs, wanted), tags=inputs["tagsAll"])
+        return str(answer["association"]["associationId"])
+
+    def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
+        cluster, association = _split(resource_id, inputs)
+        answer = aws.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=association)
+        found = answer["association"]
+        wanted = ("associationArn", "associationId", "clusterName", "externalId", "namespace", "roleArn")
+        more = ("serviceAccount", "targetRoleArn")
+        return {
+            **chosen(found, (*wanted, *more)),
+            "disableSessionTags": found.get("disableSessionTags", False),
+            "tagsAll": found.get("tags", {}),
+        }
+
+    def find(self, aws: Aws, inputs: Properties) -> str | None:
+        where = chosen(inputs, ("clusterName", "namespace", "serviceAccount"))
+        associations = aws.client("eks").list_pod_identity_associations(**where)["associations"]
+        return str(associations[0]["associationId"]) if associations else None
+
+    def update(self, aws: Aws, resource_id: str, change: Change) -> None:
+        aws.client("eks").update_pod_identity_association(
+            clusterName=change.new["clusterName"],
+            associationId=resource_id,
+            **chosen(change.new, sorted(self.updatable)),
+        )
+
+    def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
+        aws.client("eks").delete_pod_identity_association(clusterName=inputs["clusterName"], associationId=resource_id)
+
+    def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
+        arn = aws.place.arn("eks", f"podidentityassociation/{change.new['clusterName']}/{resource_id}")
+        if put := change.tags_put:
+            aws.client("eks").tag_resource(resourceArn=arn, tags=put)
+        if remove := change.tags_removed:
+            aws.client("eks").untag_resource(resourceArn=arn, tagKeys=remove)
+
+
+def _split(resource_id: str, inputs: Properties) -> tuple[str, str]:
+    """Cluster and association: an import names both, as ``cluster,association``."""
+    cluster, comma, association = resource_id.rpartition(",")
+    return (cluster, association) if comma else (inputs["clusterName"], association)
