@@ -1,5 +1,6 @@
 """Where a sandbox keeps what is its own: one folder that only its user reads."""
 
+import fcntl
 import json
 import os
 import secrets
@@ -22,6 +23,14 @@ class Ports:
     @property
     def klaviyo_url(self) -> str:
         return f"http://127.0.0.1:{self.klaviyo}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A process that serves."""
+
+    pid: int
+    ports: Ports
 
 
 @dataclass(frozen=True)
@@ -57,28 +66,48 @@ class Home:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory.chmod(0o700)
 
+    @property
     def control_token(self) -> str:
         """The secret that the sandbox's own commands show, made once."""
-        path = self.directory / "control-token"
+        return self._secret("control-token")
+
+    @property
+    def passphrase(self) -> str:
+        """The passphrase of the Pulumi stacks that are kept here, made once."""
+        return self._secret("passphrase")
+
+    def claim(self, pid: int, ports: Ports) -> bool:
+        """Note that process ``pid`` serves these ports, until it ends; False where another one already does."""
+        descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        _write_private(self._running, json.dumps({"pid": pid, "aws": ports.aws, "klaviyo": ports.klaviyo}))
+        return True
+
+    def running(self) -> Running | None:
+        """The process that serves, if one does; what a process that was killed noted counts for nothing."""
+        if not self._lock.exists():
+            return None
+        with self._lock.open() as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                noted = json.loads(self._running.read_text())
+                return Running(pid=noted["pid"], ports=Ports(aws=noted["aws"], klaviyo=noted["klaviyo"]))
+        return None
+
+    @property
+    def _lock(self) -> Path:
+        return self.directory / "lock"
+
+    def _secret(self, name: str) -> str:
+        path = self.directory / name
         if not path.exists():
             _write_private(path, secrets.token_urlsafe(32))
         return path.read_text()
-
-    def write_running(self, pid: int, ports: Ports) -> None:
-        """Note which process serves which ports."""
-        _write_private(self._running, json.dumps({"pid": pid, "aws": ports.aws, "klaviyo": ports.klaviyo}))
-
-    def read_running(self) -> tuple[int, Ports] | None:
-        """The process and the ports as last noted; None where nothing is noted."""
-        try:
-            noted = json.loads(self._running.read_text())
-        except FileNotFoundError:
-            return None
-        return noted["pid"], Ports(aws=noted["aws"], klaviyo=noted["klaviyo"])
-
-    def forget_running(self) -> None:
-        """Note that nothing runs."""
-        self._running.unlink(missing_ok=True)
 
     @property
     def _running(self) -> Path:

@@ -1,0 +1,176 @@
+"""``python -m sandbox``: AWS and Klaviyo on this machine, for the stack local."""
+
+import argparse
+import importlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from sandbox import asking, process, shell, stacks
+from sandbox.home import Home, Ports
+from sandbox.server import PortInUseError
+
+DONE, FAILED, NOT_REACHED = 0, 1, 3
+_SIGN_INS = {"deployer": "deployer", "operator": "engineer", "intruder": "intruder"}
+_REFUSALS = (PortInUseError, process.StartError, stacks.StackError, asking.RefusedError)
+
+Command = Callable[[Home, argparse.Namespace], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code: 0 done, 1 refused, 2 wrong usage, 3 no sandbox to reach."""
+    options = _parser().parse_args(arguments)
+    run: Command = options.run
+    try:
+        return run(Home.of(os.environ), options)
+    except asking.NotRunningError as error:
+        return _complain(str(error), NOT_REACHED)
+    except _REFUSALS as error:
+        return _complain(str(error), FAILED)
+    except ModuleNotFoundError as error:
+        return _complain(f"The package {error.name} is missing: run 'make .venv/installed', or 'make up'.", FAILED)
+
+
+def start(home: Home, options: argparse.Namespace) -> int:
+    """Start the sandbox in the background."""
+    began = time.monotonic()
+    found = home.running()
+    if found is None:
+        home.prepare()
+        importlib.import_module("sandbox.provider").install(home.pulumi)
+        ports = Ports(aws=_or(options.port, Ports.aws), klaviyo=_or(options.klaviyo_port, Ports.klaviyo))
+        found = process.start(home, ports)
+        _say(f"The sandbox is up after {time.monotonic() - began:.1f} s, as process {found.pid}; its log: {home.log}")
+    elif found.ports != Ports(
+        aws=_or(options.port, found.ports.aws), klaviyo=_or(options.klaviyo_port, found.ports.klaviyo)
+    ):
+        return _complain(
+            f"A sandbox already runs on the ports {found.ports.aws} and {found.ports.klaviyo}: "
+            "stop it first with 'python -m sandbox stop', or leave --port and --klaviyo-port out.",
+            FAILED,
+        )
+    else:
+        _say(f"The sandbox is already running, as process {found.pid}.")
+    _say(f"AWS is at {found.ports.endpoint}, Klaviyo at {found.ports.klaviyo_url}.")
+    _say('Use it in this shell: eval "$(python -m sandbox env)"')
+    return DONE
+
+
+def stop(home: Home, _: argparse.Namespace) -> int:
+    """Stop the sandbox; what was in it is gone."""
+    found = home.running()
+    if found is None:
+        _say(f"No sandbox runs from {home.directory}.")
+        return DONE
+    process.stop(home, found)
+    _say(f"The sandbox (process {found.pid}) has stopped.")
+    return DONE
+
+
+def status(home: Home, options: argparse.Namespace) -> int:
+    """Say whether the sandbox runs, where, and which functions have processes; exit code 3 if it does not."""
+    found = asking.running(home)
+    state = {"pid": found.pid, **asking.ask(home, found.ports.aws, "GET", "/_sandbox/status")}
+    if options.json:
+        _say(json.dumps(state, indent=2))
+        return DONE
+    _say(f"The sandbox runs as process {found.pid}: AWS at {state['endpoint']}, Klaviyo at {state['klaviyoUrl']}.")
+    _say(f"It has recorded {state['calls']} calls.")
+    for function in state["functions"]:
+        _say(f"The function {function['name']} is warm in process {function['pid']}.")
+    return DONE
+
+
+def env(home: Home, options: argparse.Namespace) -> int:
+    """Print the variables with which the AWS CLI, boto3 and Pulumi use the sandbox."""
+    found = asking.running(home)
+    issued = asking.ask(home, found.ports.aws, "POST", "/_sandbox/credentials", {"bootstrap": _SIGN_INS[options.as_]})
+    variables = {**shell.endpoints(found.ports), **shell.credentials(issued), **shell.pulumi(home)}
+    sys.stdout.write(shell.show(variables, as_json=options.json))
+    return DONE
+
+
+def credentials(home: Home, options: argparse.Namespace) -> int:
+    """Print short-lived credentials as the platform would hand them to a service or to whoever a role trusts."""
+    found = asking.running(home)
+    role = options.role or stacks.service_role(home, options.stack, options.service)
+    issued = asking.ask(home, found.ports.aws, "POST", "/_sandbox/credentials", {"role": role})
+    sys.stdout.write(shell.show(shell.credentials(issued), as_json=options.json))
+    return DONE
+
+
+def render(_: Home, options: argparse.Namespace) -> int:
+    """Print the resources of a stack with their inputs, without deploying."""
+    code: int = importlib.import_module("sandbox.render").main(options.stack, as_json=options.json)
+    return code
+
+
+def klaviyo_key(home: Home, options: argparse.Namespace) -> int:
+    """Make private keys, as Klaviyo's dashboard does, and print them, one a line."""
+    found = asking.running(home)
+    for number in range(1, options.count + 1):
+        name = options.name if options.count == 1 else f"{options.name} {number}"
+        asked = {"name": name, "scopes": [scope.strip() for scope in options.scopes.split(",")]}
+        _say(asking.ask(home, found.ports.klaviyo, "POST", "/sandbox/keys", asked)["key"])
+    return DONE
+
+
+def serve(home: Home, options: argparse.Namespace) -> int:
+    """Be the process that ``start`` starts."""
+    process.serve(home, options.descriptors)
+    return DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(name: str, run: Command) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=run.__doc__, description=run.__doc__)
+        command.set_defaults(run=run)
+        return command
+
+    starting = add("start", start)
+    starting.add_argument("--port", type=int, help=f"AWS's port (default: {Ports.aws}; 0: a free one)")
+    starting.add_argument("--klaviyo-port", type=int, help=f"Klaviyo's port (default: {Ports.klaviyo}; 0: a free one)")
+    add("stop", stop)
+    printing = [add("status", status), add("env", env), add("credentials", credentials), add("render", render)]
+    for command in printing:
+        command.add_argument("--json", action="store_true", help="print one JSON document")
+    printing[1].add_argument(
+        "--as", dest="as_", choices=_SIGN_INS, default="deployer", help="who you are (default: %(default)s)"
+    )
+    whose = printing[2].add_mutually_exclusive_group(required=True)
+    whose.add_argument("--service", help="a service of access.yaml")
+    whose.add_argument("--role", metavar="ARN", help="the ARN of a role, with its path")
+    printing[2].add_argument("--stack", default="local", help="the stack that has the service (default: %(default)s)")
+    printing[3].add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
+    making = add("klaviyo-key", klaviyo_key)
+    making.add_argument("--scopes", required=True, help="comma separated, as in profiles:read,lists:write")
+    making.add_argument(
+        "--name", default="made in the sandbox", help="as the dashboard shows it (default: %(default)s)"
+    )
+    making.add_argument("--count", type=int, default=1, help="how many (default: %(default)s)")
+    serving = commands.add_parser("serve")
+    serving.add_argument("descriptors", type=int, nargs=3)
+    serving.set_defaults(run=serve)
+    return parser
+
+
+def _or(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _complain(message: str, code: int) -> int:
+    sys.stderr.write(f"{message}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
