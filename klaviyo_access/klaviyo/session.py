@@ -48,7 +48,8 @@ def session_for_role(
     Raises:
         KeyStoreError: there is no key to be had.
 
-    The client's operations raise a ``KlaviyoError``, with the SDK's exception as its ``__cause__``.
+    The client's operations raise a ``KlaviyoError``, with the SDK's exception as its ``__cause__``. Their variants
+    ``…_with_http_info`` and ``…_without_preload_content`` follow rotation too, and raise the SDK's exceptions.
     """
     return _RoleSession(
         store or KeyStore(role), max_retries=max_retries, max_delay=max_delay, options=dict(options or {})
