@@ -56,7 +56,7 @@ class RotatorFailedError(RotationError):
 
 
 class DeadEndError(RotationError):
-    """This rotation cannot succeed; whoever raises it has AWSPENDING taken off, so that another one can start."""
+    """This rotation cannot succeed; AWSPENDING is taken off before it leaves, so that another one can start."""
 
 
 class NoSpareError(DeadEndError):

@@ -7,7 +7,6 @@ from klaviyo_access.keys.labels import AwsLabel, HoldsKey, Rejected, Spare, Vers
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof
 from rotation.errors import (
-    DeadEndError,
     EventRefusedError,
     KlaviyoSilentError,
     LabelsFullError,
@@ -32,20 +31,15 @@ def create_secret(keys: RoleKeys, token: str) -> Report:
         token: id of the pending version.
 
     Raises:
-        DeadEndError: no good spare, no labels left, or a scope that must and cannot be proved; AWSPENDING is off.
+        DeadEndError: no good spare, no labels left, or a scope that must and cannot be proved.
         KlaviyoSilentError: no definite answer; nothing was promoted.
         StoreError: a call to Secrets Manager failed.
     """
     if keys.key.value(token) is not None:
         return Report(outcome="already created")
-    try:
-        spare, rejected = _first_good_spare(keys)
-    except DeadEndError:
-        keys.abandon(token)
-        raise
+    spare, rejected = _first_good_spare(keys)
     fingerprint = spare.key.fingerprint
     keys.key.put(token, promoted_value(spare.key, keys.settings), [AwsLabel.PENDING, HoldsKey(fingerprint)])
-    heal(keys)
     return Report(outcome="created", fingerprint=fingerprint, rejected=rejected, unproved=spare.proof.unproved)
 
 
@@ -60,7 +54,7 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
     Without a value this is AWS's test of the configuration, made when rotation is switched on, and passes.
 
     Raises:
-        PendingKeyRefusedError: Klaviyo definitely refuses the key; it has its verdict and AWSPENDING is off.
+        PendingKeyRefusedError: Klaviyo definitely refuses the key, or has before; the verdict is on it.
         KlaviyoSilentError: no definite answer; nothing was changed.
         StoreError: a call to Secrets Manager failed.
     """
@@ -70,9 +64,9 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
     value = keys.key.value(token)
     if value is None:
         return Report(outcome="nothing to test yet")
+    _require_no_verdict(keys, pending)
     if reason := _refusal(keys, value):
         _condemn(keys, pending, reason)
-        keys.abandon(token)
         raise PendingKeyRefusedError(keys.settings.role, reason)
     return Report(outcome="accepted", fingerprint=pending.fingerprint)
 
@@ -81,7 +75,7 @@ def finish_secret(keys: RoleKeys, token: str) -> Report:
     """Move AWSCURRENT to the pending version, from exactly the version that has it.
 
     Raises:
-        PendingKeyRefusedError: a verdict was passed on the pending version; AWSPENDING is off.
+        PendingKeyRefusedError: a verdict was passed on the pending version.
         EventRefusedError: the pending version has no key.
         StoreError: a call to Secrets Manager failed, or another version became current meanwhile.
     """
@@ -89,9 +83,7 @@ def finish_secret(keys: RoleKeys, token: str) -> Report:
     pending = labels.version(token)
     if pending is None or pending.fingerprint is None:
         raise EventRefusedError("The pending version holds no key yet: createSecret comes first.")
-    if pending.verdict:
-        keys.abandon(token)
-        raise PendingKeyRefusedError(keys.settings.role, "a verdict was passed on it")
+    _require_no_verdict(keys, pending)
     if pending.has(AwsLabel.CURRENT):
         return Report(outcome="already current", fingerprint=pending.fingerprint)
     current = labels.current
@@ -150,6 +142,11 @@ def _reject(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
             keys.reserve.remove(label, version.id)
 
 
+def _require_no_verdict(keys: RoleKeys, pending: Version) -> None:
+    if pending.verdict:
+        raise PendingKeyRefusedError(keys.settings.role, "a verdict was passed on it")
+
+
 def _refusal(keys: RoleKeys, value: str) -> str | None:
     """Why Klaviyo does not accept the key in a value, or None where it does."""
     try:
@@ -164,6 +161,6 @@ def _refusal(keys: RoleKeys, value: str) -> str | None:
 
 
 def _condemn(keys: RoleKeys, pending: Version, reason: str) -> None:
-    """Pass a verdict on the pending version, where a label is free; without one AWSPENDING comes off all the same."""
-    if pending.fingerprint and not pending.verdict and keys.key.labels().free:
+    """Pass a verdict on the pending version, if a label is free; without one it is not promoted either."""
+    if pending.fingerprint and keys.key.labels().free:
         keys.key.add(Rejected(keys.clock(), pending.fingerprint, reason), pending.id)

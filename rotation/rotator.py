@@ -13,7 +13,7 @@ from botocore.config import Config
 
 from klaviyo_access.keys.labels import AwsLabel
 from klaviyo_access.klaviyo.probes import Prober, send
-from rotation.errors import EventRefusedError, RotationError, RotatorFailedError
+from rotation.errors import DeadEndError, EventRefusedError, RotationError, RotatorFailedError
 from rotation.events import Step, StepRequest, read_event
 from rotation.healing import heal
 from rotation.log import Report, log_failure, log_report
@@ -70,7 +70,11 @@ class Rotator:
         )
         _require_under_way(keys, request.token)
         heal(keys)
-        return _STEPS[request.step](keys, request.token)
+        try:
+            return _STEPS[request.step](keys, request.token)
+        except DeadEndError:
+            keys.abandon(request.token)
+            raise
 
 
 def handler(event: object, context: LambdaContext) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from http.client import BadStatusLine
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from importlib.resources import files
 from typing import Any
@@ -191,8 +192,10 @@ def test_anything_else_is_no_answer_and_rejects_nothing(reply: Reply) -> None:
         klaviyo.prober().confirm(KEY, ["lists:read"])
 
 
-@pytest.mark.parametrize("failure", [TimeoutError("slow"), ConnectionResetError("gone"), OSError("no route")])
-def test_a_connection_that_fails_is_no_answer(failure: OSError) -> None:
+@pytest.mark.parametrize(
+    "failure", [TimeoutError("slow"), ConnectionResetError("gone"), OSError("no route"), BadStatusLine("x")]
+)
+def test_a_connection_that_fails_is_no_answer(failure: Exception) -> None:
     def broken(method: str, url: str, headers: Mapping[str, str], timeout: float) -> Reply:
         raise failure
 

@@ -181,6 +181,11 @@ class World:
         """Switch rotation on without rotating, as the program does."""
         self._rotate(RotateImmediately=False)
 
+    def label(self, arn: str, label: str, version_id: str) -> None:
+        """Put a label on a version, as anybody may who can."""
+        parameters = {"SecretId": arn, "VersionStage": label, "MoveToVersionId": version_id}
+        at_once(self.service.handle(call("UpdateSecretVersionStage", parameters)))
+
     def cancel(self) -> None:
         """Switch rotation off."""
         at_once(self.service.handle(call("CancelRotateSecret", {"SecretId": self.key_arn})))
@@ -271,7 +276,8 @@ class World:
 
         async def rotate_to_the_end() -> None:
             await self.service.handle(call("RotateSecret", parameters))
-            await self.service.drain()
+            while under_way := asyncio.all_tasks() - {asyncio.current_task()}:
+                await asyncio.gather(*under_way)
 
         asyncio.run(rotate_to_the_end())
 

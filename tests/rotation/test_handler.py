@@ -8,13 +8,16 @@ from rotation_world import World, key_value
 
 from klaviyo_access.keys.secret import fingerprint
 from rotation import rotator
-from rotation.errors import EventRefusedError, RotatorFailedError, SettingsError
+from rotation.errors import EventRefusedError, KlaviyoSilentError, RotatorFailedError, SettingsError
 from rotation.rotator import handler
 
 
 class Context:
+    def __init__(self, milliseconds: int = 60_000) -> None:
+        self.milliseconds = milliseconds
+
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        return self.milliseconds
 
 
 @pytest.fixture
@@ -80,6 +83,17 @@ def test_an_unforeseen_error_leaves_as_its_kind_alone(world: World, monkeypatch:
         "The rotator failed in testSecret with ZeroDivisionError: this is a fault of the rotator; report it."
     )
     assert failed.value.__suppress_context__
+
+
+def test_klaviyo_is_not_asked_when_the_time_left_is_needed_for_labels(world: World) -> None:
+    world.stage("a")
+    event = {"Step": "createSecret", "SecretId": world.key_arn, "ClientRequestToken": world.announce()}
+
+    with pytest.raises(KlaviyoSilentError, match="no time left"):
+        handler(event, Context(milliseconds=15_000))
+
+    assert world.klaviyo.calls == []
+    assert world.lives() == {"": "AWSPENDING", "a": "reserve SPARE"}
 
 
 def test_a_missing_setting_is_told_and_logged(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

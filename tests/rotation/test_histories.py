@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from rotation_world import SCOPES, World, key_value
 
-from klaviyo_access.keys.labels import AwsLabel
+from klaviyo_access.keys.labels import AwsLabel, Version
 from klaviyo_access.keys.secret import Key, fingerprint
 from rotation.errors import EventRefusedError, PendingKeyRefusedError
 from rotation.values import promoted_value
@@ -76,9 +76,7 @@ def crowd(secret: str, labels: int) -> Act:
         current = world.labels(arn).current
         assert current is not None
         for number in range(labels):
-            world.client.update_secret_version_stage(
-                SecretId=arn, VersionStage=f"crowd-{number}", MoveToVersionId=current.id
-            )
+            world.label(arn, f"crowd-{number}", current.id)
 
     return act
 
@@ -123,6 +121,14 @@ HISTORIES: dict[str, History] = {
     ),
     "a spare that is no JSON is passed over": History(
         (stage_value("bad", "pk_bare"), stage("a"), rotate), {"bad": "reserve REJECTED(malformed)", "a": LIVE}
+    ),
+    "a spare of brackets without end is passed over": History(
+        (stage_value("bad", "[" * 60_000), stage("a"), rotate), {"bad": "reserve REJECTED(malformed)", "a": LIVE}
+    ),
+    "a live key staged under another's name loses its verdict, which only stood on the reserve": History(
+        (stage("a"), rotate, stage_value("liar", json.dumps({"apiKey": key_value("a")})), rotate, rotate),
+        {"a": LIVE},
+        ("NoSpareError", "NoSpareError"),
     ),
     "a spare whose label lies is passed over": History(
         (stage("a"), rotate, stage_labelled("liar", "never staged"), stage("b"), rotate),
@@ -184,6 +190,84 @@ def test_each_step_done_twice_changes_nothing_more(world: World, history: Histor
 
     assert world.lives() == history.lives
     assert tuple(type(error).__name__ for error in world.errors) == history.errors
+
+
+def pending_of(world: World) -> Version:
+    pending = world.labels(world.key_arn).pending
+    assert pending is not None
+    return pending
+
+
+def test_a_refused_key_is_given_up_even_where_no_label_is_free_for_its_verdict(world: World) -> None:
+    stage("a", "b")(world)
+    world.rotate()
+    token = world.announce()
+    world.step("createSecret", token)
+    crowd("key", world.labels(world.key_arn).free)(world)
+    del world.klaviyo.scopes[key_value("b")]
+
+    with pytest.raises(PendingKeyRefusedError):
+        world.step("testSecret", token)
+
+    assert world.lives() == {"a": LIVE, "b": "KEY"}
+
+
+def test_labels_that_are_all_taken_stop_a_rotation_and_not_its_healing(world: World) -> None:
+    stage("a", "b", "c")(world)
+    world.rotate()
+    world.step("createSecret", world.announce())
+    unstick(world)
+    crowd("key", world.labels(world.key_arn).free - 1)(world)
+
+    assert world.rotate() == "RotationFailed"
+
+    assert [type(error).__name__ for error in world.errors] == ["LabelsFullError"]
+    assert world.lives() == {"a": LIVE, "b": "KEY", "c": "reserve SPARE"}
+
+
+def test_a_key_that_a_dead_run_left_pending_goes_the_way_of_a_retired_one(world: World) -> None:
+    stage("a", "b", "c")(world)
+    world.rotate()
+    world.step("createSecret", world.announce())
+    unstick(world)
+
+    world.rotate()
+
+    assert world.lives() == {"a": OLD, "b": "KEY RETIRED", "c": LIVE}
+
+
+def test_what_is_live_or_pending_is_neither_retired_nor_being_disabled(world: World) -> None:
+    stage("a", "b")(world)
+    world.rotate()
+    token = world.announce()
+    world.step("createSecret", token)
+    for version in world.labels(world.key_arn):
+        for label in (f"DISABLING:{version.fingerprint}", f"RETIRED:20261122T120000Z:{version.fingerprint}"):
+            world.label(world.key_arn, label, version.id)
+
+    world.step("setSecret", token)
+
+    assert world.lives() == {"a": LIVE, "b": "AWSPENDING KEY"}
+
+
+@pytest.mark.parametrize("step", ["testSecret", "finishSecret"])
+@pytest.mark.parametrize("verdict", ["LEAKED", "REJECTED"])
+def test_a_pending_key_with_a_verdict_is_never_promoted_and_keeps_its_verdict(
+    world: World, step: str, verdict: str
+) -> None:
+    stage("a", "b")(world)
+    world.rotate()
+    token = world.announce()
+    world.step("createSecret", token)
+    held = pending_of(world).fingerprint
+    label = {"LEAKED": f"LEAKED:{held}", "REJECTED": f"REJECTED:20261122T120000Z:{held}:refused"}[verdict]
+    world.label(world.key_arn, label, token)
+
+    with pytest.raises(PendingKeyRefusedError):
+        world.step(step, token)
+
+    told = {"LEAKED": "KEY LEAKED", "REJECTED": "KEY REJECTED(refused)"}[verdict]
+    assert world.lives() == {"a": LIVE, "b": told}
 
 
 def test_aws_records_each_rotation_as_what_it_was(world: World) -> None:
