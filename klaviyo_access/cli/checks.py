@@ -84,7 +84,7 @@ class Examination:
         checks: tuple[tuple[str, Callable[[], str]], ...] = (
             ("settings", self._settings),
             ("access model", self._access_model),
-            ("place", self._place),
+            ("endpoint", self._endpoint),
             ("region", self._region),
             ("credentials", self._credentials),
             ("clock", self._clock),
@@ -108,7 +108,7 @@ class Examination:
         self._workspace = Workspace(directory=directory, model=model, environment=environment, access=access)
         return f"{len(access.roles)} roles, {len(access.services)} services"
 
-    def _place(self) -> str:
+    def _endpoint(self) -> str:
         environment = _needs(self._environment, "settings")
         session = open_session(environment)
         check_endpoint(session, environment)
@@ -132,7 +132,7 @@ class Examination:
         return environment.region
 
     def _credentials(self) -> str:
-        session = _needs(self._session, "place")
+        session = _needs(self._session, "endpoint")
         session.events.register("after-call.sts", self._read_clock)
         self._caller = identify(session)
         return f"AWS accepts them: {self._caller.arn}"
@@ -142,7 +142,9 @@ class Examination:
             self._skew = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
 
     def _clock(self) -> str:
-        skew = _needs(self._skew, "credentials")
+        skew = self._skew
+        if skew is None:
+            raise _SkippedError("no answer of AWS's carried a time")
         if abs(skew) > MOST_SKEW_SECONDS:
             raise CommandError(
                 f"AWS refuses signatures that are five minutes off; this machine's clock is {skew:+.0f} s off AWS's.",
@@ -157,7 +159,7 @@ class Examination:
 
     def _who(self) -> str:
         environment, caller = _needs(self._environment, "settings"), _needs(self._caller, "credentials")
-        session = _needs(self._session, "place")
+        session = _needs(self._session, "endpoint")
         if caller.is_operator_of(environment):
             self._operator = session
             return "the operators' role: may stage and rotate"

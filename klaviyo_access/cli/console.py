@@ -1,4 +1,7 @@
-"""What reaches the user: results on standard output, everything else on standard error."""
+"""What reaches the user: results on standard output, everything else on standard error.
+
+No emoji: rich would make one of ``:secret:`` in every ARN.
+"""
 
 import json
 import sys
@@ -10,12 +13,12 @@ from rich.text import Text
 
 def results() -> Console:
     """The console of standard output, for a command's result."""
-    return Console(highlight=False, soft_wrap=False)
+    return Console(highlight=False, emoji=False)
 
 
 def messages() -> Console:
     """The console of standard error, for progress and notes."""
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def note(message: str) -> None:

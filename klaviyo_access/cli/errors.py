@@ -84,6 +84,7 @@ START_SANDBOX: Final = (
 _CURES: Final[Mapping[type[Exception], tuple[str, ExitCode]]] = {
     AccessModelError: ("Mend access.yaml as said above.", ExitCode.FAILED),
     EnvironmentSettingsError: ("Mend the stack's settings as said above.", ExitCode.FAILED),
+    UnicodeDecodeError: ("Give plain UTF-8 text on standard input.", ExitCode.USAGE),
     MalformedKeyError: ("Copy the key from Klaviyo's dashboard again.", ExitCode.USAGE),
 }
 
@@ -130,8 +131,8 @@ def _explain_answer(error: aws.ClientError) -> Explanation:
         return Explanation(
             cause=f"{asked}: {message}.",
             cure="Keys are staged and rotated in the operators' role, which whoever is named by the stack's setting "
-            "klaviyo-access:operators may assume; a deployer changes that setting. 'klaviyo-access doctor' says who "
-            "you are.",
+            "klaviyo-access:operators may assume ('klaviyo-access doctor' says who you are). If you have it already, "
+            "the stack was not deployed to its end: let a deployer run 'pulumi up'.",
             exit_code=ExitCode.FAILED,
         )
     if code == "ResourceNotFoundException":

@@ -17,7 +17,7 @@ from klaviyo_access.cli.workspace import open_workspace
 
 def rotate(
     roles: Annotated[
-        list[str] | None, typer.Argument(metavar="[ROLE]...", help="The roles to rotate.", show_default=False)
+        list[str] | None, typer.Argument(metavar="ROLE", help="The roles to rotate.", show_default=False)
     ] = None,
     stack: Stack = None,
     project: Project = None,

@@ -84,7 +84,7 @@ class Staging:
 
 def stage(
     role: Annotated[
-        str | None, typer.Argument(metavar="[ROLE]", help="The role to stage a key for.", show_default=False)
+        str | None, typer.Argument(metavar="ROLE", help="The role to stage a key for.", show_default=False)
     ] = None,
     stack: Stack = None,
     project: Project = None,

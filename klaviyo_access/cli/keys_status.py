@@ -1,7 +1,7 @@
 """``keys status``: the life of every role's keys, read off labels alone."""
 
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from rich.table import Table
@@ -137,22 +137,31 @@ def _advice(secrets: RoleSecrets) -> str:
     return "" if spares else "no spare: stage one before the next rotation"
 
 
+def remarks(rows: list[RoleStatus]) -> list[str]:
+    """What the table has no room for: keys that are neither in use nor spares, and what to do next."""
+    lines = [f"{row.role}: {', '.join(others)}" for row in rows if (others := _others(row))]
+    to_do: dict[str, list[str]] = {}
+    for row in rows:
+        to_do.setdefault(row.advice, []).append(row.role)
+    return lines + [f"{', '.join(roles)}: {advice}" for advice, roles in to_do.items() if advice]
+
+
 def _print_table(stack: str, rows: list[RoleStatus]) -> None:
     table = Table(title=f"Keys of {stack}", title_justify="left")
-    for column in ("Role", "Scopes", "Key in use", "Since", "Spares", "Others", "Next rotation", "To do"):
-        table.add_column(column, overflow="fold")
+    for column in ("Role", "Key in use", "Since", "Spares", "Next rotation", "Scopes"):
+        table.add_column(column, no_wrap=True)
     for row in rows:
         table.add_row(
             row.role,
-            str(row.scopes),
             _name(row.current) if row.current else "none",
             _day(row.current.since) if row.current else "",
-            "\n".join(_name(spare) for spare in row.spares) or "none",
-            "\n".join(_others(row)),
+            str(len(row.spares)),
             _day(row.next_rotation),
-            row.advice,
+            str(row.scopes),
         )
     results().print(table)
+    for line in remarks(rows):
+        results().print(line, markup=False, soft_wrap=True)
 
 
 def _others(row: RoleStatus) -> list[str]:
@@ -162,7 +171,7 @@ def _others(row: RoleStatus) -> list[str]:
         lines.append(f"previous {_name(row.previous)}")
     lines += [f"retired {_name(key)}" for key in row.retired]
     lines += [f"disabling {_name(key)}" for key in row.disabling]
-    return lines + [f"rejected {_name(key)}: {key.reason}" for key in row.rejected]
+    return lines + [f"rejected {_name(key)} ({key.reason})" for key in row.rejected]
 
 
 def _name(key: KeyInLife) -> str:
@@ -170,4 +179,4 @@ def _name(key: KeyInLife) -> str:
 
 
 def _day(time: datetime | None) -> str:
-    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+    return f"{time.astimezone(UTC):%Y-%m-%d}" if time else ""

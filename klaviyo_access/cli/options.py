@@ -12,7 +12,7 @@ Stack = Annotated[
         "-s",
         metavar="STACK",
         envvar="KLAVIYO_ACCESS_STACK",
-        help="The environment to work on: one that has a Pulumi.<stack>.yaml.",
+        help="The environment to work on: one that has a Pulumi.STACK.yaml.",
     ),
 ]
 Project = Annotated[

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from botocore.httpsession import URLLib3Session
+from botocore.retries.standard import ExponentialBackoff
 
 from klaviyo_access.cli.main import run
 from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, Result, lay_out
@@ -53,6 +54,7 @@ def aws(shell: pytest.MonkeyPatch) -> FakeAws:
     """AWS, which answers instead of the network; every role of dev is deployed and empty."""
     fake = FakeAws()
     fake.deploy("dev")
+    shell.setattr(ExponentialBackoff, "delay_amount", lambda _backoff, _context: 0)
     shell.setattr(URLLib3Session, "send", lambda _session, request: fake.send(request))
     return fake
 

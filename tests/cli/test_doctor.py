@@ -15,7 +15,7 @@ from tests.cli.cli_fakes import ACCOUNT, OPERATOR, Command, FakeAws, lay_out
 CHECKS = (
     "settings",
     "access model",
-    "place",
+    "endpoint",
     "region",
     "credentials",
     "clock",
@@ -136,8 +136,8 @@ BROKEN: list[tuple[Break, str, str, str, int]] = [
     (no_settings, "settings", "cannot be read as YAML", "settings", 1),
     (wrong_setting, "settings", "klaviyo-access:accountId", "settings", 1),
     (broken_model, "access model", "access.yaml:1", "Mend access.yaml", 1),
-    (endpoint_left_over, "place", "http://127.0.0.1:4566", "unset AWS_ENDPOINT_URL", 1),
-    (network_down, "place", "could not be reached", "network", 3),
+    (endpoint_left_over, "endpoint", "http://127.0.0.1:4566", "unset AWS_ENDPOINT_URL", 1),
+    (network_down, "endpoint", "could not be reached", "network", 3),
     (unknown_region, "region", "'eu-wast-1'", "Correct aws:region", 1),
     (no_credentials, "credentials", "No AWS credentials", "Sign in", 1),
     (expired, "credentials", "have expired", "Sign in", 1),
@@ -188,11 +188,22 @@ def test_a_deployer_is_told_that_staging_is_the_operators(world: World) -> None:
     assert world.examine()["caller"].detail.startswith("a deployer")
 
 
+def test_an_answer_without_a_time_says_nothing_of_the_clock(world: World) -> None:
+    world.aws.date = ""
+    assert world.examine()["clock"].detail == "no answer of AWS's carried a time"
+
+
+def test_an_arn_is_printed_as_it_is(command: Command, world: World) -> None:
+    world.aws.refusals["DescribeSecret"] = ("AccessDeniedException", "on resource: arn:aws:x:1:secret:[red]name")
+    world.shell.setattr(doctor_command, "send", world.send)
+    assert "arn:aws:x:1:secret:[red]name" in command("doctor", "--stack", "dev").out
+
+
 def test_the_stack_local_needs_a_loopback_endpoint_that_answers(world: World) -> None:
-    assert "AWS_ENDPOINT_URL names no loopback address" in world.examine("local")["place"].detail
+    assert "AWS_ENDPOINT_URL names no loopback address" in world.examine("local")["endpoint"].detail
     world.shell.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     world.unreachable = ("127.0.0.1",)
-    place = world.examine("local")["place"]
+    place = world.examine("local")["endpoint"]
     assert (place.detail, place.exit_code) == ("The sandbox does not run: nothing answers at http://127.0.0.1:4566.", 3)
     assert "python -m sandbox start" in place.cure
 

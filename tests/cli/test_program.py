@@ -58,6 +58,15 @@ def test_a_reader_that_leaves_early_is_no_error_to_talk_about() -> None:
     assert process.returncode == 1
 
 
+@pytest.mark.usefixtures("project", "shell")
+def test_standard_input_that_is_no_text_is_wrong_usage() -> None:
+    command = [*PROGRAM, "keys", "stage", "viewer", "--stack", "dev"]
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8:strict"}
+    process = subprocess.run(command, input=b"\xff\n", capture_output=True, check=False, env=environ, timeout=60)
+    assert process.returncode == 2
+    assert b"Give plain UTF-8 text on standard input." in process.stderr
+
+
 @contextmanager
 def on_a_terminal(script: str) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
     """Run a script whose terminal is the yielded descriptor."""
