@@ -10,6 +10,7 @@ import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _BURST = re.compile(r"Burst: `([^`]+)`")
@@ -34,6 +35,7 @@ class Operation:
     steady: str
 
 
+@cache
 def installed_operations() -> tuple[Operation, ...]:
     """Every operation of the installed ``klaviyo-api``, sorted by path and method.
 

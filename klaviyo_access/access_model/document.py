@@ -7,24 +7,20 @@ merge keys are refused as they appear, so that a small file cannot stand for a l
 from collections.abc import Iterator, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, cast
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import (
     AliasEvent,
     CollectionStartEvent,
-    DocumentEndEvent,
     DocumentStartEvent,
     Event,
     MappingEndEvent,
     MappingStartEvent,
-    NodeEvent,
     ScalarEvent,
     SequenceEndEvent,
-    SequenceStartEvent,
     StreamEndEvent,
-    StreamStartEvent,
 )
 
 from klaviyo_access.access_model import rules
@@ -66,21 +62,11 @@ def read_document(path: Path) -> Document:
     """
     try:
         text = _text(path)
-        keys = [
-            _problem(
-                number,
-                rules.NO_KEY,
-                value="something that looks like a Klaviyo key (not shown)",
-                fix="disable that key in Klaviyo's dashboard now, then remove it here and from the history",
-            )
-            for number, line in enumerate(text.splitlines(), start=1)
-            if holds_key(line)
-        ]
         reader = _Reader(events=_events(text))
         values = reader.document()
     except _Refused as refused:
         raise AccessModelError([refused.problem], source=str(path)) from None
-    return Document(source=str(path), values=values, lines=reader.lines, problems=(*keys, *reader.problems))
+    return Document(source=str(path), values=values, lines=reader.lines, problems=(*_keys(text), *reader.problems))
 
 
 class _Refused(Exception):  # noqa: N818 - never leaves this module; the error that does is AccessModelError
@@ -101,13 +87,11 @@ def _text(path: Path) -> str:
             data = file.read(LARGEST_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else None
-        raise _Refused(
-            0, rules.READABLE, value=(reason or "no valid path").lower(), fix="name a file that exists and may be read"
-        ) from None
+        fix = "name a file that exists and may be read"
+        raise _Refused(0, rules.READABLE, value=(reason or "no valid path").lower(), fix=fix) from None
     if len(data) > LARGEST_BYTES:
-        raise _Refused(
-            0, rules.SMALL, value=f"more than {LARGEST_BYTES} bytes", fix="keep to roles and services; write them once"
-        )
+        fix = "keep to who may do what; anything else belongs elsewhere"
+        raise _Refused(0, rules.SMALL, value=f"more than {LARGEST_BYTES} bytes", fix=fix)
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -117,6 +101,14 @@ def _text(path: Path) -> str:
             value=f"byte 0x{data[error.start]:02x}",
             fix="save the file as UTF-8",
         ) from None
+
+
+def _keys(text: str) -> Iterator[Problem]:
+    value = "something that looks like a Klaviyo key (not shown)"
+    fix = "disable that key in Klaviyo's dashboard now, then remove it here and from the history"
+    for number, line in enumerate(text.splitlines(), start=1):
+        if holds_key(line):
+            yield _problem(number, rules.NO_KEY, value=value, fix=fix)
 
 
 def _events(text: str) -> Iterator[Event]:
@@ -152,42 +144,30 @@ class _Reader:
     problems: list[Problem] = field(default_factory=list)
 
     def document(self) -> Value:
-        self._expect(StreamStartEvent)
-        event = next(self.events)
-        if isinstance(event, StreamEndEvent):
+        next(self.events)  # the stream's start
+        if isinstance(next(self.events), StreamEndEvent):
             raise _Refused(0, rules.WELL_FORMED, value="nothing", fix="start from the access.yaml that is shipped")
         value = self._value(next(self.events), ())
-        self._expect(DocumentEndEvent)
-        event = next(self.events)
-        if isinstance(event, DocumentStartEvent):
-            raise _Refused(
-                _line(event), rules.WELL_FORMED, value="a second document", fix="remove '---' and all after it"
-            )
+        next(self.events)  # the document's end
+        if isinstance(event := next(self.events), DocumentStartEvent):
+            fix = "remove '---' and all after it"
+            raise _Refused(_line(event), rules.WELL_FORMED, value="a second document", fix=fix)
         return value
 
-    def _expect(self, kind: type[Event]) -> None:
-        event = next(self.events)
-        if not isinstance(event, kind):
-            raise _Refused(_line(event), rules.WELL_FORMED, value="not one document", fix="write one mapping")
-
     def _value(self, event: Event, where: Where) -> Value:
-        _refuse_unless_plain(event)
-        self.lines.setdefault(where, _line(event))
+        node = _plain(event)
+        self.lines.setdefault(where, _line(node))
         if len(where) > DEEPEST:
             fix = "nothing here needs more than 5 levels"
-            raise _Refused(_line(event), rules.SMALL, value="a value nested deeper", fix=fix)
-        if isinstance(event, MappingStartEvent):
-            return self._mapping(where)
-        if isinstance(event, SequenceStartEvent):
-            return self._sequence(where)
-        if isinstance(event, ScalarEvent):
-            return _scalar(event)
-        raise _Refused(_line(event), rules.WELL_FORMED, value="a value that ends early", fix="complete it")
+            raise _Refused(_line(node), rules.SMALL, value="a value nested deeper", fix=fix)
+        if isinstance(node, ScalarEvent):
+            return _scalar(node)
+        return self._mapping(where) if isinstance(node, MappingStartEvent) else self._sequence(where)
 
     def _mapping(self, where: Where) -> dict[str, Value]:
         mapping: dict[str, Value] = {}
         while not isinstance(event := next(self.events), MappingEndEvent):
-            key = self._key(event)
+            key = _key(event)
             place = (*where, key)
             if key in mapping:
                 value = f"{shown(key)}, which line {self.lines[place]} has already"
@@ -206,15 +186,16 @@ class _Reader:
             _refuse_many(sequence, event)
         return sequence
 
-    def _key(self, event: Event) -> str:
-        _refuse_unless_plain(event)
-        if not isinstance(event, ScalarEvent):
-            value = "a list or mapping as a key"
-            raise _Refused(_line(event), rules.WELL_FORMED, value=value, fix="write a name and a colon")
-        if event.value == "<<" and event.style is None:
-            raise _Refused(_line(event), rules.PLAIN_YAML, value="the merge key <<", fix="write the entries out")
-        _scalar(event)
-        return str(event.value)
+
+def _key(event: Event) -> str:
+    node = _plain(event)
+    if not isinstance(node, ScalarEvent):
+        fix = "write a name and a colon"
+        raise _Refused(_line(node), rules.WELL_FORMED, value="a list or mapping as a key", fix=fix)
+    if node.value == "<<" and node.style is None:
+        raise _Refused(_line(node), rules.PLAIN_YAML, value="the merge key <<", fix="write the entries out")
+    _scalar(node)
+    return str(node.value)
 
 
 def _scalar(event: ScalarEvent) -> str | bool | None:
@@ -233,17 +214,17 @@ def _refuse_many(entries: Sized, event: Event) -> None:
         raise _Refused(_line(event), rules.SMALL, value=f"more than {MOST_ENTRIES} entries", fix=fix)
 
 
-def _refuse_unless_plain(event: Event) -> None:
+def _plain(event: Event) -> ScalarEvent | CollectionStartEvent:
+    """The scalar, list or mapping that starts with ``event``; what else YAML allows there is refused."""
     fix = "write the value out where it is meant"
     if isinstance(event, AliasEvent):
-        found, fix = f"the alias *{shown(event.anchor)}", _ALIAS_FIX
-    elif isinstance(event, NodeEvent) and event.anchor is not None:
-        found = f"the anchor &{shown(event.anchor)}"
-    elif isinstance(event, (ScalarEvent, CollectionStartEvent)) and event.tag is not None:
-        found = f"the tag {shown(str(event.tag))}"
-    else:
-        return
-    raise _Refused(_line(event), rules.PLAIN_YAML, value=found, fix=fix)
+        raise _Refused(_line(event), rules.PLAIN_YAML, value=f"the alias *{shown(event.anchor)}", fix=_ALIAS_FIX)
+    node = cast("ScalarEvent | CollectionStartEvent", event)
+    if node.anchor is not None:
+        raise _Refused(_line(node), rules.PLAIN_YAML, value=f"the anchor &{shown(node.anchor)}", fix=fix)
+    if node.tag is not None:
+        raise _Refused(_line(node), rules.PLAIN_YAML, value=f"the tag {shown(str(node.tag))}", fix=fix)
+    return node
 
 
 def _line(event: Event) -> int:

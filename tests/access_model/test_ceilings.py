@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from klaviyo_access.access_model import AccessModel
@@ -12,6 +12,9 @@ from klaviyo_access.access_model.scopes import ALL_SCOPES, matches
 
 SCOPES = st.sampled_from(sorted(ALL_SCOPES))
 PATTERNS = SCOPES | st.sampled_from(["*", "*:read", "*:write", *(f"{family}:*" for family in FAMILIES)])
+any_speed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""A busy machine is no failure."""
+
 PERMISSIONS = ("look", "change", "send")
 ROLES = ("first", "second")
 
@@ -55,12 +58,14 @@ def let_through(model: AccessModel, role: str) -> set[str]:
     return {scope for scope in ALL_SCOPES if scope in required or any(matches(part, scope) for part in ceiling)}
 
 
+@any_speed
 @given(model=models())
 def test_a_ceiling_only_intersects(model: AccessModel) -> None:
     for name, role in model.in_environment("here").roles.items():
         assert set(role.scopes) == model.roles[name].declared & let_through(model, name)
 
 
+@any_speed
 @given(model=models())
 def test_no_scope_is_lost_silently(model: AccessModel) -> None:
     for name, role in model.in_environment("here").roles.items():
@@ -70,6 +75,7 @@ def test_no_scope_is_lost_silently(model: AccessModel) -> None:
         assert sorted([*role.required, *role.excess]) == list(role.scopes)
 
 
+@any_speed
 @given(model=models())
 def test_a_permission_is_kept_exactly_where_all_its_scopes_are(model: AccessModel) -> None:
     for name, role in model.in_environment("here").roles.items():
@@ -78,6 +84,7 @@ def test_a_permission_is_kept_exactly_where_all_its_scopes_are(model: AccessMode
         assert not any(set(model.permissions[lost].scopes) <= set(role.scopes) for lost in role.lost_permissions)
 
 
+@any_speed
 @given(model=models())
 def test_a_service_lacks_exactly_the_needs_that_none_of_its_keys_meets(model: AccessModel) -> None:
     grants = model.in_environment("here")
@@ -86,6 +93,7 @@ def test_a_service_lacks_exactly_the_needs_that_none_of_its_keys_meets(model: Ac
         assert set(service.unmet) == set(service.needs) - held
 
 
+@any_speed
 @given(model=models())
 def test_a_wider_ceiling_takes_no_more(model: AccessModel) -> None:
     narrow = model.in_environment("here").roles
@@ -94,6 +102,7 @@ def test_a_wider_ceiling_takes_no_more(model: AccessModel) -> None:
     assert all(set(narrow[name].scopes) <= set(wide[name].scopes) for name in ROLES)
 
 
+@any_speed
 @given(model=models())
 def test_no_ceiling_at_all_takes_nothing(model: AccessModel) -> None:
     assert [role.taken_away for role in widened(model, "*").in_environment("here").roles.values()] == [(), ()]

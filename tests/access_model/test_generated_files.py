@@ -11,12 +11,9 @@ from tools.generate import CATALOG, OPERATIONS, generated_files, main
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture(scope="module")
-def generated() -> dict[Path, str]:
-    return generated_files()
+def test_the_generated_files_are_up_to_date() -> None:
+    generated = generated_files()
 
-
-def test_the_generated_files_are_up_to_date(generated: dict[Path, str]) -> None:
     assert {path: (ROOT / path).read_text("utf-8") for path in generated} == generated
 
 
@@ -60,6 +57,7 @@ def test_operations_are_sorted_and_each_stands_once() -> None:
 def test_a_check_names_each_stale_file_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([], root=tmp_path) == 0
     assert main(["--check"], root=tmp_path) == 0
+    assert (tmp_path / CATALOG).read_text("utf-8") == (ROOT / CATALOG).read_text("utf-8")
     (tmp_path / OPERATIONS).write_text("[]\n", "utf-8")
     (tmp_path / CATALOG).unlink()
     capsys.readouterr()

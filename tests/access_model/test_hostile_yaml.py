@@ -174,6 +174,12 @@ def problems_of(path: Path) -> tuple[Problem, ...]:
     return ()
 
 
+any_speed = settings(
+    max_examples=150,
+    deadline=None,  # a busy machine is no failure
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],  # each example writes its file
+)
+
 FRAGMENTS = [
     "*",
     "&a",
@@ -198,7 +204,7 @@ FRAGMENTS = [
 ]
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@any_speed
 @given(
     places=st.lists(
         st.tuples(st.integers(0, len(RIGHT)), st.integers(0, 12), st.sampled_from(FRAGMENTS)), min_size=1, max_size=4
@@ -218,7 +224,7 @@ def test_a_damaged_file_is_loaded_or_refused_and_nothing_else(
     assert all(0 <= problem.line <= text.count("\n") + 1 for problem in found)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@any_speed
 @given(content=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
 def test_any_bytes_are_refused_with_a_message(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "access.yaml"
