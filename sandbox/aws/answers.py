@@ -11,27 +11,26 @@ from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.http import Response
 
 
-def answer(operation: OperationModel, body: Json, *, request_id: str) -> Response:
+def answer(operation: OperationModel, body: Json, *, protocol: str, request_id: str) -> Response:
     """Write an operation's answer.
 
     Raises:
         NotImplementedError: the service speaks a protocol in which the sandbox itself answers nothing.
     """
     model = operation.service_model
-    if model.protocol == "query":
+    if protocol == "query":
         name = operation.name
         content = f"<{name}Result>{_xml(body)}</{name}Result>" if operation.output_shape else ""
         metadata = f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata>"
         text = f'<{name}Response xmlns="{model.metadata["xmlNamespace"]}">{content}{metadata}</{name}Response>'
         return _response(200, text, "text/xml", request_id)
-    if model.protocol == "json":
+    if protocol == "json":
         return _response(200, json.dumps(body, default=_plain), _json_type(model), request_id)
-    raise NotImplementedError(f"The sandbox writes no answers in {model.protocol}.")
+    raise NotImplementedError(f"The sandbox writes no answers in {protocol}.")
 
 
-def refusal(model: ServiceModel | None, error: AwsError, *, request_id: str) -> Response:
-    """Write an error as the service's protocol shows it; JSON where no service is known."""
-    protocol = model.protocol if model else "json"
+def refusal(model: ServiceModel | None, error: AwsError, *, protocol: str, request_id: str) -> Response:
+    """Write an error as the protocol shows it."""
     message = escape(error.message)
     match protocol:
         case "query":
@@ -50,10 +49,6 @@ def refusal(model: ServiceModel | None, error: AwsError, *, request_id: str) -> 
             content = f"<Code>{error.code}</Code><Message>{message}</Message><RequestId>{request_id}</RequestId>"
             text = f"<Error>{content}</Error>"
             return _response(error.status, text, "application/xml", request_id)
-        case "smithy-rpc-v2-cbor":
-            body = b"\xa2" + b"".join(map(_cbor_text, ("__type", error.code, "message", error.message)))
-            headers = {"content-type": "application/cbor", "smithy-protocol": "rpc-v2-cbor"}
-            return Response(status=error.status, body=body, headers=headers)
     text = json.dumps({"__type": error.code, "message": error.message, "Message": error.message})
     response = _response(error.status, text, _json_type(model) if model else "application/json", request_id)
     response.headers["x-amzn-errortype"] = error.code
@@ -69,7 +64,7 @@ def _response(status: int, text: str, content_type: str, request_id: str) -> Res
 def _json_type(model: ServiceModel) -> str:
     return (
         f"application/x-amz-json-{model.metadata.get('jsonVersion', '1.1')}"
-        if model.protocol == "json"
+        if "jsonVersion" in model.metadata
         else "application/json"
     )
 
@@ -88,8 +83,3 @@ def _xml(value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:%M:%SZ")
     return escape(str(value))
-
-
-def _cbor_text(text: str) -> bytes:
-    encoded = text.encode()
-    return b"\x79" + len(encoded).to_bytes(2, "big") + encoded

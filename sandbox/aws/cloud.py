@@ -3,8 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-
-from botocore.model import OperationModel
+from dataclasses import dataclass
 
 from sandbox.aws import follow_up
 from sandbox.aws.answers import answer, refusal
@@ -23,9 +22,19 @@ from sandbox.aws.secrets_manager import SecretsManager
 from sandbox.aws.signatures import Signatures
 from sandbox.aws.sts import Sts
 from sandbox.aws.trail import Trail
+from sandbox.aws.wire import Asked
 
 _SECONDS_BETWEEN_TICKS = 5.0
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """A response, and what the trail says of it: the parsed answer or the error."""
+
+    response: Response
+    body: Json | None = None
+    error: AwsError | None = None
 
 
 class Cloud:
@@ -71,29 +80,25 @@ class Cloud:
             self._time.cancel()
         await self.functions.close()
 
-    async def perform(self, call: Call, operation: OperationModel, request: Request) -> Response:
+    async def perform(self, call: Call, asked: Asked, request: Request) -> Response:
         """Let a proved caller's call happen or be refused, and record it either way."""
         try:
-            response, body = await self._answer(call, operation, request)
+            done = await self._answer(call, asked, request)
         except AwsError as error:
-            self.trail.record_call(call, operation, error=error)
-            return refusal(operation.service_model, error, request_id=call.request_id)
+            done = _refused(call, asked, error)
         except Exception as error:
             log.exception("%s.%s broke", call.service, call.operation)
-            failure = AwsError(
-                "InternalFailure", f"The sandbox broke on this ({type(error).__name__}): see its log.", status=500
-            )
-            self.trail.record_call(call, operation, error=failure)
-            return refusal(operation.service_model, failure, request_id=call.request_id)
-        self.trail.record_call(call, operation, answer=body)
-        return response
+            message = f"The sandbox broke on this ({type(error).__name__}): see its log."
+            done = _refused(call, asked, AwsError("InternalFailure", message, status=500))
+        self.trail.record_call(call, asked.operation, answer=done.body, error=done.error)
+        return done.response
 
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
             await self._secrets_manager.tick()
 
-    async def _answer(self, call: Call, operation: OperationModel, request: Request) -> tuple[Response, Json]:
+    async def _answer(self, call: Call, asked: Asked, request: Request) -> _Done:
         match call.service, call.operation:
             case "secretsmanager", _:
                 body = await self._secrets_manager.handle(call)
@@ -102,24 +107,33 @@ class Cloud:
             case "cloudtrail", "LookupEvents":
                 body = lookup_events(self.trail.records, call)
             case "lambda", "Invoke":
-                return await self.functions.invoke(call, request.body), {}
+                return _Done(await self.functions.invoke(call, request.body))
             case _:
-                return await self._pass_on(call, request)
-        return answer(operation, body, request_id=call.request_id), body
+                return await self._pass_on(call, asked, request)
+        response = answer(asked.operation, body, protocol=asked.protocol, request_id=call.request_id)
+        return _Done(response, body)
 
-    async def _pass_on(self, call: Call, request: Request) -> tuple[Response, Json]:
+    async def _pass_on(self, call: Call, asked: Asked, request: Request) -> _Done:
         """Let ministack answer, once every permission that the call needs is there."""
         for needed in await self._requirements.of(call):
             await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
         response = await self.backend.send(request)
-        body = parse_answer(response, call.service, call.operation)
+        try:
+            body = parse_answer(response, asked.operation, protocol=asked.protocol)
+        except AwsError as error:
+            return _Done(response, error=error)
         if call.service == "iam":
             self._follow_iam(call, body)
         await follow_up.complete(call, body, self.backend)
-        return response, body
+        return _Done(response, body)
 
     def _follow_iam(self, call: Call, body: Json) -> None:
         if not call.operation.startswith(("Get", "List")):
             self.identities.forget()
         if call.operation == "CreateAccessKey":
             self.identities.remember_key(body)
+
+
+def _refused(call: Call, asked: Asked, error: AwsError) -> _Done:
+    model = asked.operation.service_model
+    return _Done(refusal(model, error, protocol=asked.protocol, request_id=call.request_id), error=error)

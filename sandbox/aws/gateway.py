@@ -12,7 +12,7 @@ from sandbox.aws.cloud import Cloud
 from sandbox.aws.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from sandbox.aws.models import service_model, service_of_scope
 from sandbox.aws.signatures import scope_of
-from sandbox.aws.wire import read_call
+from sandbox.aws.wire import protocol_of, read_call
 
 CONTROL_PREFIX = "/_sandbox/"
 Control = Callable[[Request], Awaitable[Response]]
@@ -64,25 +64,26 @@ class Gateway:
 
     async def _serve(self, request: Request) -> Response:
         request_id = str(uuid.uuid4())
-        model: ServiceModel | None = None
+        model, protocol = None, "json"
         try:
             scope = scope_of(request)
             model = _model_of(scope.service)
+            protocol = protocol_of(request, model)
             caller = await self._cloud.signatures.verify(request)
-            operation, parameters = read_call(request, model.service_name)
+            asked = read_call(request, model, protocol)
         except AwsError as error:
-            return refusal(model, _as_service_says(model, error), request_id=request_id)
+            return refusal(model, _as_service_says(model, protocol, error), protocol=protocol, request_id=request_id)
         call = Call(
             service=model.service_name,
-            operation=operation.name,
-            parameters=parameters,
+            operation=asked.operation.name,
+            parameters=asked.parameters,
             caller=caller,
             region=scope.region,
             request_id=request_id,
             source_ip=request.client,
             user_agent=request.headers.get("user-agent", ""),
         )
-        return await self._cloud.perform(call, operation, request)
+        return await self._cloud.perform(call, asked, request)
 
 
 def _model_of(scope: str) -> ServiceModel:
@@ -92,8 +93,8 @@ def _model_of(scope: str) -> ServiceModel:
         raise AwsError("UnknownService", f"The sandbox knows no AWS service that signs as {scope!r}.") from error
 
 
-def _as_service_says(model: ServiceModel | None, error: AwsError) -> AwsError:
+def _as_service_says(model: ServiceModel | None, protocol: str, error: AwsError) -> AwsError:
     if model is None:
         return error
-    codes = _S3_CODES if model.service_name == "s3" else _JSON_CODES if "json" in model.protocol else {}
+    codes = _S3_CODES if model.service_name == "s3" else _JSON_CODES if "json" in protocol else {}
     return AwsError(codes.get(error.code, error.code), error.message, status=error.status)

@@ -119,11 +119,9 @@ def _signature(request: Request) -> sigv4.HeaderSignature:
         signature = sigv4.parse_header_signature(request.headers)
     elif "X-Amz-Signature" in request.query:
         signature = sigv4.parse_query_signature(request.query)
-    elif authorization:
-        scheme = authorization.split(" ", 1)[0]
-        raise AwsError(
-            "IncompleteSignature", f"The sandbox verifies AWS4-HMAC-SHA256 signatures; got {scheme!r}.", status=403
-        )
+    elif authorization or "AWSAccessKeyId" in request.query:
+        message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
+        raise AwsError("InvalidRequest", message)
     else:
         raise AwsError("MissingAuthenticationToken", "Missing Authentication Token", status=403)
     if isinstance(signature, tuple):

@@ -1,14 +1,13 @@
 """Reads AWS's wire protocols as a service does: from an HTTP request to an operation and its parameters."""
 
-import io
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-import botocore.parsers
 from botocore.model import ListShape, MapShape, OperationModel, ServiceModel, Shape, StructureShape
 
 from sandbox.aws.calls import AwsError, Json
@@ -18,23 +17,46 @@ from sandbox.aws.models import service_model
 _SCALARS = {"integer": int, "long": int, "float": float, "double": float}
 
 
-def read_call(request: Request, service: str) -> tuple[OperationModel, Json]:
-    """Find the operation that a request asks for, and its parameters as botocore spells them.
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What a request asks for: parameters are spelled as in botocore's model."""
+
+    operation: OperationModel
+    parameters: Json
+    protocol: str
+
+
+def read_call(request: Request, model: ServiceModel, protocol: str) -> Asked:
+    """Find the operation that a request asks for, and its parameters.
 
     Raises:
         AwsError: the request fits no operation of the service.
     """
-    model = service_model(service)
-    if target := request.headers.get("x-amz-target"):
-        return _operation(model, target.rpartition(".")[2]), _json_object(request.body)
-    if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
-        return _operation(model, request.path.rpartition("/")[2]), _cbor_object(request.body)
-    if model.protocol in {"query", "ec2", "json", "smithy-rpc-v2-cbor"}:
+    if protocol == "json":
+        operation = _operation(model, request.headers.get("x-amz-target", "").rpartition(".")[2])
+        return Asked(operation=operation, parameters=_json_object(request.body), protocol=protocol)
+    if protocol in {"query", "ec2"}:
         fields = dict(parse_qsl(request.query_string or request.body.decode(), keep_blank_values=True))
         operation = _operation(model, fields.get("Action", ""))
         parameters = _from_query(operation.input_shape, fields, "") if operation.input_shape else {}
-        return operation, parameters or {}
-    return _rest_call(model, request)
+        return Asked(operation=operation, parameters=parameters or {}, protocol=protocol)
+    operation, labels = _rest_operation(model, request)
+    return Asked(operation=operation, parameters=_rest_parameters(operation, request, labels), protocol=protocol)
+
+
+def protocol_of(request: Request, model: ServiceModel) -> str:
+    """The protocol in which a request is written and its answer is read; some services speak several.
+
+    Raises:
+        AwsError: the request is in CBOR, which the sandbox does not read.
+    """
+    if "smithy-protocol" in request.headers:
+        raise AwsError("NotImplemented", "The sandbox reads no rpc-v2-cbor: use the service's JSON or query protocol.")
+    if "x-amz-target" in request.headers:
+        return "json"
+    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+        return "ec2" if model.protocol == "ec2" else "query"
+    return str(model.resolved_protocol)
 
 
 def _operation(model: ServiceModel, name: str) -> OperationModel:
@@ -50,12 +72,6 @@ def _json_object(body: bytes) -> Json:
         raise AwsError("SerializationException", "The request's body is no JSON.") from error
     if not isinstance(parsed, dict):
         raise AwsError("SerializationException", "The request's body is no JSON object.")
-    return parsed
-
-
-def _cbor_object(body: bytes) -> Json:
-    parser = botocore.parsers.RpcV2CBORParser()
-    parsed: Json = parser.parse_data_item(io.BufferedReader(io.BytesIO(body))) if body else {}
     return parsed
 
 
@@ -105,7 +121,7 @@ def _scalar(shape: Shape, text: str) -> Any:
     return _SCALARS.get(shape.type_name, str)(text)
 
 
-def _rest_call(model: ServiceModel, request: Request) -> tuple[OperationModel, Json]:
+def _rest_operation(model: ServiceModel, request: Request) -> tuple[OperationModel, dict[str, str]]:
     matches = [
         (len(constants) + len(required), operation, found)
         for operation, pattern, constants, required in _routes(model.service_name)
@@ -120,8 +136,7 @@ def _rest_call(model: ServiceModel, request: Request) -> tuple[OperationModel, J
             f"The sandbox finds no operation for {request.method} {request.path} in {model.service_name}.",
         )
     _, operation, found = max(matches, key=lambda match: match[0])
-    labels = {name: unquote(value) for name, value in found.groupdict().items()}
-    return operation, _rest_parameters(operation, request, labels)
+    return operation, {name: unquote(value) for name, value in found.groupdict().items()}
 
 
 def _query_items(request: Request) -> set[tuple[str, str]]:
@@ -167,7 +182,7 @@ def _rest_parameters(operation: OperationModel, request: Request, labels: Mappin
     if shape is None:
         return {}
     payload = shape.serialization.get("payload")
-    in_body = {} if payload or operation.service_model.protocol == "rest-xml" else _json_object(request.body)
+    in_body = {} if payload or operation.service_model.resolved_protocol == "rest-xml" else _json_object(request.body)
     parameters: Json = {}
     for name, member in shape.members.items():
         value = _rest_value(name, member, request, labels, in_body)

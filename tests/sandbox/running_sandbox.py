@@ -44,6 +44,8 @@ class Sandbox:
         return self.client_of(self.session(role_arn), service, region=region)
 
     def client_of(self, session: Session, service: str, *, region: str = "us-east-1") -> Any:
+        """A boto3 client of a session."""
+        version = "s3v4" if service == "s3" else None  # boto3 presigns with version 2 otherwise, which S3 has given up
         return boto3.client(
             service,
             endpoint_url=self.endpoint,
@@ -51,7 +53,7 @@ class Sandbox:
             aws_access_key_id=session.access_key_id,
             aws_secret_access_key=session.secret_access_key,
             aws_session_token=session.session_token,
-            config=Config(retries={"total_max_attempts": 1}),
+            config=Config(retries={"total_max_attempts": 1}, signature_version=version),
         )
 
     def session(self, role_arn: str | None = None) -> Session:
