@@ -48,7 +48,8 @@ def render(stack: str, *, project_dir: Path) -> dict[str, Any]:
         place = Place(account=caller["Account"], region=configuration.region)
         return PredictedCloud(place, caller)
 
-    deployment = Deployment(project, state=state, providers=Providers(lambda: AwsProvider(predict)), report=report)
+    providers = Providers(lambda: AwsProvider(predict))
+    deployment = Deployment(project, state=state, providers=providers, report=report, draw_seed=bytes)
     monitor = Monitor(deployment, report)
     with _on_this_machine():
         run_program(project, monitor, Engine(report), preview=False)

@@ -30,16 +30,24 @@ class Deployment:
         providers: the providers to call.
         report: is told what happens.
         preview: say what would be done, and do nothing.
+        draw_seed: draws what makes a name unique; where it draws nothing, names follow from URNs.
     """
 
     def __init__(
-        self, project: Project, *, state: State, providers: Providers, report: Report, preview: bool = False
+        self,
+        project: Project,
+        *,
+        state: State,
+        providers: Providers,
+        report: Report,
+        preview: bool = False,
+        draw_seed: Callable[[], bytes] = lambda: uuid.uuid4().bytes,
     ) -> None:
         self._project = project
         self._state = state
         self._providers = providers
         self._report = report
-        self._steps = Steps(state, providers=providers, report=report, preview=preview)
+        self._steps = Steps(state, providers=providers, report=report, preview=preview, draw_seed=draw_seed)
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._former: dict[str, list[str]] = {}

@@ -1,7 +1,6 @@
 """The operations on one resource: each marks what it begins, asks the provider, and records what came of it."""
 
-import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 import grpc
@@ -27,13 +26,17 @@ class Steps:
         providers: the providers to call.
         report: is told what is done.
         preview: say what would be done, and do nothing.
+        draw_seed: draws what makes a name unique.
     """
 
-    def __init__(self, state: State, *, providers: Providers, report: Report, preview: bool) -> None:
+    def __init__(
+        self, state: State, *, providers: Providers, report: Report, preview: bool, draw_seed: Callable[[], bytes]
+    ) -> None:
         self._state = state
         self._providers = providers
         self._report = report
         self._preview = preview
+        self._draw_seed = draw_seed
 
     def check(self, goal: Goal, provider: Provider, old: Resource | None) -> Properties:
         """The goal's inputs, made whole by the provider.
@@ -48,7 +51,7 @@ class Steps:
             type=goal.type,
             olds=struct(olds),
             news=struct(keep(olds, goal.inputs, goal.ignore_changes) if old else goal.inputs),
-            randomSeed=uuid.uuid4().bytes,
+            randomSeed=self._draw_seed(),
         )
         answer = ask(provider.Check, request)
         if answer.failures:

@@ -20,7 +20,9 @@ def plain(message: Struct) -> Properties:
         UnsupportedFeatureError: a value is marked secret.
     """
     return {
-        name: _plain(value, name) for name, value in message.fields.items() if value.WhichOneof("kind") != "null_value"
+        name: _plain(value, name)
+        for name, value in sorted(message.fields.items())
+        if value.WhichOneof("kind") != "null_value"
     }
 
 
@@ -82,7 +84,7 @@ def _plain(value: Any, path: str) -> Any:
             )
         return {
             name: _plain(item, f"{path}.{name}")
-            for name, item in fields.items()
+            for name, item in sorted(fields.items())
             if item.WhichOneof("kind") != "null_value"
         }
     return getattr(value, kind) if kind and kind != "null_value" else None
