@@ -17,9 +17,6 @@ from typing import Final
 LABEL_LIMIT: Final = 20
 """Staging labels that AWS allows on all versions of a secret together."""
 
-LABEL_LENGTH: Final = 256
-"""Characters that AWS allows in one staging label."""
-
 _TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _TIME: Final = r"(?P<time>[1-9][0-9]{7}T[0-9]{6}Z)"
 _FINGERPRINT: Final = r"(?P<fingerprint>[0-9a-f]{12})"
@@ -256,11 +253,6 @@ class SecretLabels:
         return frozenset(
             label.fingerprint for version in self.versions for label in version.labels if isinstance(label, HoldsKey)
         )
-
-    @property
-    def live_fingerprints(self) -> frozenset[str]:
-        """Every fingerprint on a version that is current or pending: never to be disabled."""
-        return frozenset(label.fingerprint for version in self.versions if version.in_use for label in version.ours)
 
     @property
     def known_fingerprints(self) -> frozenset[str]:

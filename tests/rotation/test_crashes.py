@@ -4,9 +4,9 @@ from contextlib import suppress
 from typing import Literal
 
 import pytest
-from rotation_world import KilledError, World, key_value
 
 from rotation.errors import PendingKeyRefusedError, RotationError
+from tests.rotation.rotation_world import KilledError, World, key_value
 
 USED = {"first key": (), "second key": ("old",), "third key": ("older", "old")}
 

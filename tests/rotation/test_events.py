@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
-from rotation_world import World
 
 from rotation.errors import EventRefusedError, NoSpareError
 from rotation.events import Step, StepRequest, read_event
+from tests.rotation.rotation_world import World
 
 ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:klaviyo/local/viewer/key-AbCdEf"
 TOKEN = "0123456789abcdef0123456789abcdef"

@@ -4,12 +4,12 @@ import base64
 import json
 
 import pytest
-from rotation_world import World, key_value
 
 from klaviyo_access.keys.secret import fingerprint
 from rotation import rotator
 from rotation.errors import EventRefusedError, KlaviyoSilentError, RotatorFailedError, SettingsError
 from rotation.rotator import handler
+from tests.rotation.rotation_world import World, key_value
 
 
 class Context:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from rotation_world import SCOPES, World, key_value
 
 from klaviyo_access.keys.labels import AwsLabel, Version
 from klaviyo_access.keys.secret import Key, fingerprint
 from rotation.errors import EventRefusedError, PendingKeyRefusedError
 from rotation.values import promoted_value
+from tests.rotation.rotation_world import SCOPES, World, key_value
 
 Act = Callable[[World], object]
 
