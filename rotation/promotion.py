@@ -105,12 +105,14 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]
         raise LabelsFullError("key", free=key.free, needed=LABELS_NEEDED)
     rejected: list[Rejected] = []
     for version, spare in reserve.spares:
+        if spare.fingerprint in key.held_fingerprints:
+            continue  # staged again since healing, which clears it next time
         found = _examine(keys, version, spare)
         if isinstance(found, _GoodSpare):
             return found, tuple(rejected)
         if not reserve.free:
             raise LabelsFullError("reserve", free=reserve.free, needed=1)
-        _reject(keys, version, found)
+        _reject(keys, version, found, passed=found in rejected)
         rejected.append(found)
     raise NoSpareError(keys.settings.role, rejected)
 
@@ -134,9 +136,14 @@ def _examine(keys: RoleKeys, version: Version, spare: Spare) -> _GoodSpare | Rej
     return _GoodSpare(key, proof)
 
 
-def _reject(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
-    """Pass a verdict on a spare: the verdict first, so that the version is never without a label."""
-    keys.reserve.add(verdict, version.id)
+def _reject(keys: RoleKeys, version: Version, verdict: Rejected, *, passed: bool) -> None:
+    """Pass a verdict on a spare: the verdict first, so that the version is never without a label.
+
+    Where the same verdict was ``passed`` in this second, the same key was staged twice: labels are unique, and the
+    version that has it stands for both.
+    """
+    if not passed:
+        keys.reserve.add(verdict, version.id)
     for label in version.ours:
         if isinstance(label, Spare):
             keys.reserve.remove(label, version.id)

@@ -8,7 +8,10 @@ import pytest
 
 from klaviyo_access.keys.labels import AwsLabel, Version
 from klaviyo_access.keys.secret import Key, fingerprint
+from rotation import rotator
 from rotation.errors import EventRefusedError, PendingKeyRefusedError
+from rotation.healing import heal
+from rotation.role_keys import RoleKeys
 from rotation.values import promoted_value
 from tests.rotation.rotation_world import SCOPES, World, key_value
 
@@ -136,6 +139,12 @@ HISTORIES: dict[str, History] = {
     ),
     "a spare that is live already leaves the reserve and is not promoted again": History(
         (stage("a"), rotate, stage("a"), rotate), {"a": LIVE}, ("NoSpareError",)
+    ),
+    "a bad spare staged twice is rejected once": History(
+        (stage_unknown("x"), stage_unknown("x"), stage("a"), rotate), {"x": "reserve REJECTED(refused)", "a": LIVE}
+    ),
+    "a good spare staged twice is promoted once": History(
+        (stage("a", "a", "b"), rotate, rotate), {"a": OLD, "b": LIVE}
     ),
     "all spares are bad": History(
         (stage_unknown("x"), stage_unknown("y"), rotate),
@@ -268,6 +277,28 @@ def test_a_pending_key_with_a_verdict_is_never_promoted_and_keeps_its_verdict(
 
     told = {"LEAKED": "KEY LEAKED", "REJECTED": "KEY REJECTED(refused)"}[verdict]
     assert world.lives() == {"a": LIVE, "b": told}
+
+
+def test_a_live_key_staged_again_while_the_rotator_runs_is_not_promoted_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage("a")(world)
+    world.rotate()
+
+    def heal_too_early(keys: RoleKeys) -> None:
+        heal(keys)
+        world.stage("a")
+
+    monkeypatch.setattr(rotator, "heal", heal_too_early)
+    assert world.rotate() == "RotationFailed"
+    monkeypatch.undo()
+
+    current = world.labels(world.key_arn).current
+    assert current is not None
+    assert current.fingerprint == fingerprint(key_value("a"))
+    assert world.lives() == {"a": "reserve SPARE"}
+    world.rotate()
+    assert world.lives() == {"a": LIVE}
 
 
 def test_aws_records_each_rotation_as_what_it_was(world: World) -> None:
