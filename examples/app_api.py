@@ -1,6 +1,7 @@
 """The application's API: for each request it uses the key of the role of whoever is signed in."""
 
-from klaviyo_access.klaviyo import ScopeMissing, session_for_role
+from klaviyo_access.klaviyo import session_for_role
+from klaviyo_access.klaviyo.errors import ScopeMissing
 
 ROLES = ("admin", "marketer", "developer", "viewer", "service")
 

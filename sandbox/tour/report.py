@@ -12,6 +12,15 @@ from klaviyo_access.access_model import RoleAccess
 
 DENIED = "AccessDeniedException"
 
+NEXT = """
+Try next, as an operator:
+  eval "$(.venv/bin/python -m sandbox env --as operator)"
+  .venv/bin/klaviyo-access keys rotate viewer --stack local      promote the spare of the viewer
+  .venv/bin/klaviyo-access keys status --stack local             see it in use, and the one before
+  .venv/bin/klaviyo-access scopes --role marketer --stack local  what to tick in Klaviyo's dashboard
+  .venv/bin/klaviyo-access doctor --stack local                  is everything in order?
+  make down                                                      remove it all"""
+
 
 @dataclass(frozen=True)
 class ServiceCall:
@@ -53,7 +62,7 @@ class Report:
     @property
     def is_as_promised(self) -> bool:
         """Every role has a key, no intruder got one, and the trail holds each of his attempts as denied."""
-        denied = sum(1 for event in self.events if event.get("errorCode"))
+        denied = sum(_is_denied(event) for event in self.events)
         return (
             all(key["current"] for key in self.keys.values())
             and all(read.answer == DENIED for read in self.reads)
@@ -63,41 +72,27 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """Print the report."""
-    console.print(_keys(report), _intruders(report), _trail(report))
-    console.print(
-        "\nTry next:\n"
-        '  eval "$(.venv/bin/python -m sandbox env --as operator)"   then any of:\n'
-        "  .venv/bin/klaviyo-access keys rotate viewer --stack local      promote the viewer's spare\n"
-        "  .venv/bin/klaviyo-access keys status --stack local             see it in use, the old one superseded\n"
-        "  .venv/bin/klaviyo-access scopes --role marketer --stack local  what to tick in Klaviyo's dashboard\n"
-        "  .venv/bin/klaviyo-access doctor --stack local                  is everything in order?\n"
-        "  make down                                            remove it all",
-        highlight=False,
-        markup=False,
-    )
+    console.print(_keys(report), _calls(report), _intruders(report), _trail(report))
+    console.print(NEXT, highlight=False, markup=False, soft_wrap=True)
 
 
 def _keys(report: Report) -> Table:
-    table = Table(title="\nEach role's key, who used it, and what Klaviyo answered", title_justify="left")
-    for column in ("Role", "Key", "Scopes", "Used by", "Operation", "Klaviyo's answer"):
-        table.add_column(column, overflow="fold")
+    table = _table("Each role has a key of its own", "Role", "Key", "Spares", "Scopes")
     for role in report.roles:
-        calls = [call for call in report.calls if call.role == role.name]
-        table.add_row(
-            role.name,
-            report.keys[role.name]["current"]["fingerprint"],
-            ", ".join(role.scopes) if len(role.scopes) <= 6 else f"{len(role.scopes)} scopes",
-            "\n".join(call.service for call in calls) or ("the auditor" if role.is_custodian else ""),
-            "\n".join(call.operation for call in calls),
-            "\n".join(call.answer for call in calls),
-        )
+        key = report.keys[role.name]
+        table.add_row(role.name, key["current"]["fingerprint"], str(len(key["spares"])), _in_short(role.scopes))
+    return table
+
+
+def _calls(report: Report) -> Table:
+    table = _table("Every service calls Klaviyo with it", "Service", "Role", "Operation", "Klaviyo's answer")
+    for call in report.calls:
+        table.add_row(call.service, call.role, call.operation, call.answer)
     return table
 
 
 def _intruders(report: Report) -> Table:
-    table = Table(title="\nWhoever is no reader is refused", title_justify="left")
-    for column in ("Who", "Tried the keys of", "Secrets Manager's answer"):
-        table.add_column(column, overflow="fold")
+    table = _table("Whoever is no reader is refused", "Who", "Tried the keys of", "Answer")
     for who, answer in dict.fromkeys((read.who, read.answer) for read in report.reads):
         roles = [read.role for read in report.reads if (read.who, read.answer) == (who, answer)]
         table.add_row(who, ", ".join(roles), answer)
@@ -105,15 +100,34 @@ def _intruders(report: Report) -> Table:
 
 
 def _trail(report: Report) -> Table:
-    table = Table(title="\nEvery read is on record (CloudTrail, GetSecretValue)", title_justify="left")
-    for column in ("Who", "Allowed", "Denied"):
-        table.add_column(column, overflow="fold")
+    table = _table("Every read is on record (CloudTrail: GetSecretValue)", "Who", "Allowed", "Denied")
     allowed: Counter[str] = Counter()
     denied: Counter[str] = Counter()
     for event in report.events:
-        identity = event["userIdentity"]
-        issuer = identity.get("sessionContext", {}).get("sessionIssuer", {}).get("arn", identity.get("arn", "?"))
-        (denied if event.get("errorCode") else allowed)[issuer.rpartition(":")[2]] += 1
+        issuer = event["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"]
+        (denied if _is_denied(event) else allowed)[issuer.rpartition(":role/")[2]] += 1
     for who in sorted(allowed.keys() | denied.keys()):
         table.add_row(who, str(allowed[who]), str(denied[who]))
+    return table
+
+
+def _is_denied(event: Mapping[str, Any]) -> bool:
+    return str(event.get("errorCode", "")).startswith("AccessDenied")
+
+
+def _in_short(scopes: Sequence[str]) -> str:
+    """Scopes as access.yaml may write them: `profiles:*` for both, and a number where they would fill the screen."""
+    families: dict[str, list[str]] = {}
+    for scope in scopes:
+        family, _, access = scope.partition(":")
+        families.setdefault(family, []).append(access)
+    if len(families) > 8:
+        return f"{len(scopes)} scopes of {len(families)} families"
+    return ", ".join(f"{family}:{'*' if len(both) == 2 else both[0]}" for family, both in families.items())
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=f"\n{title}", title_justify="left", title_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
     return table

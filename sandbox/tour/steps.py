@@ -112,7 +112,7 @@ class Tour:
             "[bold]An administrator who is no reader, and a service of another role, try every key[/bold]"
         )
         who = {
-            "an administrator": self._credentials("--role", "arn:aws:iam::000000000000:role/sandbox/intruder"),
+            "an administrator": self._sandbox_environment("--as", "intruder"),
             "event-tracker": self._credentials("--service", "event-tracker"),
         }
         attempts = [
