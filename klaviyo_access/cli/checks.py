@@ -12,7 +12,7 @@ import boto3
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.catalog import REVISION
-from klaviyo_access.access_model.environment import Environment, read_config
+from klaviyo_access.access_model.environment import Environment, is_loopback, read_config
 from klaviyo_access.cli.errors import START_SANDBOX, CommandError, ExitCode, UnreachableError, explain
 from klaviyo_access.cli.identity import (
     Caller,
@@ -144,6 +144,7 @@ class Examination:
     def _clock(self) -> str:
         skew = self._skew
         if skew is None:
+            _needs(self._caller, "credentials")
             raise _SkippedError("no answer of AWS's carried a time")
         if abs(skew) > MOST_SKEW_SECONDS:
             raise CommandError(
@@ -193,7 +194,9 @@ class Examination:
         except (OSError, http.client.HTTPException) as error:
             raise UnreachableError(
                 f"Klaviyo could not be reached at {environment.klaviyo_url} ({type(error).__name__}).",
-                cure="Check the network and the stack's setting klaviyo-access:klaviyoUrl.",
+                cure=START_SANDBOX
+                if is_loopback(url)
+                else "Check the network and the stack's setting klaviyo-access:klaviyoUrl.",
             ) from None
         answer = read_answer(status, headers, body)
         if answer.meaning is not Meaning.KEY_REFUSED:

@@ -9,6 +9,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.retries.standard import ExponentialBackoff
 
 from klaviyo_access.cli.main import run
+from klaviyo_access.keys.secret import KEY_PATTERN
 from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, Result, lay_out
 
 
@@ -61,13 +62,17 @@ def aws(shell: pytest.MonkeyPatch) -> FakeAws:
 
 @pytest.fixture
 def command(project: Path, shell: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs one command line in this process, with the text given as standard input, or a terminal where it is None."""
+    """Runs one command line in this process, with the text given as standard input, or a terminal where it is None.
+
+    Whatever a test is about, no key may be in what a command prints.
+    """
 
     def execute(*arguments: str, stdin: str | None = "") -> Result:
         shell.setattr(sys, "stdin", _Terminal() if stdin is None else io.StringIO(stdin))
         with pytest.raises(SystemExit) as end:
             run(arguments)
         captured = capsys.readouterr()
+        assert not KEY_PATTERN.search(captured.out + captured.err)
         return Result(code=int(end.value.code or 0), out=captured.out, err=captured.err)
 
     return execute

@@ -208,6 +208,12 @@ def test_the_stack_local_needs_a_loopback_endpoint_that_answers(world: World) ->
     assert "python -m sandbox start" in place.cure
 
 
+def test_the_sandboxs_klaviyo_is_started_and_not_sought_on_the_network(world: World) -> None:
+    world.shell.setenv("KLAVIYO_URL", "http://127.0.0.1:4567")
+    world.unreachable = ("127.0.0.1",)
+    assert "python -m sandbox start" in world.examine("local")["klaviyo"].cure
+
+
 def test_the_command_prints_each_check_and_its_cure(command: Command, world: World) -> None:
     klaviyo_down(world)
     world.shell.setattr(doctor_command, "send", world.send)
