@@ -60,13 +60,13 @@ def check_room(role: str, reserve: SecretLabels) -> None:
 
 @dataclass(kw_only=True)
 class Staging:
-    """One run of the command: what is known, and what was done so far."""
+    """One run of the command: what is known, and which role got which fingerprint so far."""
 
     workspace: Workspace
     secrets: Secrets
     census: Census
     clock: Callable[[], datetime] = utc_now
-    done: list[str] = field(default_factory=list)
+    done: list[tuple[str, str]] = field(default_factory=list)
 
     def stage(self, role: RoleAccess, key: Key) -> None:
         """Make ``key`` a spare of ``role``; the checks of the label and of the fingerprint come first."""
@@ -78,7 +78,7 @@ class Staging:
         spare = Spare(self.clock(), key.fingerprint)
         self.secrets.put_on_reserve(role.name, json.dumps({"apiKey": key.reveal()}), label=str(spare))
         self.census.places[key.fingerprint] = f"role {role.name!r} of {self.workspace.environment.name}"
-        self.done.append(f"{role.name} ({key.fingerprint})")
+        self.done.append((role.name, key.fingerprint))
         results().print(f"Staged {key.fingerprint} for {role.name}; spares waiting: {len(reserve.spares) + 1}.")
 
 
@@ -118,11 +118,12 @@ def stage(
             for one, key in lines:
                 staging.stage(one, key)
     except KeyboardInterrupt:
+        done = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in staging.done)
         raise StoppedError(
-            f"Stopped. Staged before: {', '.join(staging.done) or 'nothing'}.",
+            f"Stopped. Staged before: {done or 'nothing'}.",
             cure="'klaviyo-access keys status' shows what is staged; run the command again for the rest.",
         ) from None
-    _say_what_is_next(staging, role or "--all")
+    _say_what_is_next(staging)
 
 
 def _prepare(workspace: Workspace) -> Staging:
@@ -143,8 +144,9 @@ def _walk(staging: Staging, roles: list[RoleAccess]) -> None:
             staging.stage(role, key)
 
 
-def _say_what_is_next(staging: Staging, target: str) -> None:
+def _say_what_is_next(staging: Staging) -> None:
     if not staging.done:
         note("Nothing was staged.")
         return
-    note(f"Next: klaviyo-access keys rotate {target} --stack {staging.workspace.environment.name}")
+    roles = " ".join(dict.fromkeys(name for name, _ in staging.done))
+    note(f"Next: klaviyo-access keys rotate {roles} --stack {staging.workspace.environment.name}")

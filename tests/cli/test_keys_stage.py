@@ -143,7 +143,7 @@ def test_all_walks_through_the_roles_shows_what_to_tick_and_skips_at_an_empty_an
     assert spares(aws, "viewer") == [Key(fake_key(2)).fingerprint]
     assert "is staged or used in role 'marketer' of dev already" in result.err
     assert 'create the key "dev marketer" with exactly these:' in result.err
-    assert "keys rotate --all --stack dev" in result.err
+    assert "keys rotate marketer viewer --stack dev" in result.err
 
 
 def test_a_stop_says_what_was_staged_before(
