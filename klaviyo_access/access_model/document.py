@@ -24,8 +24,8 @@ from ruamel.yaml.events import (
 )
 
 from klaviyo_access.access_model import rules
-from klaviyo_access.access_model.problems import AccessModelError, Problem, holds_key, redacted, shown
-from klaviyo_access.access_model.rules import Finding, Rule, Where
+from klaviyo_access.access_model.problems import AccessModelError, Problem, holds_key, shown
+from klaviyo_access.access_model.rules import Finding, Rule, Where, problem
 
 Value: TypeAlias = "str | bool | list[Value] | dict[str, Value] | None"
 
@@ -46,12 +46,12 @@ class Document:
     lines: dict[Where, int]
     problems: tuple[Problem, ...]
 
-    def problem(self, finding: Finding) -> Problem:
-        """``finding`` with the line of the place it names, or of what encloses that place."""
+    def located(self, finding: Finding) -> Problem:
+        """``finding`` as a problem with the line of the place it names, or of what encloses that place."""
         where = finding.where
         while where and where not in self.lines:
             where = where[:-1]
-        return _problem(self.lines.get(where, 0), finding.rule, value=finding.value, fix=finding.fix)
+        return problem(self.lines.get(where, 0), finding.rule, value=finding.value, fix=finding.fix)
 
 
 def read_document(path: Path) -> Document:
@@ -69,14 +69,12 @@ def read_document(path: Path) -> Document:
     return Document(source=str(path), values=values, lines=reader.lines, problems=(*_keys(text), *reader.problems))
 
 
-class _Refused(Exception):  # noqa: N818 - never leaves this module; the error that does is AccessModelError
+class _Refused(Exception):
+    """Carries the one problem out of the parser; read_document makes an AccessModelError of it."""
+
     def __init__(self, line: int, rule: Rule, *, value: str, fix: str) -> None:
-        self.problem = _problem(line, rule, value=value, fix=fix)
+        self.problem = problem(line, rule, value=value, fix=fix)
         super().__init__(self.problem)
-
-
-def _problem(line: int, rule: Rule, *, value: str, fix: str) -> Problem:
-    return Problem(line=line, rule=rule.text, value=redacted(value), why=rule.why, fix=redacted(fix))
 
 
 def _text(path: Path) -> str:
@@ -108,7 +106,7 @@ def _keys(text: str) -> Iterator[Problem]:
     fix = "disable that key in Klaviyo's dashboard now, then remove it here and from the history"
     for number, line in enumerate(text.splitlines(), start=1):
         if holds_key(line):
-            yield _problem(number, rules.NO_KEY, value=value, fix=fix)
+            yield problem(number, rules.NO_KEY, value=value, fix=fix)
 
 
 def _events(text: str) -> Iterator[Event]:
@@ -171,7 +169,7 @@ class _Reader:
             place = (*where, key)
             if key in mapping:
                 value = f"{shown(key)}, which line {self.lines[place]} has already"
-                self.problems.append(_problem(_line(event), rules.ONCE, value=value, fix="keep one of the two"))
+                self.problems.append(problem(_line(event), rules.ONCE, value=value, fix="keep one of the two"))
                 self._value(next(self.events), (*where, f"{key}, again"))
             else:
                 self.lines[place] = _line(event)

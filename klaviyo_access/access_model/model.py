@@ -7,9 +7,9 @@ from klaviyo_access.access_model.checks import check_entries
 from klaviyo_access.access_model.declarations import Declarations
 from klaviyo_access.access_model.document import read_document
 from klaviyo_access.access_model.grants import EnvironmentAccess, intersect
-from klaviyo_access.access_model.problems import AccessModelError, Problem, UnknownEnvironmentError, choice, shown
+from klaviyo_access.access_model.problems import AccessModelError, UnknownEnvironmentError, choice, shown
 from klaviyo_access.access_model.relations import check_relations
-from klaviyo_access.access_model.rules import KNOWN_ENVIRONMENT
+from klaviyo_access.access_model.rules import KNOWN_ENVIRONMENT, problem
 from klaviyo_access.access_model.schema import read_entries
 
 
@@ -33,7 +33,7 @@ class AccessModel(Declarations):
         draft = read_entries(document.values)
         findings = [*draft.findings, *check_entries(draft)]
         findings += check_relations(draft, wrong={finding.where[:2] for finding in findings})
-        problems = (*document.problems, *map(document.problem, findings))
+        problems = (*document.problems, *map(document.located, findings))
         if problems:
             raise AccessModelError(problems, source=document.source)
         return cls(source=document.source, **dict(draft.declarations))
@@ -45,12 +45,7 @@ class AccessModel(Declarations):
             UnknownEnvironmentError: the model has no such environment; the message names those it has.
         """
         if name not in self.environments:
-            problem = Problem(
-                line=0,
-                rule=KNOWN_ENVIRONMENT.text,
-                value=shown(name),
-                why=KNOWN_ENVIRONMENT.why,
-                fix=f"{choice(name, among=self.environments)}, or add it under environments",
-            )
-            raise UnknownEnvironmentError([problem], source=self.source)
+            fix = f"{choice(name, among=self.environments)}, or add it under environments"
+            unknown = problem(0, KNOWN_ENVIRONMENT, value=shown(name), fix=fix)
+            raise UnknownEnvironmentError([unknown], source=self.source)
         return intersect(self, environment=name)

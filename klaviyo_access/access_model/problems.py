@@ -56,10 +56,9 @@ class UnknownEnvironmentError(AccessModelError):
 
 
 def shown(value: object) -> str:
-    """``value`` on one line that a terminal takes no harm from, without what looks like a key."""
+    """``value`` on one line that a terminal takes no harm from."""
     if isinstance(value, str):
-        text = redacted(value)
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:_LONGEST_VALUE])
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in value[:_LONGEST_VALUE])
         return f"{text}…" if len(value) > _LONGEST_VALUE else text or "an empty text"
     if isinstance(value, bool):
         return "true" if value else "false"

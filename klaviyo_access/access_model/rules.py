@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from klaviyo_access.access_model.problems import Problem, redacted
+
 Where: TypeAlias = tuple[str | int, ...]
 """A place in the file: the keys and list positions that lead there."""
 
@@ -23,6 +25,11 @@ class Finding:
     rule: Rule
     value: str
     fix: str
+
+
+def problem(line: int, rule: Rule, *, value: str, fix: str) -> Problem:
+    """``rule``, broken on ``line``; neither value nor fix shows what looks like a key."""
+    return Problem(line=line, rule=rule.text, value=redacted(value), why=rule.why, fix=redacted(fix))
 
 
 READABLE: Final = Rule(

@@ -45,6 +45,10 @@ def test_a_family_that_can_only_be_written_grants_nothing_beyond() -> None:
     assert (str(privacy.tick), privacy.asked, privacy.beyond) == ("Full", ("data-privacy:write",), ())
 
 
+def test_read_grants_nothing_beyond() -> None:
+    assert {tick.beyond for tick in steps("viewer", "dev").ticks} == {()}
+
+
 def test_beta_families_are_marked() -> None:
     assert [tick.family for tick in steps("custodian", "prod").ticks if tick.is_beta] == ["credentials"]
 

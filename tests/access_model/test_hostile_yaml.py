@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from refused_cases import RIGHT
 
 from klaviyo_access.access_model import AccessModel, AccessModelError, Problem
 from klaviyo_access.access_model import rules as r
 from klaviyo_access.access_model.document import DEEPEST, LARGEST_BYTES, MOST_ENTRIES
+from tests.access_model.refused_cases import RIGHT
 
 
 def only_problem(path: Path) -> Problem:

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from refused_cases import CASES, RIGHT, Case
 
 from klaviyo_access.access_model import AccessModel, AccessModelError, Problem
 from klaviyo_access.access_model.rules import NO_KEY
+from tests.access_model.refused_cases import CASES, RIGHT, Case
 
 
 def problems(directory: Path, text: str) -> tuple[Problem, ...]:
@@ -94,6 +94,7 @@ def test_the_message_gives_file_line_rule_value_reason_and_fix(tmp_path: Path) -
     [
         ("description: Look people up", "description: {key} # here"),
         ("  desk:", "  {key}: # here"),
+        ("  support:", "  {key}: # here"),
         ("[campaigns:write]", "[{key}] # here"),
         ("role: support", "role: {key} # here"),
         ("    scopes: [credentials:*]", "    scopes: [credentials:*] # here {key}"),
