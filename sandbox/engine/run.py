@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from pulumi.errors import RunError
 from pulumi.runtime import configure, set_all_config
@@ -44,7 +45,9 @@ def run_program(project: Project, monitor: Monitor, engine: Engine, *, preview: 
 
 
 async def _main(project: Project, monitor: Monitor, engine: Engine, *, preview: bool) -> None:
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(PARALLEL))
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(PARALLEL))
+    loop.set_exception_handler(_already_reported)
     configure(
         Settings(
             project=project.name,
@@ -59,6 +62,10 @@ async def _main(project: Project, monitor: Monitor, engine: Engine, *, preview: 
     )
     set_all_config(dict(project.configuration))
     await run_in_stack(lambda: _run(project))
+
+
+def _already_reported(_loop: asyncio.AbstractEventLoop, _context: dict[str, Any]) -> None:
+    """What is left of the outputs of a resource that failed: the failure itself has been told."""
 
 
 def _run(project: Project) -> None:

@@ -37,6 +37,7 @@ class Steps:
         self._report = report
         self._preview = preview
         self._draw_seed = draw_seed
+        self._making_way: set[str] = set()
 
     def check(self, goal: Goal, provider: Provider, old: Resource | None) -> Properties:
         """The goal's inputs, made whole by the provider.
@@ -83,7 +84,7 @@ class Steps:
             raise
         if instead_of and goal.urn in self._state.resources:
             self._state.put(replace(instead_of, condemned=True))
-        outcome: Outcome = "replaced" if instead_of else "created"
+        outcome: Outcome = "replaced" if instead_of or goal.urn in self._making_way else "created"
         return self.finish(outcome, goal, answer.id, inputs=inputs, outputs=plain(answer.properties))
 
     def update(self, goal: Goal, provider: Provider, old: Resource, inputs: Properties) -> Resource:
@@ -106,7 +107,8 @@ class Steps:
         self.refuse_protected([old])
         if delete_first:
             for resource in (*self._replaced_with(old), old):
-                self.delete(resource, quietly=resource is old)
+                self._making_way.add(resource.urn)
+                self.delete(resource)
         return self.create(goal, provider, instead_of=old)
 
     def take_over(self, goal: Goal, provider: Provider) -> Resource:
@@ -120,7 +122,7 @@ class Steps:
             raise _refused(f"'{goal.import_id}' cannot be imported: its {', '.join(differing)} differ.")
         return self.finish("created", goal, answer.id, inputs=inputs, outputs=old.outputs)
 
-    def delete(self, resource: Resource, *, quietly: bool = False) -> None:
+    def delete(self, resource: Resource) -> None:
         """Remove a resource; one that the program retains is only forgotten."""
         is_provider = resource.type.startswith(urns.PROVIDER_PREFIX)
         if resource.custom and not is_provider and not resource.retain_on_delete and not self._preview:
@@ -134,7 +136,7 @@ class Steps:
             )
             ask(self._providers.get(resource.provider).Delete, request)
         self._state.drop(resource)
-        if not quietly:
+        if resource.urn not in self._making_way:
             self._report.done("deleted", resource)
 
     def finish(

@@ -114,8 +114,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         found = cloud.read(kind, request.id, self._whole(kind, decode(request.properties) | known))
         if found is None:
             return provider_pb2.ReadResponse()
-        wanted = known.keys() or kind.inputs
-        inputs = {name: found.get(name, known.get(name)) for name in wanted if name != "tags"}
+        wanted = known or {**dict.fromkeys(kind.inputs), **kind.defaults}
+        inputs = {name: found.get(name, value) for name, value in wanted.items() if name != "tags"}
         own = found.get("tagsAll", {}).items() - settings.default_tags.items()
         if kind.taggable and (own or "tags" in known):
             inputs["tags"] = dict(own)
