@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from components.names import IAM_ROLE_LIMIT, account_root_arn, physical_name, role_arn
+from components.names import IAM_ROLE_LIMIT, AuditNames, account_root_arn, physical_name, role_arn
 from components.policies import SecretPrincipals
 from components.settings import ExistingRole, Settings
 from klaviyo_access.access_model import EnvironmentAccess
@@ -34,9 +34,11 @@ class Principals:
         """Name the principals of an environment.
 
         Raises:
-            EnvironmentSettingsError: the settings run a service that access.yaml does not know.
+            EnvironmentSettingsError: the settings run a service that access.yaml does not know, or two principals
+                would have one name.
         """
         refuse_unknown_services(environment, settings, access)
+        refuse_equal_names(environment, settings, access)
         services = {
             name: platform.role_arn
             if isinstance(platform, ExistingRole)
@@ -100,3 +102,23 @@ def refuse_unknown_services(environment: Environment, settings: Settings, access
         lines.append(f"  klaviyo-access:services.{name}: access.yaml has no such service; {hint}")
     if lines:
         raise EnvironmentSettingsError("\n".join([f"Pulumi.{environment.name}.yaml:", *lines]))
+
+
+def refuse_equal_names(environment: Environment, settings: Settings, access: EnvironmentAccess) -> None:
+    """Refuse a service whose IAM role would have the name of another principal's, since names are one space in AWS.
+
+    Raises:
+        EnvironmentSettingsError: names each.
+    """
+    own = {
+        AuditNames.of(environment).delivery_role: "the trail's delivery",
+        environment.operator_role_arn.rsplit("/", 1)[-1]: "the operators",
+        **{rotator_role_name(environment, role): f"the rotator of {role}" for role in access.roles},
+    }
+    lines = [
+        f"  the service {service!r} would get the IAM role of {own[name]}, {name}: give the service another name"
+        for service in sorted(settings.services)
+        if (name := service_role_name(environment, service)) in own
+    ]
+    if lines:
+        raise EnvironmentSettingsError("\n".join(["access.yaml:", *lines]))

@@ -6,9 +6,9 @@ from klaviyo_access.klaviyo import session_for_role
 def main() -> None:
     klaviyo = session_for_role("profile-sync")
     person = {"type": "profile", "attributes": {"email": "grace@example.com", "first_name": "Grace"}}
-    profile = klaviyo.Profiles.create_or_update_profile({"data": person})
+    klaviyo.Profiles.create_or_update_profile({"data": person})
     lists = klaviyo.Lists.get_lists()
-    print(f"profile-sync\tcreate_or_update_profile\tprofile {profile.data.id} written")
+    print(f"profile-sync\tcreate_or_update_profile\tone profile written")
     print(f"profile-sync\tget_lists\t{len(lists.data)} lists")
 
 

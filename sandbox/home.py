@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,15 +67,15 @@ class Home:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.directory.chmod(0o700)
 
+    def forget_stacks(self) -> None:
+        """Drop the stacks that an earlier process had deployed: AWS is kept in memory and starts empty."""
+        shutil.rmtree(self.state, ignore_errors=True)
+        self.state.mkdir(mode=0o700)
+
     @property
     def control_token(self) -> str:
         """The secret that the sandbox's own commands show, made once."""
         return self._secret("control-token")
-
-    @property
-    def passphrase(self) -> str:
-        """The passphrase of the Pulumi stacks that are kept here, made once."""
-        return self._secret("passphrase")
 
     def claim(self, pid: int, ports: Ports) -> bool:
         """Note that process ``pid`` serves these ports, until it ends; False where another one already does."""

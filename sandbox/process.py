@@ -68,6 +68,7 @@ def serve(home: Home, descriptors: Sequence[int]) -> None:
     server = Server(aws=aws, klaviyo=klaviyo, control_token=home.control_token)
     if not home.claim(os.getpid(), server.ports):
         raise StartError(f"Another sandbox serves from {home.directory}.")
+    home.forget_stacks()
 
     async def run() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

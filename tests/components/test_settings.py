@@ -1,6 +1,7 @@
 """Settings of a stack: what is refused, and how it is said."""
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -147,3 +148,13 @@ def test_a_service_that_access_yaml_does_not_know_is_refused_with_the_nearest() 
     settings = parse_settings("dev", GOOD | {"services": services})
     with pytest.raises(EnvironmentSettingsError, match=r"event-traker: .* did you mean event-tracker\?"):
         Principals.of(facts.environment, settings, facts.access.in_environment("dev"))
+
+
+def test_a_service_with_the_name_of_another_principal_is_refused() -> None:
+    facts = load_stack("dev")
+    access = facts.access.in_environment("dev")
+    clash = replace(access.services["app-api"], name="viewer-rotator")
+    access = replace(access, services={**access.services, "viewer-rotator": clash})
+    settings = parse_settings("dev", GOOD | {"services": {"viewer-rotator": {"platform": "lambda"}}})
+    with pytest.raises(EnvironmentSettingsError, match="'viewer-rotator' would get the IAM role of the rotator of vie"):
+        Principals.of(facts.environment, settings, access)
