@@ -16,6 +16,8 @@ from sandbox.aws.backend import Backend
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.credentials import Sessions
 from sandbox.aws.identities import Identities
+from sandbox.aws.key_policies import KeyPolicies
+from sandbox.aws.modelled_keys import refuse_unmodelled_keys
 
 _ERROR_CODES = {"sts": "AccessDenied"}
 
@@ -33,6 +35,7 @@ class Authorizer:
         self._identities = identities
         self._sessions = sessions
         self._clock = clock
+        self._keys = KeyPolicies(backend)
 
     async def __call__(
         self,
@@ -44,11 +47,14 @@ class Authorizer:
         resource_policy: Json | None = None,
     ) -> None:
         """See ``sandbox.aws.calls.Authorize``."""
-        service = action.partition(":")[0]
-        if resource_policy is None and service in {"kms", "lambda"}:
-            resource_policy = await self._policy_of(service, resource, call)
+        asked: Mapping[str, str | list[str]] = context or {}
+        if action.startswith("kms:"):
+            asked = {"kms:CallerAccount": call.caller.account, **asked}
+            resource, resource_policy = await self._keys.resolve(resource, through_service="kms:ViaService" in asked)
+        elif action.startswith("lambda:") and ":function:" in resource:
+            resource_policy = await self._function_policy(resource, call)
         decision = await self.decide(
-            call, action=action, resource=resource, context=context or {}, resource_policy=resource_policy
+            call, action=action, resource=resource, context=asked, resource_policy=resource_policy
         )
         if not decision.allowed:
             code = _ERROR_CODES.get(call.service, "AccessDeniedException")
@@ -74,8 +80,9 @@ class Authorizer:
             principal=Principal(arn=call.caller.principal_arn, session_arn=call.caller.arn),
             action=action,
             resource=resource,
-            context={**self._global_context(call, identity.tags), **context},
+            context={**self._global_context(call, identity.tags), **_called_via(context), **context},
         )
+        refuse_unmodelled_keys(action, [*identity.policies.values(), resource_policy or {}])
         ruled = action.startswith("kms:") and resource_policy is not None  # an alias of one's own has no policy
         try:
             return decide(
@@ -116,21 +123,7 @@ class Authorizer:
             context["aws:TokenIssueTime"] = datetime.fromtimestamp(session.issued, UTC).isoformat()
         return context
 
-    async def _policy_of(self, service: str, resource: str, call: Call) -> Json | None:
-        if service == "lambda":
-            return await self._function_policy(resource, call)
-        if ":alias/aws/" in resource:
-            return _aws_managed_key_policy(resource)
-        if ":key/" not in resource:
-            return None
-        parameters = {"KeyId": resource, "PolicyName": "default"}
-        text = (await self._backend.call("kms", "GetKeyPolicy", parameters, region=resource.split(":")[3]))["Policy"]
-        policy: Json = json.loads(text)
-        return policy
-
     async def _function_policy(self, resource: str, call: Call) -> Json | None:
-        if ":function:" not in resource:
-            return None
         try:
             answer = await self._backend.call("lambda", "GetPolicy", {"FunctionName": resource}, region=call.region)
         except AwsError as error:
@@ -156,23 +149,15 @@ def denial_message(caller: Caller, *, action: str, resource: str, decision: Deci
     return f"User: {caller.arn} is not authorized to perform: {action}{target} {why}"
 
 
-def _aws_managed_key_policy(resource: str) -> Json:
-    """The policy of an AWS managed key: all of the account, through its service alone."""
-    _, _, _, region, account, name = resource.split(":", 5)
-    service = name.removeprefix("alias/aws/")
-    condition = {"StringEquals": {"kms:ViaService": f"{service}.{region}.amazonaws.com", "kms:CallerAccount": account}}
-    statement = {
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [
-            "kms:Encrypt",
-            "kms:Decrypt",
-            "kms:ReEncrypt*",
-            "kms:GenerateDataKey*",
-            "kms:CreateGrant",
-            "kms:DescribeKey",
-        ],
-        "Resource": "*",
-        "Condition": condition,
+def _called_via(context: Mapping[str, str | list[str]]) -> dict[str, str | list[str]]:
+    """What a request to KMS carries that a service makes on its caller's behalf."""
+    via = context.get("kms:ViaService")
+    if not isinstance(via, str):
+        return {}
+    service = f"{via.partition('.')[0]}.amazonaws.com"
+    return {
+        "aws:ViaAWSService": "true",
+        "aws:CalledVia": [service],
+        "aws:CalledViaFirst": service,
+        "aws:CalledViaLast": service,
     }
-    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sandbox.aws import follow_up
@@ -35,6 +35,7 @@ class _Done:
     response: Response
     body: Json | None = None
     error: AwsError | None = None
+    resources: tuple[str, ...] = ()
 
 
 class Cloud:
@@ -62,7 +63,7 @@ class Cloud:
         self._secrets_manager = SecretsManager(
             account=ACCOUNT,
             clock=clock,
-            authorize=self.authorize,
+            authorize=self._authorize_secrets_manager,
             invoke=self.functions.run,
             record=self.trail.record_service_event,
         )
@@ -90,7 +91,7 @@ class Cloud:
             log.exception("%s.%s broke", call.service, call.operation)
             message = f"The sandbox broke on this ({type(error).__name__}): see its log."
             done = _refused(call, asked, AwsError("InternalFailure", message, status=500))
-        self.trail.record_call(call, asked.operation, answer=done.body, error=done.error)
+        self.trail.record_call(call, asked.operation, answer=done.body, error=done.error, resources=done.resources)
         return done.response
 
     async def _keep_time(self) -> None:
@@ -115,23 +116,52 @@ class Cloud:
 
     async def _pass_on(self, call: Call, asked: Asked, request: Request) -> _Done:
         """Let ministack answer, once every permission that the call needs is there."""
-        for needed in await self._requirements.of(call):
+        requirements = await self._requirements.of(call)
+        for needed in requirements:
             await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
         response = await self.backend.send(request)
         try:
             body = parse_answer(response, asked.operation, protocol=asked.protocol)
         except AwsError as error:
             return _Done(response, error=error)
+        resources = tuple(needed.resource for needed in requirements if needed.action.startswith(call.service))
         if call.service == "iam":
             self._follow_iam(call, body)
         await follow_up.complete(call, body, self.backend)
-        return _Done(response, body)
+        return _Done(response, body, resources=resources)
+
+    async def _authorize_secrets_manager(
+        self,
+        call: Call,
+        *,
+        action: str,
+        resource: str,
+        context: Mapping[str, str | list[str]] | None = None,
+        resource_policy: Json | None = None,
+    ) -> None:
+        """Authorize, and record what Secrets Manager asks of KMS for its caller, as KMS does."""
+        refused = None
+        try:
+            await self.authorize(
+                call, action=action, resource=resource, context=context, resource_policy=resource_policy
+            )
+        except AwsError as error:
+            refused = error
+            raise
+        finally:
+            if action.startswith("kms:"):
+                self.trail.record_use_of_key(call, action, resource, _encryption_context(context or {}), refused)
 
     def _follow_iam(self, call: Call, body: Json) -> None:
         if not call.operation.startswith(("Get", "List")):
             self.identities.forget()
         if call.operation == "CreateAccessKey":
             self.identities.remember_key(body)
+
+
+def _encryption_context(context: Mapping[str, str | list[str]]) -> dict[str, str]:
+    prefix = "kms:EncryptionContext:"
+    return {key.removeprefix(prefix): str(value) for key, value in context.items() if key.startswith(prefix)}
 
 
 def _refused(call: Call, asked: Asked, error: AwsError) -> _Done:

@@ -12,7 +12,7 @@ from sandbox.aws.cloud import Cloud
 from sandbox.aws.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from sandbox.aws.models import service_model, service_of_scope
 from sandbox.aws.signatures import scope_of
-from sandbox.aws.wire import protocol_of, read_call
+from sandbox.aws.wire import guess_protocol, protocol_of, read_call
 
 CONTROL_PREFIX = "/_sandbox/"
 Control = Callable[[Request], Awaitable[Response]]
@@ -64,7 +64,7 @@ class Gateway:
 
     async def _serve(self, request: Request) -> Response:
         request_id = str(uuid.uuid4())
-        model, protocol = None, "json"
+        model, protocol = None, guess_protocol(request)
         try:
             scope = scope_of(request)
             model = _model_of(scope.service)

@@ -122,6 +122,8 @@ def _signature(request: Request) -> sigv4.HeaderSignature:
     elif authorization or "AWSAccessKeyId" in request.query:
         message = "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256."
         raise AwsError("InvalidRequest", message)
+    elif b"Action=AssumeRoleWith" in request.body:
+        raise AwsError("NotImplemented", "The sandbox's STS has no federated sign-in: use AssumeRole.", status=501)
     else:
         raise AwsError("MissingAuthenticationToken", "Missing Authentication Token", status=403)
     if isinstance(signature, tuple):

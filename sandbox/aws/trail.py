@@ -4,7 +4,7 @@ Source of the shapes: CloudTrail user guide, "CloudTrail record contents" and "u
 """
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from botocore.model import OperationModel
@@ -15,6 +15,7 @@ from sandbox.aws.models import event_source, is_read_only, without_secrets
 
 _EVENT_VERSION = "1.11"
 _GLOBAL_SERVICES = {"iam"}
+_RESOURCE_TYPES = {"kms": "AWS::KMS::Key", "lambda": "AWS::Lambda::Function", "iam": "AWS::IAM::Role"}
 _DATA_EVENTS = {
     "lambda": {"Invoke", "InvokeAsync"},
     "sns": {"Publish", "PublishBatch"},
@@ -46,9 +47,15 @@ class Trail:
         self.records: list[Json] = []
 
     def record_call(
-        self, call: Call, operation: OperationModel, *, answer: Json | None = None, error: AwsError | None = None
+        self,
+        call: Call,
+        operation: OperationModel,
+        *,
+        answer: Json | None = None,
+        error: AwsError | None = None,
+        resources: Sequence[str] = (),
     ) -> None:
-        """Record a call with its answer or its error; neither shows a secret."""
+        """Record a call with its answer or its error; neither shows a secret. ``resources`` are ARNs."""
         read_only = is_read_only(operation)
         parameters = without_secrets(call.parameters, operation.input_shape) or None
         shown = None if answer is None or (read_only and operation.name != "AssumeRole") else answer
@@ -63,10 +70,27 @@ class Trail:
             "readOnly": read_only,
             "eventType": "AwsApiCall",
         }
-        if error is not None:
-            record["errorCode"] = "AccessDenied" if error.code == "AccessDeniedException" else error.code
-            record["errorMessage"] = error.message
+        record |= _failure(error) | _resources(resources)
         self._keep(record, data_event=_is_data_event(call))
+
+    def record_use_of_key(
+        self, call: Call, action: str, key_arn: str, context: Mapping[str, str], error: AwsError | None
+    ) -> None:
+        """Record what a service asks of KMS for its caller; ``context`` is the encryption context."""
+        service = event_source(call.service)
+        record = {
+            **self._common("kms.amazonaws.com", action.removeprefix("kms:"), call.region),
+            "userIdentity": {**self._identity(call.caller), "invokedBy": service},
+            "sourceIPAddress": service,
+            "userAgent": service,
+            "requestParameters": {"encryptionContext": dict(context), "encryptionAlgorithm": "SYMMETRIC_DEFAULT"},
+            "responseElements": None,
+            "requestID": str(uuid.uuid4()),
+            "readOnly": True,
+            "eventType": "AwsApiCall",
+        }
+        record |= _failure(error) | _resources([key_arn])
+        self._keep(record, data_event=False)
 
     def record_service_event(self, event_name: str, details: Json, *, region: str) -> None:
         """Record what Secrets Manager does by itself; implements ``sandbox.aws.calls.RecordEvent``."""
@@ -127,6 +151,22 @@ class Trail:
         session = self._sessions.find(caller.access_key_id)
         attributes = {"creationDate": _stamp(session.issued if session else self._clock()), "mfaAuthenticated": "false"}
         return {**identity, "sessionContext": {"sessionIssuer": issuer, "attributes": attributes}}
+
+
+def _failure(error: AwsError | None) -> Json:
+    if error is None:
+        return {}
+    code = "AccessDenied" if error.code == "AccessDeniedException" else error.code
+    return {"errorCode": code, "errorMessage": error.message}
+
+
+def _resources(arns: Sequence[str]) -> Json:
+    named = [
+        {"accountId": arn.split(":")[4], "type": _RESOURCE_TYPES[arn.split(":")[2]], "ARN": arn}
+        for arn in arns
+        if arn.startswith("arn:") and arn.split(":")[2] in _RESOURCE_TYPES
+    ]
+    return {"resources": named} if named else {}
 
 
 def _stamp(seconds: float) -> str:

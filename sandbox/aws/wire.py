@@ -44,6 +44,13 @@ def read_call(request: Request, model: ServiceModel, protocol: str) -> Asked:
     return Asked(operation=operation, parameters=_rest_parameters(operation, request, labels), protocol=protocol)
 
 
+def guess_protocol(request: Request) -> str:
+    """The protocol of a request whose service is not known, as far as its form shows it."""
+    if _is_form(request):
+        return "query"
+    return "json" if "json" in request.headers.get("content-type", "") else "rest-xml"
+
+
 def protocol_of(request: Request, model: ServiceModel) -> str:
     """The protocol in which a request is written and its answer is read; some services speak several.
 
@@ -54,9 +61,13 @@ def protocol_of(request: Request, model: ServiceModel) -> str:
         raise AwsError("NotImplemented", "The sandbox reads no rpc-v2-cbor: use the service's JSON or query protocol.")
     if "x-amz-target" in request.headers:
         return "json"
-    if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
+    if _is_form(request):
         return "ec2" if model.protocol == "ec2" else "query"
     return str(model.resolved_protocol)
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded")
 
 
 def _operation(model: ServiceModel, name: str) -> OperationModel:

@@ -95,7 +95,9 @@ def test_an_unsigned_request_is_refused(sandbox: Sandbox) -> None:
     for path in ("/", "/bucket/key", "/_ministack/health"):
         connection.request("GET", path)
         response = connection.getresponse()
-        assert (response.status, json.loads(response.read())["__type"]) == (403, "MissingAuthenticationToken")
+        assert (response.status, b"<Code>MissingAuthenticationToken</Code>" in response.read()) == (403, True)
+    connection.request("POST", "/", headers={"content-type": "application/x-amz-json-1.1"})
+    assert json.loads(connection.getresponse().read())["__type"] == "MissingAuthenticationToken"
     connection.close()
 
 
@@ -180,7 +182,7 @@ def test_a_service_that_nobody_knows_is_refused_by_name(sandbox: Sandbox) -> Non
     SigV4Auth(keys, "nosuch", "us-east-1").add_auth(request)
     connection = http.client.HTTPConnection("127.0.0.1", sandbox.server.ports.aws)
     connection.request("GET", "/", headers=dict(request.headers))
-    assert "'nosuch'" in json.loads(connection.getresponse().read())["message"]
+    assert b"'nosuch'" in connection.getresponse().read()
     connection.close()
 
 
