@@ -14,7 +14,7 @@ from typing import Any
 
 from sandbox.engine.deployment import Deployment
 from sandbox.engine.monitor import Engine, Monitor
-from sandbox.engine.project import Project, load
+from sandbox.engine.project import Project, ProjectError, load
 from sandbox.engine.providers import Providers
 from sandbox.engine.report import ProgramError, Report
 from sandbox.engine.run import run_program
@@ -58,19 +58,29 @@ def render(stack: str, *, project_dir: Path) -> dict[str, Any]:
     return state.export()
 
 
-def print_rendering(stack: str, *, project_dir: Path, as_json: bool) -> None:
-    """Print a rendering: as JSON, or one line for each resource.
+def main(stack: str, *, as_json: bool, project_dir: Path | None = None) -> int:
+    """Print a rendering, as JSON or one line for each resource; return the command's exit code.
 
-    Raises:
-        ProjectError, ProgramError: as ``render`` does.
+    Args:
+        stack: the stack's name.
+        as_json: print what ``render`` returns.
+        project_dir: the folder of ``Pulumi.yaml``, by default the current one.
     """
-    rendering = render(stack, project_dir=project_dir)
+    try:
+        rendering = render(stack, project_dir=project_dir or Path.cwd())
+    except ProjectError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except ProgramError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
     if as_json:
         sys.stdout.write(json.dumps(rendering, indent=2) + "\n")
-        return
+        return 0
     for resource in rendering["deployment"]["resources"]:
         name = resource["urn"].rpartition("::")[2]
         sys.stdout.write(f"{resource['type']}  {name}  {resource.get('id', '')}\n")
+    return 0
 
 
 @contextmanager

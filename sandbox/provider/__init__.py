@@ -5,6 +5,5 @@ refused by name, never swallowed.
 """
 
 from sandbox.provider.plugin import install
-from sandbox.provider.schema import declared_inputs
 
-__all__ = ["declared_inputs", "install"]
+__all__ = ["install"]
