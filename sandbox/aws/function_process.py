@@ -28,6 +28,10 @@ class Outcome:
     log: tuple[str, ...]
 
 
+class ProcessGoneError(Exception):
+    """A warm process had ended before its next event."""
+
+
 class FunctionProcess:
     """A process in a session of its own, so that killing it kills what it started and nothing else."""
 
@@ -86,13 +90,16 @@ class FunctionProcess:
         return self._process.returncode is None and self._init_error is None
 
     async def invoke(self, event: object, *, request_id: str, arn: str, timeout: float) -> Outcome:  # noqa: ASYNC109 - the function's setting
-        """Hand over one event; a process that dies or takes too long is an outcome, not an error.
+        """Hand over one event; a process that dies over it or takes too long is an outcome, not an error.
 
         Args:
             event: anything that JSON holds.
             request_id: names the invocation in the log.
             arn: the ARN under which the function was called.
             timeout: seconds until the process is killed.
+
+        Raises:
+            ProcessGoneError: the process had ended before it took the event.
         """
         if self._init_error is not None:
             return Outcome(payload=json.dumps(self._init_error).encode(), failed=True, log=tuple(await self._log()))
@@ -100,6 +107,8 @@ class FunctionProcess:
         try:
             async with asyncio.timeout(timeout):
                 self._writer.write(json.dumps(message).encode() + b"\n")
+                if "taken" not in await self._receive():
+                    raise ProcessGoneError
                 answer = await self._receive()
         except TimeoutError:
             await self.stop()
@@ -112,11 +121,14 @@ class FunctionProcess:
 
     async def stop(self) -> None:
         """Kill the process with all that it started, and wait for its end."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self._kill()
         await self._process.wait()
         self._writer.close()
         self._scratch.cleanup()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     async def _receive(self) -> Json:
         """The process's next message; where it dies instead, how it died."""
@@ -128,6 +140,7 @@ class FunctionProcess:
             message: Json = json.loads(line)
             return message
         code = await self._process.wait()
+        self._kill()  # what it started would keep its log open
         how = f"signal: {signal.strsignal(-code)}".lower() if code < 0 else f"exit status {code}"
         failed = {"errorType": "Runtime.ExitError", "errorMessage": f"Error: Runtime exited with error: {how}"}
         return {"failed": failed}

@@ -15,7 +15,7 @@ from sandbox.aws.backend import Backend
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.function_log import FunctionLog
 from sandbox.aws.function_pool import FunctionPool
-from sandbox.aws.function_process import Outcome
+from sandbox.aws.function_process import Outcome, ProcessGoneError
 from sandbox.aws.function_store import Function, FunctionStore
 from sandbox.aws.http import Response
 from sandbox.aws.requirements import function_arn
@@ -129,6 +129,8 @@ class Functions:
             outcome = await worker.process.invoke(
                 event, request_id=request_id, arn=function.arn, timeout=function.seconds
             )
+        except ProcessGoneError:
+            return await self._run_in_worker(function, code, event, request_id)
         finally:
             await self._pool.give_back(function, worker)
         lines = [f"START RequestId: {request_id} Version: $LATEST", *outcome.log]

@@ -51,6 +51,7 @@ def main(descriptor: int) -> None:
         _send(channel, {"ready": True})
         for line in channel:
             message = json.loads(line)
+            _send(channel, {"taken": True})
             answer = _answer(handler, message)
             sys.stderr.flush()
             print(f"END RequestId: {message['requestId']}", flush=True)  # noqa: T201 - the log's line, as Lambda writes it
