@@ -112,7 +112,7 @@ class Cloud:
             case _:
                 return await self._pass_on(call, asked, request)
         response = answer(asked.operation, body, protocol=asked.protocol, request_id=call.request_id)
-        return _Done(response, body)
+        return _Done(response, body, resources=(call.parameters["RoleArn"],) if call.operation == "AssumeRole" else ())
 
     async def _pass_on(self, call: Call, asked: Asked, request: Request) -> _Done:
         """Let ministack answer, once every permission that the call needs is there."""

@@ -60,7 +60,7 @@ def without_secrets(value: Any, shape: Shape | None) -> Any:
         return None
     if isinstance(shape, StructureShape):
         return {
-            name[:1].lower() + name[1:]: without_secrets(value[name], member)
+            _lower_camel(name): without_secrets(value[name], member)
             for name, member in shape.members.items()
             if name in value and not _is_hidden(member)
         }
@@ -71,6 +71,10 @@ def without_secrets(value: Any, shape: Shape | None) -> Any:
     if shape.type_name == "timestamp":
         return str(value)
     return value
+
+
+def _lower_camel(name: str) -> str:
+    return name.lower() if name.isupper() else name[:1].lower() + name[1:]
 
 
 def _is_hidden(shape: Shape) -> bool:
