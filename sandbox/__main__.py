@@ -108,12 +108,24 @@ def render(_: Home, options: argparse.Namespace) -> int:
 
 
 def klaviyo_key(home: Home, options: argparse.Namespace) -> int:
-    """Make private keys, as Klaviyo's dashboard does, and print them, one a line."""
+    """Make private keys as Klaviyo's dashboard does, and print them, one a line; or disable one there."""
     found = asking.running(home)
+    if options.disable:
+        return _disable_key(home, found.ports.klaviyo, options.disable)
     for number in range(1, options.count + 1):
         name = options.name if options.count == 1 else f"{options.name} {number}"
         asked = {"name": name, "scopes": [scope.strip() for scope in options.scopes.split(",")]}
         _say(asking.ask(home, found.ports.klaviyo, "POST", "/sandbox/keys", asked)["key"])
+    return DONE
+
+
+def _disable_key(home: Home, port: int, fingerprint: str) -> int:
+    keys = asking.ask(home, port, "GET", "/sandbox/keys")
+    ids = [key["id"] for key in keys if key["fingerprint"] == fingerprint]
+    if not ids:
+        return _complain(f"No key has the fingerprint {fingerprint}: 'klaviyo-access keys status' shows them.", FAILED)
+    asking.ask(home, port, "PATCH", f"/sandbox/keys/{ids[0]}", {"status": "disabled"})
+    _say(f"Disabled {fingerprint}: Klaviyo answers 401 to it from now on.")
     return DONE
 
 
@@ -148,7 +160,9 @@ def _parser() -> argparse.ArgumentParser:
     printing[2].add_argument("--stack", default="local", help="the stack that has the service (default: %(default)s)")
     printing[3].add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
     making = add("klaviyo-key", klaviyo_key)
-    making.add_argument("--scopes", required=True, help="comma separated, as in profiles:read,lists:write")
+    what = making.add_mutually_exclusive_group(required=True)
+    what.add_argument("--scopes", help="of new keys, comma separated, as in profiles:read,lists:write")
+    what.add_argument("--disable", metavar="FINGERPRINT", help="of a key to disable")
     making.add_argument(
         "--name", default="made in the sandbox", help="as the dashboard shows it (default: %(default)s)"
     )

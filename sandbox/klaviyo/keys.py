@@ -25,9 +25,10 @@ class PrivateKey:
     key: Key
 
     def describe(self) -> dict[str, Any]:
-        """What an inventory shows: never the value, which Klaviyo shows once."""
+        """What the dashboard shows: never the value, which Klaviyo shows once. The fingerprint is the sandbox's own."""
         return {
             "id": self.id,
+            "fingerprint": self.key.fingerprint,
             "name": self.name,
             "status": self.status,
             "scopes": sorted(self.scopes),

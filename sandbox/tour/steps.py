@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import boto3
@@ -32,16 +32,14 @@ class Tour:
     Attributes:
         commands: runs the steps' commands in the checkout.
         console: where progress is shown.
-        ports: options of `sandbox start`.
     """
 
     commands: Commands
     console: Console
-    ports: Sequence[str] = field(default=())
 
     def up(self) -> Report:
         """Start, deploy, stage, rotate, let every service call Klaviyo, let an intruder try; returns what was seen."""
-        self.commands.run("python", "-m", "sandbox", "start", *self.ports)
+        self.commands.run("python", "-m", "sandbox", "start")
         deployer = self._sandbox_environment()
         self._deploy(deployer)
         operator = self._sandbox_environment("--as", "operator")

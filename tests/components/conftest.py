@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from pulumi.runtime import settings
-from recording import Build, Recorder, record, whole
+
+from tests.components.recording import Build, Recorder, record, whole
 
 
 @pytest.fixture

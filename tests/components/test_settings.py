@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from recording import PROJECT_DIR, load_stack
 
 from components.principals import Principals
 from components.settings import parse_settings, unknown_settings
 from components.target import is_same_principal, refuse_wrong_target
 from klaviyo_access.access_model.environment import Environment, EnvironmentSettingsError, stacks_in
+from tests.components.recording import PROJECT_DIR, load_stack
 
 ROLE = "arn:aws:iam::111111111111:role/ci/deployer"
 GOOD: dict[str, Any] = {"owner": "platform", "deployers": [ROLE], "operators": ["arn:aws:iam::111111111111:role/p/op"]}

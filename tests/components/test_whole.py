@@ -4,10 +4,10 @@ import json
 from typing import Any
 
 import pytest
-from recording import Build, Recorder, whole
 
 from components.key_rotation import schedule
 from components.policies import REASONS_FOR_EVERY_RESOURCE
+from tests.components.recording import Build, Recorder, whole
 
 ROLES = {
     "admin",

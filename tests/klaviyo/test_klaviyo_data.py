@@ -7,11 +7,11 @@ from typing import Any
 import httpx
 import pytest
 from klaviyo_api import KlaviyoAPI  # type: ignore[import-untyped] # the SDK ships no types
-from klaviyo_server import Server, clock_that_outruns_limits, klaviyo_server
 from openapi_client.exceptions import ApiException
 
 from klaviyo_access.access_model.catalog import GA_SCOPES
 from klaviyo_access.klaviyo.operations import operations, scopes_for
+from tests.klaviyo.klaviyo_server import Server, clock_that_outruns_limits, klaviyo_server
 
 
 @pytest.fixture(scope="module")

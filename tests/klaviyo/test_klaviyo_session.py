@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from klaviyo_server import Keys, Server, clock_that_outruns_limits, klaviyo_server, serving
 
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo import session_for_role
@@ -23,6 +22,7 @@ from klaviyo_access.klaviyo.errors import (
     RequestRefused,
     ScopeMissing,
 )
+from tests.klaviyo.klaviyo_server import Keys, Server, clock_that_outruns_limits, klaviyo_server, serving
 
 NO_KEY = Key("pk_" + "0" * 34)
 

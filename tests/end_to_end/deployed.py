@@ -1,0 +1,87 @@
+"""A whole environment, deployed by the tour on a sandbox of its own, and the commands to use it with."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+PROJECT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A deployed environment.
+
+    Attributes:
+        home: folder of its sandbox.
+        environ: environment of commands, without credentials.
+        said: what the tour that deployed it printed.
+    """
+
+    home: Path
+    environ: Mapping[str, str]
+    said: str
+
+    def run(
+        self, *arguments: str, environ: Mapping[str, str] | None = None, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run ``python`` with ``arguments`` in the checkout."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=PROJECT,
+            env={**self.environ, **(environ or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+    def operate(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run ``klaviyo-access`` as an operator."""
+        return self.run(
+            "-m", "klaviyo_access", *arguments, "--stack", "local", environ=self.signed_in("operator"), stdin=stdin
+        )
+
+    def signed_in(self, who: str) -> dict[str, str]:
+        """The environment of a person who signs in to the sandbox."""
+        environ: dict[str, str] = json.loads(self.run("-m", "sandbox", "env", "--json", "--as", who).stdout)
+        return environ
+
+    def as_service(self, service: str) -> dict[str, str]:
+        """The environment of a service on its platform."""
+        credentials = self.run("-m", "sandbox", "credentials", "--json", "--service", service).stdout
+        return self.signed_in("deployer") | json.loads(credentials) | {"KLAVIYO_ACCESS_ENVIRONMENT": "local"}
+
+    def client(self, service: str, environ: Mapping[str, str]) -> Any:
+        """A boto3 client with the credentials of ``environ``."""
+        return boto3.client(
+            service,
+            endpoint_url=environ["AWS_ENDPOINT_URL"],
+            region_name=environ["AWS_REGION"],
+            aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=environ["AWS_SESSION_TOKEN"],
+        )
+
+    def new_key(self, scopes: str) -> str:
+        """A key out of the sandbox's dashboard."""
+        return self.run("-m", "sandbox", "klaviyo-key", "--scopes", scopes).stdout.strip()
+
+    def status(self, role: str) -> dict[str, Any]:
+        """What `keys status --json` says of a role."""
+        (row,) = json.loads(self.operate("keys", "status", "--role", role, "--json").stdout)["roles"]
+        return dict(row)
+
+
+def clean_environment(home: Path) -> dict[str, str]:
+    """A caller's environment without credentials, endpoints and a Pulumi CLI."""
+    folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not Path(folder, "pulumi").exists()]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "KLAVIYO_", "PULUMI_"))}
+    return kept | {"PATH": os.pathsep.join(folders), "SANDBOX_HOME": str(home), "COLUMNS": "200"}
