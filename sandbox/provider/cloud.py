@@ -93,7 +93,7 @@ class LiveCloud:
         if change.names:
             kind.update(aws, resource_id, change)
         else:
-            kind.complete(aws, resource_id, change.new)  # asked for without a change: its creation was not completed
+            kind.complete(aws, resource_id, change.new)  # its tags changed, or its creation was not completed
         if kind.taggable and change.old["tagsAll"] != change.new["tagsAll"]:
             kind.retag(aws, resource_id, change)
         return _outputs(kind, change.new, kind.read(aws, resource_id, change.new) or {})

@@ -175,8 +175,13 @@ class InstanceProfile(ResourceType):
         return str(inputs["name"])
 
     def complete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        if "role" in inputs:
-            aws.client("iam").add_role_to_instance_profile(InstanceProfileName=resource_id, RoleName=inputs["role"])
+        iam, wanted = aws.client("iam"), inputs.get("role")
+        has = [role["RoleName"] for role in self._roles(aws, resource_id)]
+        for role in has:
+            if role != wanted:
+                iam.remove_role_from_instance_profile(InstanceProfileName=resource_id, RoleName=role)
+        if wanted and wanted not in has:
+            iam.add_role_to_instance_profile(InstanceProfileName=resource_id, RoleName=wanted)
 
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
         profile = aws.client("iam").get_instance_profile(InstanceProfileName=resource_id)["InstanceProfile"]
@@ -191,12 +196,10 @@ class InstanceProfile(ResourceType):
         }
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
-        if change.touches("role"):
-            self._leave(aws, resource_id)
-            self.complete(aws, resource_id, change.new)
+        self.complete(aws, resource_id, change.new)
 
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        self._leave(aws, resource_id)
+        self.complete(aws, resource_id, {})
         aws.client("iam").delete_instance_profile(InstanceProfileName=resource_id)
 
     def retag(self, aws: Aws, resource_id: str, change: Change) -> None:
@@ -205,10 +208,10 @@ class InstanceProfile(ResourceType):
         if remove := change.tags_removed:
             aws.client("iam").untag_instance_profile(InstanceProfileName=resource_id, TagKeys=remove)
 
-    def _leave(self, aws: Aws, name: str) -> None:
-        iam = aws.client("iam")
-        for role in iam.get_instance_profile(InstanceProfileName=name)["InstanceProfile"]["Roles"]:
-            iam.remove_role_from_instance_profile(InstanceProfileName=name, RoleName=role["RoleName"])
+    def _roles(self, aws: Aws, name: str) -> list[dict[str, Any]]:
+        answer = aws.client("iam").get_instance_profile(InstanceProfileName=name)
+        roles: list[dict[str, Any]] = answer["InstanceProfile"]["Roles"]
+        return roles
 
 
 def as_text(document: Any) -> str:
