@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from pulumi.runtime.proto import provider_pb2
 
+from sandbox.provider.plugin import VERSION
 from sandbox.provider.schema import undeclared
 from sandbox.provider.table import AutoName, ResourceType
 from sandbox.provider.wire import Properties, encode
@@ -31,9 +32,10 @@ def check(
 
 
 def _failures(kind: ResourceType, news: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for path in undeclared(kind.aws_type, news):
-        yield path, f"pulumi-aws 7.51.1 declares no property '{path}' for {kind.aws_type}."
-    for name in sorted(news.keys() - kind.inputs):
+    unknown = set(undeclared(kind.aws_type, news))
+    for path in sorted(unknown):
+        yield path, f"pulumi-aws {VERSION} declares no property '{path}' for {kind.aws_type}."
+    for name in sorted(news.keys() - kind.inputs - unknown):
         taken = ", ".join(sorted(kind.inputs))
         yield name, f"The local aws provider does not take '{name}' of {kind.aws_type}; it takes {taken}."
     for name in sorted(kind.required - news.keys()):

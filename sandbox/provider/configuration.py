@@ -58,7 +58,7 @@ def refusals(settings: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Provider settings that cannot be honoured, each with the reason."""
     return [
         (name, f"The local aws provider does not take the setting '{name}'; it takes {', '.join(sorted(TAKEN))}.")
-        for name in settings
+        for name in sorted(settings)
         if name not in TAKEN | NEEDLESS | {"version"}
     ]
 
