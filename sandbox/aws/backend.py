@@ -62,6 +62,10 @@ class Backend:
             request = _signed_in_header(request)
         return await call_application(self.application, request)
 
+    async def reset(self) -> None:
+        """Forget all: ministack's state belongs to the process, which may have had an account before."""
+        await self.send(Request(method="POST", raw_path="/_ministack/reset", query_string="", raw_headers=(), body=b""))
+
     async def call(self, service: str, operation: str, parameters: Json, *, region: str) -> Json:
         """Call an operation and return its parsed answer.
 

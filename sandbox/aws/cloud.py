@@ -13,6 +13,7 @@ from sandbox.aws.bootstrap import create_roles
 from sandbox.aws.calls import AwsError, Call, Json
 from sandbox.aws.credentials import Sessions
 from sandbox.aws.event_bus import publish
+from sandbox.aws.function_bridge import take_over
 from sandbox.aws.functions import Functions
 from sandbox.aws.http import Application, Request, Response
 from sandbox.aws.identities import Identities
@@ -72,6 +73,8 @@ class Cloud:
 
     async def start(self) -> None:
         """Make the account as it is on the first day, and let its time run."""
+        take_over(self.functions, asyncio.get_running_loop())
+        await self.backend.reset()
         await create_roles(self.backend)
         self._time = asyncio.create_task(self._keep_time())
 

@@ -23,6 +23,7 @@ from sandbox.aws.sts import Sts
 
 _SECONDS_BETWEEN_TRIES = 1.0
 _TAIL_BYTES = 4096
+_EVENTBRIDGE = "events.amazonaws.com"
 log = logging.getLogger(__name__)
 
 
@@ -82,24 +83,28 @@ class Functions:
 
     async def run(self, function_arn: str, event: Json, *, caller: Caller) -> Any:
         """See ``sandbox.aws.calls.InvokeLambda``. A service calls for its account and the secret in its event."""
-        call = Call(
-            service="lambda",
-            operation="Invoke",
-            parameters={"FunctionName": function_arn},
-            caller=caller,
-            region=function_arn.split(":")[3],
-            request_id=str(uuid.uuid4()),
-        )
-        context = {}
-        if caller.kind == "AWSService":
-            context = {"aws:SourceAccount": caller.account, "aws:SourceArn": event.get("SecretId", "")}
-        await self._authorize(call, action="lambda:InvokeFunction", resource=function_arn, context=context)
-        function, code = await self._store.find(function_arn)
-        outcome = await self._run(function, code, event, call.request_id)
+        source = event.get("SecretId", "") if caller.kind == "AWSService" else ""
+        function, code = await self._find_for(caller, function_arn, source)
+        outcome = await self._run(function, code, event, str(uuid.uuid4()))
         answer = json.loads(outcome.payload)
         if outcome.failed:
             raise AwsError("Unhandled", f"{answer['errorType']}: {answer['errorMessage']}")
         return answer
+
+    def start_for_rule(self, function_arn: str, event: object, rule_arn: str) -> None:
+        """Run a function for a rule of EventBridge, which does not wait for it."""
+        account = rule_arn.split(":")[4]
+        caller = Caller(kind="AWSService", account=account, arn=_EVENTBRIDGE, principal_arn=_EVENTBRIDGE)
+
+        async def run() -> None:
+            try:
+                function, code = await self._find_for(caller, function_arn, rule_arn)
+            except AwsError as error:
+                log.warning("%s does not reach its target: %s", rule_arn, error)
+            else:
+                await self._try_until_done(function, code, event, str(uuid.uuid4()))
+
+        self._keep(asyncio.create_task(run()))
 
     async def stop(self) -> None:
         """Stop every process and what still waits to be tried again."""
@@ -112,6 +117,20 @@ class Functions:
         """Stop, and remove what was unzipped."""
         await self.stop()
         self._store.close()
+
+    async def _find_for(self, caller: Caller, function_arn: str, source_arn: str) -> tuple[Function, Path]:
+        """The function, if ``caller`` may run it on behalf of ``source_arn``."""
+        call = Call(
+            service="lambda",
+            operation="Invoke",
+            parameters={"FunctionName": function_arn},
+            caller=caller,
+            region=function_arn.split(":")[3],
+            request_id=str(uuid.uuid4()),
+        )
+        context = {"aws:SourceAccount": caller.account, "aws:SourceArn": source_arn} if source_arn else {}
+        await self._authorize(call, action="lambda:InvokeFunction", resource=function_arn, context=context)
+        return await self._store.find(function_arn)
 
     async def _run(self, function: Function, code: Path, event: object, request_id: str) -> Outcome:
         reserved = await self._store.reserved_concurrency(function)
@@ -140,7 +159,9 @@ class Functions:
         return outcome
 
     def _start_in_background(self, function: Function, code: Path, event: object, request_id: str) -> None:
-        task = asyncio.create_task(self._try_until_done(function, code, event, request_id))
+        self._keep(asyncio.create_task(self._try_until_done(function, code, event, request_id)))
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
         self._background.add(task)
         task.add_done_callback(self._background.discard)
 

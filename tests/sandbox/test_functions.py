@@ -300,3 +300,37 @@ def test_functions_of_nine_roles_run_side_by_side(sandbox: Sandbox) -> None:
     with ThreadPoolExecutor(9) as threads:
         answers = list(threads.map(rotate, functions))
     assert answers == [[{"step": step} for step in range(4)]] * 9
+
+
+def test_a_rule_runs_its_function_if_the_functions_policy_names_the_rule(sandbox: Sandbox, tmp_path: Any) -> None:
+    code = "def handler(event, context):\n    open(event['to'], 'w').write(event['said'])\n"
+    target = Deployed(sandbox, code=code)
+    events, pipe = sandbox.client("events"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    arns = []
+    for said in ("without", "with"):
+        pattern = {"source": ["tests"], "detail": {"function": [target.name]}}
+        rule = f"{target.name}-{said}"
+        arns.append(events.put_rule(Name=rule, EventPattern=json.dumps(pattern))["RuleArn"])
+        told = json.dumps({"to": str(pipe), "said": said})
+        events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": target.arn, "Input": told}])
+    target.client.add_permission(
+        FunctionName=target.name,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=arns[1],
+    )
+    detail = json.dumps({"function": target.name})
+    events.put_events(Entries=[{"Source": "tests", "DetailType": "t", "Detail": detail}])
+    assert pipe.read_text() == "with"
+
+
+def test_a_topic_runs_no_function_behind_the_gateways_back(sandbox: Sandbox, function: Deployed) -> None:
+    before = len(function.log())
+    sns = sandbox.client("sns")
+    topic = sns.create_topic(Name=function.name)["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=function.arn)
+    sns.publish(TopicArn=topic, Message="m")
+    assert function.invoke(x="after") == {"x": "after"}
+    assert [line for line in function.log()[before:] if "Records" in line] == []

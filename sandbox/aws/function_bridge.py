@@ -1,0 +1,45 @@
+"""Takes over where ministack would run functions by itself: EventBridge's go the gateway's way, others' are refused.
+
+ministack runs them in its own process's environment and asks nobody. This module reaches into it; its version is
+pinned, and a test holds what is relied on.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]  # ministack has no types
+
+from sandbox.aws.functions import Functions
+
+_rule_arn: ContextVar[str] = ContextVar("rule_arn")
+_invoke_target = eventbridge._invoke_target  # noqa: SLF001 - see the module's docstring
+log = logging.getLogger(__name__)
+
+
+def take_over(functions: Functions, loop: asyncio.AbstractEventLoop) -> None:
+    """Run functions that are targets of rules through ``functions``, on its loop."""
+
+    def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
+        token = _rule_arn.set(rule["Arn"])
+        try:
+            _invoke_target(target, event, rule, view)
+        finally:
+            _rule_arn.reset(token)
+
+    def dispatch_to_lambda(arn: str, payload: str) -> None:
+        loop.call_soon_threadsafe(functions.start_for_rule, arn, json.loads(payload), _rule_arn.get())
+
+    eventbridge._invoke_target = invoke_target  # noqa: SLF001 - the same
+    eventbridge._dispatch_to_lambda = dispatch_to_lambda  # noqa: SLF001 - the same
+    lambda_svc._execute_function = _refuse  # noqa: SLF001 - the same
+
+
+def _refuse(function: Mapping[str, Any], _event: object) -> dict[str, Any]:
+    name = (function.get("config") or function).get("FunctionName")
+    message = f"The sandbox runs {name} for Invoke, Secrets Manager and EventBridge alone."
+    log.error(message)
+    return {"error": True, "body": {"errorType": "NotImplemented", "errorMessage": message}}
