@@ -1,0 +1,104 @@
+"""Every stack that ships, rendered as it would be deployed."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import pytest
+
+from components.policies import REASONS_FOR_EVERY_RESOURCE
+from klaviyo_access.access_model.environment import stacks_in
+from sandbox.provider.schema import undeclared
+from sandbox.render import render
+from tests.components.recording import PROJECT_DIR
+
+STACKS = stacks_in(PROJECT_DIR)
+KEY = re.compile(r"pk_(?:[A-Za-z0-9]{6}_)?[0-9a-f]{34}")
+KEPT = {
+    "aws:secretsmanager/secret:Secret": 18,
+    "aws:kms/key:Key": 2,
+    "aws:s3/bucket:Bucket": 1,
+    "aws:cloudtrail/trail:Trail": 1,
+}
+
+
+@cache
+def resources(stack: str) -> tuple[dict[str, Any], ...]:
+    return tuple(render(stack, project_dir=PROJECT_DIR)["deployment"]["resources"])
+
+
+def statements(stack: str) -> list[dict[str, Any]]:
+    return [
+        statement
+        for resource in resources(stack)
+        for field in ("policy", "assumeRolePolicy")
+        if isinstance(text := resource.get("inputs", {}).get(field), str)
+        for statement in json.loads(text)["Statement"]
+    ]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_statement_on_every_resource_has_its_written_reason(stack: str) -> None:
+    everywhere = [statement for statement in statements(stack) if "*" in list(statement.get("Resource", []))]
+    assert everywhere
+    assert {statement["Sid"] for statement in everywhere} <= REASONS_FOR_EVERY_RESOURCE.keys()
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_no_key_material_is_rendered(stack: str) -> None:
+    assert not KEY.search(json.dumps(resources(stack)))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_only_properties_that_pulumi_aws_declares_are_used(stack: str) -> None:
+    used = [resource for resource in resources(stack) if resource["type"].startswith("aws:")]
+    assert len(used) > 150
+    assert [path for resource in used for path in undeclared(resource["type"], resource["inputs"])] == []
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_what_cannot_be_brought_back_is_protected_in_prod_alone(stack: str) -> None:
+    protected: dict[str, int] = {}
+    for resource in resources(stack):
+        if resource.get("protect"):
+            protected[resource["type"]] = protected.get(resource["type"], 0) + 1
+    assert protected == (KEPT if stack == "prod" else {})
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_rotation_is_scheduled_only_once_permission_and_policies_stand(stack: str) -> None:
+    rotations = [it for it in resources(stack) if it["type"] == "aws:secretsmanager/secretRotation:SecretRotation"]
+    assert len(rotations) == 9
+    for rotation in rotations:
+        role = rotation["urn"].rpartition("::klaviyo-")[2].removesuffix("-rotation-schedule")
+        needed = {dependency.rpartition("::klaviyo-")[2] for dependency in rotation["dependencies"]}
+        assert {
+            f"{role}-rotation-permission",
+            f"{role}-rotation-policy",
+            f"{role}-key-policy",
+            f"{role}-reserve-policy",
+        } <= needed
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_component_registers_its_outputs_and_every_child_its_parent(stack: str) -> None:
+    components = [it for it in resources(stack) if it["type"].startswith("klaviyo-access:index:")]
+    assert {it["type"].rpartition(":")[2] for it in components} == {
+        "KlaviyoAccess",
+        "EncryptionKey",
+        "RoleKey",
+        "KeyRotation",
+        "ServiceAccess",
+        "KeyOperators",
+        "AuditTrail",
+        "AuditBucket",
+        "Alerts",
+    }
+    assert [it["urn"] for it in components if not it.get("outputs")] == []
+    parents = {it["urn"]: it["parent"] for it in resources(stack) if it["type"].startswith("aws:")}
+    assert [urn for urn, parent in parents.items() if "klaviyo-access:index:" not in parent] == []
+
+
+def test_rendering_twice_gives_the_same_text() -> None:
+    assert json.dumps(render("dev", project_dir=PROJECT_DIR)) == json.dumps(render("dev", project_dir=PROJECT_DIR))
