@@ -14,7 +14,7 @@ from sandbox.engine.project import Project
 from sandbox.engine.providers import Provider, ProviderError, Providers
 from sandbox.engine.state import Resource, State, in_order
 from sandbox.engine.steps import Steps
-from sandbox.engine.values import UnsupportedFeatureError
+from sandbox.engine.values import RefusedError, UnsupportedFeatureError
 from sandbox.provider.plugin import VERSION
 from sandbox.provider.wire import Properties
 
@@ -80,7 +80,7 @@ class Deployment:
     def default_provider(self, package: str, version: str) -> str:
         """The reference of the provider that the stack's configuration describes, made at its first use."""
         if package != "aws":
-            raise UnsupportedFeatureError(f"a provider of the package '{package}': only 'aws' is known.")
+            raise UnsupportedFeatureError(f"a provider of the package '{package}', only of 'aws'")
         urn = self.urn(PROVIDER_TYPE, f"default_{(version or VERSION).replace('.', '_')}")
         with self._lock:
             if urn not in self._seen:
@@ -121,7 +121,7 @@ class Deployment:
     def _claim(self, urn: str) -> None:
         with self._lock:
             if urn in self._seen:
-                raise UnsupportedFeatureError(f"two resources with the URN '{urn}': give one another name.")
+                raise RefusedError(f"There are two resources with the URN '{urn}': give one of them another name.")
             self._seen.add(urn)
 
     def _recorded(self, goal: Goal) -> Resource | None:

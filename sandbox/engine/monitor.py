@@ -3,7 +3,8 @@
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import grpc
@@ -12,10 +13,9 @@ from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.engine.deployment import Deployment
 from sandbox.engine.goals import Goal, Report
-from sandbox.engine.project import ProjectError
 from sandbox.engine.providers import ProviderError, ask
 from sandbox.engine.steps import ProtectedError
-from sandbox.engine.values import UnsupportedFeatureError, plain, struct
+from sandbox.engine.values import RefusedError, UnsupportedFeatureError, plain, struct
 
 UNSUPPORTED = {
     "remote": "a component of another process",
@@ -65,6 +65,18 @@ class Monitor:
         """Whether nothing has failed and nobody has asked to stop."""
         return not self._stopped.is_set()
 
+    @contextmanager
+    def _reported(self, urn: str) -> Iterator[None]:
+        """Within it, an expected error is reported and becomes the signal to stop; nothing begins after a stop."""
+        if not self.goes_on():
+            raise StoppedError
+        try:
+            yield
+        except (ProviderError, RefusedError, ProtectedError) as error:
+            self.stop()
+            self._report.failed(urn, error)
+            raise StoppedError from error
+
     def GetDeploymentInfo(self, _request: Empty) -> resource_pb2.DeploymentInfo:
         return resource_pb2.DeploymentInfo(
             supportedFeatures=[
@@ -77,21 +89,21 @@ class Monitor:
 
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:
         urn = self._deployment.urn(request.type, request.name, request.parent)
-        with _Reported(self, urn):
+        with self._reported(urn):
             resource = self._deployment.apply(self._goal(request, urn))
             secret = set(request.additionalSecretOutputs) & resource.outputs.keys()
             if secret:
-                raise UnsupportedFeatureError(f"secret outputs: {', '.join(sorted(secret))}.")
+                raise UnsupportedFeatureError(f"secret outputs ({', '.join(sorted(secret))})")
             outputs = resource.outputs if resource.custom else {}
             return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=struct(outputs))
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Empty:
-        with _Reported(self, request.urn):
+        with self._reported(request.urn):
             self._deployment.record_outputs(request.urn, plain(request.outputs))
         return Empty()
 
     def Invoke(self, request: resource_pb2.ResourceInvokeRequest) -> resource_pb2.ResourceInvokeResponse:
-        with _Reported(self, request.tok):
+        with self._reported(request.tok):
             package = request.tok.partition(":")[0]
             reference = request.provider or self._deployment.default_provider(package, request.version)
             provider = self._deployment.provider(reference)
@@ -107,8 +119,8 @@ class Monitor:
             raise AttributeError(name)
 
         def refuse(_request: Any) -> NoReturn:
-            with _Reported(self, name):
-                raise UnsupportedFeatureError(f"'{name}' of Pulumi's resource monitor.")
+            with self._reported(name):
+                raise UnsupportedFeatureError(f"'{name}' of Pulumi's resource monitor")
             raise AssertionError("what is refused never returns")
 
         return refuse
@@ -141,24 +153,6 @@ class Monitor:
         )
 
 
-class _Reported:
-    """Within it, an expected error is reported and becomes the signal to stop; nothing begins after a stop."""
-
-    def __init__(self, monitor: Monitor, urn: str) -> None:
-        self._monitor = monitor
-        self._urn = urn
-
-    def __enter__(self) -> None:
-        if not self._monitor.goes_on():
-            raise StoppedError
-
-    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
-        if isinstance(error, ProviderError | UnsupportedFeatureError | ProtectedError | ProjectError):
-            self._monitor.stop()
-            self._monitor._report.failed(self._urn, error)  # noqa: SLF001 -- its other half
-            raise StoppedError from error
-
-
 class Engine:
     """The SDK's engine: takes the program's own log lines."""
 
@@ -175,4 +169,4 @@ class Engine:
     def RequirePulumiVersion(
         self, _request: engine_pb2.RequirePulumiVersionRequest
     ) -> engine_pb2.RequirePulumiVersionResponse:
-        raise UnsupportedFeatureError("a required version of the Pulumi CLI.")
+        raise UnsupportedFeatureError("a required version of the Pulumi CLI")

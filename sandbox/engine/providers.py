@@ -77,5 +77,5 @@ class Providers:
         """The provider of a reference."""
         provider = self._configured.get(reference)
         if provider is None:
-            raise UnsupportedFeatureError(f"a provider that is not part of the program: '{reference}'.")
+            raise UnsupportedFeatureError(f"the provider '{reference}', which is no part of the program")
         return provider

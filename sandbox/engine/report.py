@@ -10,7 +10,6 @@ from sandbox.engine.goals import Outcome
 from sandbox.engine.providers import ProviderError
 from sandbox.engine.state import Resource
 from sandbox.engine.urns import PROVIDER_PREFIX, STACK_TYPE, name_of
-from sandbox.engine.values import UnsupportedFeatureError
 
 MARKS: Final[dict[Outcome, str]] = {"created": "+", "updated": "~", "replaced": "±", "deleted": "-", "unchanged": "="}
 PREVIEWED: Final[dict[Outcome, str]] = {
@@ -86,6 +85,4 @@ class Report:
 def _failure(urn: str, error: Exception) -> str:
     """A failure in words; its URN only once."""
     said = str(error).removeprefix(f"{urn}: ")
-    if isinstance(error, UnsupportedFeatureError):
-        said = f"This engine does not support {said} Use the Pulumi CLI."
     return f"{urn}: {said}" if urn else said

@@ -6,18 +6,29 @@ from typing import Any
 
 from google.protobuf.struct_pb2 import Struct
 
-from sandbox.provider.wire import ARCHIVE, SECRET, SIGNATURE, UNKNOWNS, Properties
+from sandbox.provider.wire import ARCHIVE, SECRET, SIGNATURE, UNKNOWNS, Properties, scalar
 
 
-class UnsupportedFeatureError(Exception):
-    """The program uses something of Pulumi that this engine does not have; the message names it."""
+class RefusedError(Exception):
+    """The program asks for something that must not be; the message says what, why and what to do."""
+
+
+class UnsupportedFeatureError(RefusedError):
+    """The program uses something of Pulumi that this engine does not have.
+
+    Args:
+        feature: its name.
+    """
+
+    def __init__(self, feature: str) -> None:
+        super().__init__(f"This engine does not support {feature}. Leave it out, or deploy with the Pulumi CLI.")
 
 
 def plain(message: Struct) -> Properties:
     """A struct as JSON: whole numbers are integers, nulls are left out, and no secret passes.
 
     Raises:
-        UnsupportedFeatureError: a value is marked secret.
+        RefusedError: a value is marked secret.
     """
     return {
         name: _plain(value, name)
@@ -52,7 +63,7 @@ def keep(old: Properties, new: Properties, paths: list[str]) -> Properties:
     kept = dict(new)
     for path in paths:
         if not re.fullmatch(r"\w+(\.[\w-]+|\[\"[^\"]+\"\])*", path):
-            raise UnsupportedFeatureError(f"ignoreChanges with the path '{path}': only names are supported.")
+            raise UnsupportedFeatureError(f"ignoreChanges with the path '{path}', only names")
         _keep(old, kept, re.findall(r"[\w-]+|(?<=\[\")[^\"]+", path))
     return kept
 
@@ -71,23 +82,21 @@ def _keep(old: Any, new: Properties, steps: list[str]) -> None:
 
 def _plain(value: Any, path: str) -> Any:
     kind = value.WhichOneof("kind")
-    if kind == "number_value":
-        return int(value.number_value) if value.number_value.is_integer() else value.number_value
     if kind == "list_value":
         return [_plain(item, f"{path}[{index}]") for index, item in enumerate(value.list_value.values)]
     if kind == "struct_value":
         fields = value.struct_value.fields
         if SIGNATURE in fields and fields[SIGNATURE].string_value == SECRET:
-            raise UnsupportedFeatureError(
-                f"property '{path}' is a secret, and no secret passes through a deployment: it would end up in the "
-                "state. Put the value into AWS Secrets Manager with the operators' commands instead."
+            raise RefusedError(
+                f"No secret passes through a deployment, since it would end up in the state; property '{path}' is a "
+                "secret. Put the value into AWS Secrets Manager with the operators' commands instead."
             )
         return {
             name: _plain(item, f"{path}.{name}")
             for name, item in sorted(fields.items())
             if item.WhichOneof("kind") != "null_value"
         }
-    return getattr(value, kind) if kind and kind != "null_value" else None
+    return scalar(value)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from google.protobuf.struct_pb2 import Struct
+from google.protobuf.struct_pb2 import Struct, Value
 
 Properties = dict[str, Any]
 
@@ -85,6 +85,14 @@ def encode(properties: Mapping[str, Any], *, with_archives: bool = True) -> Stru
     return message
 
 
+def scalar(value: Value) -> Any:
+    """A text, number, boolean or null of the wire; protobuf has doubles alone, so whole numbers become integers."""
+    kind = value.WhichOneof("kind")
+    if kind == "number_value":
+        return int(value.number_value) if value.number_value.is_integer() else value.number_value
+    return getattr(value, kind) if kind and kind != "null_value" else None
+
+
 def has_unknown(value: object) -> bool:
     """Whether any part of ``value`` is not known yet."""
     if isinstance(value, Mapping):
@@ -107,15 +115,8 @@ def _decode(value: Any, path: str) -> Any:
             for name, item in fields.items()
             if item.WhichOneof("kind") != "null_value"
         }
-    return _scalar(value, kind)
-
-
-def _scalar(value: Any, kind: str | None) -> Any:
-    if kind == "number_value":
-        return int(value.number_value) if value.number_value.is_integer() else value.number_value
-    if kind == "string_value" and value.string_value in UNKNOWNS:
-        return UNKNOWN
-    return getattr(value, kind) if kind and kind != "null_value" else None
+    found = scalar(value)
+    return UNKNOWN if found in UNKNOWNS else found
 
 
 def _decode_special(message: Struct, signature: str, path: str) -> Any:
