@@ -28,7 +28,8 @@ def bind(port: int) -> socket.socket:
     Raises:
         PortInUseError: somebody else listens there.
     """
-    listener = socket.socket()
+    # With the protocol named, asyncio sends small answers at once (TCP_NODELAY); without, each waits 40 ms.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((LOOPBACK, port))

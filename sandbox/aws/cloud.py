@@ -79,7 +79,7 @@ class Cloud:
         self._time = asyncio.create_task(self._keep_time())
 
     async def stop(self) -> None:
-        """End what runs: rotations, and the functions' processes."""
+        """End what runs: the clock, and the functions' processes."""
         if self._time:
             self._time.cancel()
         await self.functions.close()

@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from running_sandbox import Sandbox, running_sandbox
+
+from tests.sandbox.running_sandbox import Sandbox, running_sandbox
 
 
 @pytest.fixture(scope="session")

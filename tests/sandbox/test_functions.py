@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from running_sandbox import ACCOUNT, Sandbox
 
 from sandbox.aws.calls import AwsError, Caller
+from tests.sandbox.running_sandbox import ACCOUNT, Sandbox
 
 HANDLER = """
 import json, os, sys, time, signal

@@ -14,9 +14,9 @@ from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
-from running_sandbox import ACCOUNT, Sandbox
 
 from sandbox.aws.credentials import Session
+from tests.sandbox.running_sandbox import ACCOUNT, Sandbox
 
 
 def refusal(error: pytest.ExceptionInfo[ClientError]) -> str:

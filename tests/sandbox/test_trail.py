@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from running_sandbox import ACCOUNT, Sandbox, document
+
+from tests.sandbox.running_sandbox import ACCOUNT, Sandbox, document
 
 
 def name() -> str:
