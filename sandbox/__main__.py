@@ -12,7 +12,7 @@ from sandbox import asking, process, shell, stacks
 from sandbox.home import Home, Ports
 from sandbox.server import PortInUseError
 
-DONE, FAILED, NOT_REACHED = 0, 1, 3
+DONE, FAILED, NOT_REACHED, INTERRUPTED = 0, 1, 3, 130
 _SIGN_INS = {"deployer": "deployer", "operator": "engineer", "intruder": "intruder"}
 _REFUSALS = (PortInUseError, process.StartError, stacks.StackError, asking.RefusedError)
 
@@ -20,7 +20,7 @@ Command = Callable[[Home, argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns its exit code: 0 done, 1 refused, 2 wrong usage, 3 no sandbox to reach."""
+    """Run one command; returns its exit code: 0 done, 1 refused, 2 wrong usage, 3 no sandbox to reach, 130 Ctrl-C."""
     options = _parser().parse_args(arguments)
     run: Command = options.run
     try:
@@ -29,6 +29,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(str(error), NOT_REACHED)
     except _REFUSALS as error:
         return _complain(str(error), FAILED)
+    except OSError as error:
+        return _complain(f"The sandbox's folder cannot be used: {error}. Name another with SANDBOX_HOME.", FAILED)
+    except KeyboardInterrupt:
+        return _complain("Interrupted.", INTERRUPTED)
     except ModuleNotFoundError as error:
         return _complain(f"The package {error.name} is missing: run 'make .venv/installed', or 'make up'.", FAILED)
 

@@ -51,7 +51,11 @@ def start(home: Home, ports: Ports) -> Running:
     os.close(writing)
     for listener in listeners:
         listener.close()
-    _wait_until_ready(reading, process, home)
+    try:
+        _wait_until_ready(reading, process, home)
+    except KeyboardInterrupt:
+        process.kill()
+        raise
     running = home.running()
     if running is None:
         raise StartError(f"The sandbox ended right after its start: see {home.log}.")

@@ -1,7 +1,7 @@
 """What the gateway hands to a service: one API call, who makes it, and how it is refused."""
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 Json = dict[str, Any]
@@ -80,11 +80,3 @@ class RecordEvent(Protocol):
     """Writes an ``AwsServiceEvent`` (RotationStarted …) into the trail; ``details`` go to additionalEventData."""
 
     def __call__(self, event_name: str, details: Json, *, region: str) -> None: ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """A service's answer with what the trail says of it beside the request."""
-
-    body: Json
-    resources: tuple[str, ...] = field(default=())

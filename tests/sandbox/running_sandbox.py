@@ -56,6 +56,16 @@ class Sandbox:
             config=Config(retries={"total_max_attempts": 1}, signature_version=version),
         )
 
+    def client_of_user(self, key: dict[str, str], service: str) -> Any:
+        """A boto3 client of a user's access key, as CreateAccessKey gave it."""
+        return boto3.client(
+            service,
+            endpoint_url=self.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id=key["AccessKeyId"],
+            aws_secret_access_key=key["SecretAccessKey"],
+        )
+
     def session(self, role_arn: str | None = None) -> Session:
         platform = self.server.platform
         return self.run(platform.credentials(role_arn) if role_arn else platform.sign_in("deployer"))

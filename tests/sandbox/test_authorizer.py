@@ -111,7 +111,7 @@ def test_a_condition_key_that_the_sandbox_does_not_set_is_refused_by_name(sandbo
     assert (code, "kms:ResourceAliases" in message) == ("NotImplemented", True)
 
 
-def test_a_boundary_and_a_group_are_refused_by_name(sandbox: Sandbox) -> None:
+def test_a_boundary_is_refused_by_name(sandbox: Sandbox) -> None:
     iam, role = sandbox.client("iam"), sandbox.role(EVERYTHING)
     boundary = iam.create_policy(PolicyName=f"b-{uuid.uuid4().hex[:8]}", PolicyDocument=document(EVERYTHING))
     iam.put_role_permissions_boundary(RoleName=role.rpartition("/")[2], PermissionsBoundary=boundary["Policy"]["Arn"])
@@ -119,34 +119,45 @@ def test_a_boundary_and_a_group_are_refused_by_name(sandbox: Sandbox) -> None:
     assert (code, "boundary" in message) == ("NotImplemented", True)
 
 
+def test_a_user_goes_by_his_own_policies_and_a_group_is_refused_by_name(sandbox: Sandbox) -> None:
+    iam, name = sandbox.client("iam"), f"user-{uuid.uuid4().hex[:8]}"
+    iam.create_user(UserName=name)
+    secret_access_key = iam.create_access_key(UserName=name)["AccessKey"]
+    kms = sandbox.client_of_user(secret_access_key, "kms")
+    assert refused(kms.list_keys)[0] == "AccessDeniedException"
+    iam.put_user_policy(UserName=name, PolicyName="all", PolicyDocument=document(EVERYTHING))
+    assert "Keys" in kms.list_keys()
+    iam.create_group(GroupName=name)
+    iam.add_user_to_group(GroupName=name, UserName=name)
+    code, message = refused(kms.list_keys)
+    assert (code, "groups" in message) == ("NotImplemented", True)
+
+
 @pytest.mark.parametrize(
-    ("principal", "policy", "allowed"),
+    ("trusted", "allowed"),
     [
-        ("engineer", None, True),
-        ("intruder", None, False),
-        ("root", None, True),
-        ("nobody", None, False),
+        ("role/sandbox/engineer", True),
+        ("role/sandbox/intruder", False),
+        ("root", True),
+        ("role/nobody", False),
     ],
 )
-def test_a_role_is_assumed_by_whom_it_trusts(sandbox: Sandbox, principal: str, policy: None, *, allowed: bool) -> None:
-    trusted = (
-        f"arn:aws:iam::{ACCOUNT}:root" if principal == "root" else f"arn:aws:iam::{ACCOUNT}:role/sandbox/{principal}"
-    )
-    trust = {"Effect": "Allow", "Principal": {"AWS": trusted}, "Action": "sts:AssumeRole"}
+def test_a_role_is_assumed_by_whom_it_trusts(sandbox: Sandbox, trusted: str, *, allowed: bool) -> None:
+    principal = {"AWS": f"arn:aws:iam::{ACCOUNT}:{trusted}"}
+    trust = document({"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"})
     name = f"trusting-{uuid.uuid4().hex[:8]}"
-    iam = sandbox.client("iam")
-    arn = iam.create_role(RoleName=name, Path="/t/", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    arn = sandbox.client("iam").create_role(RoleName=name, Path="/t/", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     sts = sandbox.client_of(sandbox.sign_in("engineer"), "sts")
-    if not allowed:
+    if allowed:
+        answer = sts.assume_role(RoleArn=arn, RoleSessionName="me")
+        assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/me"
+        assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
+    else:
         code, message = refused(sts.assume_role, RoleArn=arn, RoleSessionName="me")
         assert (code, "sts:AssumeRole" in message) == ("AccessDenied", True)
-        return
-    answer = sts.assume_role(RoleArn=arn, RoleSessionName="me")
-    assert answer["AssumedRoleUser"]["Arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/{name}/me"
-    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
 
 
-def test_a_trusted_role_still_needs_no_more_and_a_stranger_gets_no_hint(sandbox: Sandbox) -> None:
+def test_a_role_that_is_not_there_is_refused_like_one_that_may_not_be_assumed(sandbox: Sandbox) -> None:
     sts = sandbox.client("sts", sandbox.role())
     code, _ = refused(sts.assume_role, RoleArn=f"arn:aws:iam::{ACCOUNT}:role/no/such", RoleSessionName="me")
     assert code == "AccessDenied"

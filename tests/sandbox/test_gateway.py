@@ -6,9 +6,7 @@ import urllib.error
 import urllib.request
 import uuid
 from dataclasses import replace
-from typing import Any
 
-import boto3
 import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
@@ -117,7 +115,7 @@ def test_access_keys_of_users_work_until_they_are_inactive_or_gone(sandbox: Sand
     iam, user = sandbox.client("iam"), name()
     iam.create_user(UserName=user)
     key = iam.create_access_key(UserName=user)["AccessKey"]
-    client = user_client(sandbox, "sts", key)
+    client = sandbox.client_of_user(key, "sts")
     assert client.get_caller_identity()["Arn"] == f"arn:aws:iam::{ACCOUNT}:user/{user}"
     iam.update_access_key(UserName=user, AccessKeyId=key["AccessKeyId"], Status="Inactive")
     with pytest.raises(ClientError) as error:
@@ -184,13 +182,3 @@ def test_a_service_that_nobody_knows_is_refused_by_name(sandbox: Sandbox) -> Non
     connection.request("GET", "/", headers=dict(request.headers))
     assert b"'nosuch'" in connection.getresponse().read()
     connection.close()
-
-
-def user_client(sandbox: Sandbox, service: str, key: dict[str, str]) -> Any:
-    return boto3.client(
-        service,
-        endpoint_url=sandbox.endpoint,
-        region_name="us-east-1",
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )

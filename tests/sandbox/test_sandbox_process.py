@@ -89,6 +89,14 @@ def test_a_port_in_use_is_named_with_what_to_do(shell: Shell) -> None:
     assert "Traceback" not in refused.stderr
 
 
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    refused = Shell(tmp_path / "file").start()
+    assert refused.returncode == 1
+    assert "SANDBOX_HOME" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 def test_a_sandbox_that_was_killed_leaves_nothing_in_the_way(shell: Shell) -> None:
     shell.start()
     os.kill(shell.pid(), signal.SIGKILL)
