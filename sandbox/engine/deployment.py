@@ -14,7 +14,7 @@ from sandbox.engine.project import Project
 from sandbox.engine.providers import Provider, ProviderError, Providers
 from sandbox.engine.state import Resource, State, in_order
 from sandbox.engine.steps import Steps
-from sandbox.engine.values import RefusedError, UnsupportedFeatureError
+from sandbox.engine.values import RefusedError, UnsupportedFeatureError, struct
 from sandbox.provider.plugin import VERSION
 from sandbox.provider.wire import Properties
 
@@ -146,7 +146,7 @@ class Deployment:
         find = getattr(provider, "find", None)
         if pending.get("operation") != "creating" or find is None:
             return old
-        found = find(goal.urn, pending["inputs"])
+        found = find(goal.urn, struct(pending["inputs"]))
         if not found or (old and found == old.id):
             return old
         if old:

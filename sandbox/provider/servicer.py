@@ -142,12 +142,12 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         cloud.delete(_kind(request.urn), request.id, decode(request.properties) | decode(request.old_inputs))
         return Empty()
 
-    def find(self, urn: str, inputs: Properties) -> str:
+    def find(self, urn: str, inputs: Struct) -> str:
         """The id of a resource that a killed run may have made of ``inputs``; empty where there is none.
 
         No part of Pulumi's protocol: the embedded engine asks it after a kill.
         """
-        kind, whole = _kind(urn), self._whole(_kind(urn), inputs)
+        kind, whole = _kind(urn), self._whole(_kind(urn), decode(inputs))
         cloud, _ = self._open()
         return cloud.find(kind, whole) or ""
 

@@ -110,6 +110,9 @@ class Function(ResourceType):
             "tagsAll": function.get("Tags", {}),
         }
 
+    def find(self, aws: Aws, inputs: Properties) -> str | None:
+        return None if self.read(aws, inputs["name"], inputs) is None else str(inputs["name"])
+
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         client, new = aws.client("lambda"), change.new
         if change.touches("code", "architectures"):
