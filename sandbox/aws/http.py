@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, unquote
@@ -73,7 +74,7 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 async def send_response(send: Send, response: Response, *, head: bool = False) -> None:
     """Send a response whole; ``head`` leaves the body out and the headers as they are."""
-    headers = {name.lower(): value for name, value in response.headers.items()}
+    headers = {"date": formatdate(usegmt=True)} | {name.lower(): value for name, value in response.headers.items()}
     if not head:
         headers["content-length"] = str(len(response.body))
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

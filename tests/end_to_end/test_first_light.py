@@ -180,3 +180,10 @@ def test_no_key_is_in_any_file_log_record_or_output(deployed: Deployed) -> None:
     for text in [*files, *(output.encode() for output in [*outputs, *lines])]:
         assert not KEY.search(text)
         assert not any(form in text for form in forms)
+
+
+def test_the_doctor_finds_everything_in_order(deployed: Deployed) -> None:
+    examined = deployed.operate("doctor", "--json")
+    assert examined.returncode == 0, examined.stdout + examined.stderr
+    outcomes = {check["check"]: check["result"] for check in json.loads(examined.stdout)["checks"]}
+    assert set(outcomes.values()) == {"ok"}
