@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -55,6 +56,7 @@ class Aws:
     region: str
     clients: Callable[[str, str], Any]
     identity: Callable[[], Mapping[str, str]]
+    pause: Callable[[float], None] = time.sleep
 
     def client(self, service: str) -> Any:
         """The boto3 client of ``service`` in this region."""

@@ -1,6 +1,10 @@
 """Secrets with their policies and their rotation; never their values."""
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
+from collections.abc import Callable
+
+from botocore.exceptions import ClientError
+
 from sandbox.provider.table import (
     ALPHANUMERIC,
     AutoName,
@@ -19,6 +23,9 @@ from sandbox.provider.table import (
 from sandbox.provider.wire import Properties
 
 SERVICE = "secretsmanager"
+ATTEMPTS = 20
+PAUSE = 0.5
+"""Seconds between two attempts to change a secret's rotation."""
 
 
 class Secret(ResourceType):
@@ -156,4 +163,19 @@ class SecretRotation(ResourceType):
             },
             ("RotationLambdaARN", "RotationRules", "RotateImmediately"),
         )
-        aws.client(SERVICE).rotate_secret(SecretId=inputs["secretId"], **parameters)
+        self._when_idle(aws, lambda: aws.client(SERVICE).rotate_secret(SecretId=inputs["secretId"], **parameters))
+
+    def _when_idle(self, aws: Aws, rotate: Callable[[], object]) -> None:
+        """Settings are refused while a rotation, or the test of earlier settings, is under way: try again for a while.
+
+        Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_RotateSecret.html
+        """
+        for left in reversed(range(ATTEMPTS)):
+            try:
+                rotate()
+            except ClientError as error:
+                if not left or "previous rotation" not in error.response["Error"].get("Message", ""):
+                    raise
+                aws.pause(PAUSE)
+            else:
+                return
