@@ -8,7 +8,7 @@ def main() -> None:
     person = {"type": "profile", "attributes": {"email": "grace@example.com", "first_name": "Grace"}}
     klaviyo.Profiles.create_or_update_profile({"data": person})
     lists = klaviyo.Lists.get_lists()
-    print(f"profile-sync\tcreate_or_update_profile\tone profile written")
+    print("profile-sync\tcreate_or_update_profile\tone profile written")
     print(f"profile-sync\tget_lists\t{len(lists.data)} lists")
 
 

@@ -56,8 +56,9 @@ class Deployed:
 
     def as_service(self, service: str) -> dict[str, str]:
         """The environment of a service on its platform."""
-        credentials = self.run("-m", "sandbox", "credentials", "--json", "--service", service).stdout
-        return self.signed_in("deployer") | json.loads(credentials) | {"KLAVIYO_ACCESS_ENVIRONMENT": "local"}
+        text = self.run("-m", "sandbox", "credentials", "--json", "--service", service).stdout
+        credentials: dict[str, str] = json.loads(text)
+        return self.signed_in("deployer") | credentials | {"KLAVIYO_ACCESS_ENVIRONMENT": "local"}
 
     def client(self, service: str, environ: Mapping[str, str]) -> Any:
         """A boto3 client with the credentials of ``environ``."""

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running_sandbox import Sandbox
 
 from sandbox.engine.__main__ import main
+from tests.sandbox.running_sandbox import Sandbox
 
 PREAMBLE = """
 import json

@@ -8,10 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from running_sandbox import Sandbox
-from stack_bench import Stack, environment, make_stack
 
 from sandbox.engine.state import StateFile
+from tests.sandbox.running_sandbox import Sandbox
+from tests.sandbox.stack_bench import Stack, environment, make_stack
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

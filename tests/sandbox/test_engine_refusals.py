@@ -5,10 +5,10 @@ import socket
 from pathlib import Path
 
 import pytest
-from running_sandbox import Sandbox
-from stack_bench import Stack, make_stack
 
 from sandbox.engine.__main__ import main
+from tests.sandbox.running_sandbox import Sandbox
+from tests.sandbox.stack_bench import Stack, make_stack
 
 
 @pytest.fixture

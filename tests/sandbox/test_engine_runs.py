@@ -4,8 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from running_sandbox import Sandbox
-from stack_bench import Stack, make_stack
+
+from tests.sandbox.running_sandbox import Sandbox
+from tests.sandbox.stack_bench import Stack, make_stack
 
 TWO = """
 a = role("a")

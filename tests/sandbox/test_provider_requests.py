@@ -13,16 +13,16 @@ from typing import Any
 import grpc
 import pytest
 from google.protobuf.empty_pb2 import Empty
-from provider_bench import Bench, Made, Properties, urn_of
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
-from running_sandbox import Sandbox
-from stack_bench import environment
 
 from sandbox.engine.providers import ProviderError, ask
 from sandbox.engine.values import struct
 from sandbox.provider.plugin import install
 from sandbox.provider.servicer import AwsProvider
 from sandbox.provider.wire import ARCHIVE, ASSET, SECRET, SIGNATURE, UNKNOWN_TEXT, decode
+from tests.sandbox.provider_bench import Bench, Made, Properties, urn_of
+from tests.sandbox.running_sandbox import Sandbox
+from tests.sandbox.stack_bench import environment
 
 ROLE = "aws:iam/role:Role"
 KEY = "aws:kms/key:Key"

@@ -8,9 +8,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from provider_bench import Bench, Made, Properties
-from running_sandbox import Sandbox
-from stack_bench import environment
 
 from sandbox.engine.values import recorded, struct
 from sandbox.provider.cloud import PredictedCloud
@@ -19,6 +16,9 @@ from sandbox.provider.schema import declared_inputs
 from sandbox.provider.servicer import AwsProvider
 from sandbox.provider.table import Place
 from sandbox.provider.wire import ARCHIVE, ASSET, SIGNATURE
+from tests.sandbox.provider_bench import Bench, Made, Properties
+from tests.sandbox.running_sandbox import Sandbox
+from tests.sandbox.stack_bench import environment
 
 ACCOUNT = "000000000000"
 TRUST = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from secrets_manager_bench import ALICE, FUNCTION, Asked, Bench, token
 
 from sandbox.aws.calls import AwsError, Json
+from tests.sandbox.secrets_manager_bench import ALICE, FUNCTION, Asked, Bench, token
 
 KEY = "arn:aws:kms:us-east-1:000000000000:key/1234"
 POLICY: Json = {

@@ -7,10 +7,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from secrets_manager_bench import NOON, Bench, token
 
 from sandbox.aws.calls import Json
 from sandbox.aws.secrets_manager.state import DAY
+from tests.sandbox.secrets_manager_bench import NOON, Bench, token
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from secrets_manager_bench import FUNCTION, NOON, Bench, token
 
 from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.secrets_manager.state import DAY, HOUR
+from tests.sandbox.secrets_manager_bench import FUNCTION, NOON, Bench, token
 
 
 @pytest.fixture

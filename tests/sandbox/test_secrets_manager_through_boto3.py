@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from running_sandbox import ACCOUNT, Sandbox, document
-from secrets_manager_bench import rotations_ended
+
+from tests.sandbox.running_sandbox import ACCOUNT, Sandbox, document
+from tests.sandbox.secrets_manager_bench import rotations_ended
 
 ROTATOR = """
 import boto3

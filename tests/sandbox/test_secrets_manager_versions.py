@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from secrets_manager_bench import Bench, token
 
 from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.secrets_manager.state import DAY
+from tests.sandbox.secrets_manager_bench import Bench, token
 
 CURRENT, PENDING, PREVIOUS = "AWSCURRENT", "AWSPENDING", "AWSPREVIOUS"
 
