@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Final
 
 import typer
@@ -58,6 +58,12 @@ def check_room(role: str, reserve: SecretLabels) -> None:
         )
 
 
+def time_after(reserve: SecretLabels, now: datetime) -> datetime:
+    """The time of a new spare: now, or a second after the newest; labels tell seconds, and the oldest is used first."""
+    newest = max((spare.time for _, spare in reserve.spares), default=None)
+    return now if newest is None or newest < now.replace(microsecond=0) else newest + timedelta(seconds=1)
+
+
 @dataclass(kw_only=True)
 class Staging:
     """One run of the command: what is known, and which role got which fingerprint so far."""
@@ -75,7 +81,7 @@ class Staging:
         check_room(role.name, reserve)
         if reserve.current is None:
             self.secrets.put_on_reserve(role.name, TOMBSTONE)
-        spare = Spare(self.clock(), key.fingerprint)
+        spare = Spare(time_after(reserve, self.clock()), key.fingerprint)
         self.secrets.put_on_reserve(role.name, json.dumps({"apiKey": key.reveal()}), label=str(spare))
         self.census.places[key.fingerprint] = f"role {role.name!r} of {self.workspace.environment.name}"
         self.done.append((role.name, key.fingerprint))

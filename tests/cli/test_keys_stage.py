@@ -3,15 +3,20 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from klaviyo_access.cli import key_input
+from klaviyo_access.cli.keys_stage import time_after
+from klaviyo_access.keys.labels import SecretLabels, Spare
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 
 RESERVE = "klaviyo/dev/viewer/reserve"
 TIME = "20261101T080000Z"
+NOON = datetime(2026, 11, 1, 12, 0, 0, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=1)
 
 
 @pytest.fixture
@@ -154,3 +159,13 @@ def test_a_stop_says_what_was_staged_before(
     assert result.code == 130
     assert f"Staged before: admin ({Key(fake_key(1)).fingerprint})." in result.err
     assert spares(aws, "admin") == [Key(fake_key(1)).fingerprint]
+
+
+@pytest.mark.parametrize(
+    ("newest", "expected"),
+    [(None, NOON), (NOON - timedelta(seconds=1), NOON), (NOON, LATER), (LATER, LATER + timedelta(seconds=1))],
+    ids=["the first", "after an older one", "in the same second", "after one of the next second"],
+)
+def test_spares_are_used_in_the_order_in_which_they_were_staged(newest: datetime | None, expected: datetime) -> None:
+    labels = {"v1": [str(Spare(newest, "a" * 12))]} if newest else {}
+    assert time_after(SecretLabels.of(labels), NOON) == expected

@@ -1,6 +1,9 @@
 """Components built against Pulumi's mocks: every resource is recorded, and tests assert on its plain inputs."""
 
-from collections.abc import Callable, Mapping
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn
@@ -70,9 +73,28 @@ Build = Callable[[Callable[[], object]], Recorder]
 def record(program: Callable[[], object]) -> Recorder:
     """Run a program of components to its end and return what it asked for."""
     recorder = Recorder()
-    mocks.set_mocks(recorder, project="klaviyo-access", stack="test", preview=False)
-    pulumi.runtime.test(program)()  # type: ignore[no-untyped-call] # Pulumi's decorator has no annotations
+    with _event_loops():
+        mocks.set_mocks(recorder, project="klaviyo-access", stack="test", preview=False)
+        pulumi.runtime.test(program)()  # type: ignore[no-untyped-call] # Pulumi's decorator has no annotations
     return recorder
+
+
+@contextmanager
+def _event_loops() -> Iterator[None]:
+    """A loop for this thread and for each in which Pulumi answers, which it would make and never close."""
+    loops: list[asyncio.AbstractEventLoop] = []
+
+    def make() -> asyncio.AbstractEventLoop:
+        loops.append(asyncio.new_event_loop())
+        asyncio.set_event_loop(loops[-1])
+        return loops[-1]
+
+    with ThreadPoolExecutor(max_workers=4, initializer=make) as executor:
+        make().set_default_executor(executor)
+        yield
+        asyncio.set_event_loop(None)
+    for loop in loops:
+        loop.close()
 
 
 def whole(name: str, component: str = "klaviyo") -> KlaviyoAccess:
