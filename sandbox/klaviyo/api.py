@@ -124,7 +124,7 @@ class Api:
     def _update(self, request: ApiRequest, ref: Ref) -> Reply:
         data = _resource_of(request.body)
         resource = self._store.get(ref)
-        resource.attributes.update(attributes_of(data), updated=self._store.now())
+        resource.change({**attributes_of(data), "updated": self._store.now()})
         return Reply(status=204) if ref.type == "tag" else self._one(request, resource)
 
     def _write(self, request: ApiRequest, collection: str) -> Reply:

@@ -6,9 +6,10 @@ from urllib.parse import unquote
 
 from klaviyo_access.klaviyo.operations import Operation
 from sandbox.aws.http import Application, Receive, Request, Response, Scope, Send, read_request, send_response
+from sandbox.klaviyo.account import Account, Answer
 from sandbox.klaviyo.api import Api, ApiRequest
 from sandbox.klaviyo.control import PREFIX, Control
-from sandbox.klaviyo.gate import Gate, route
+from sandbox.klaviyo.gate import Caller, Gate, route
 from sandbox.klaviyo.keys import KeyRing
 from sandbox.klaviyo.limits import RateLimits
 from sandbox.klaviyo.problems import Problem, not_simulated
@@ -28,27 +29,42 @@ def create_app(*, control_token: str, clock: Callable[[], float], account_id: st
     """
     keys, store = KeyRing(account_id, clock), Store(clock)
     fill(store, account_id)
-    klaviyo = _Klaviyo(Gate(keys=keys, limits=RateLimits(clock)), Api(store), Control(keys, control_token))
+    account = Account(id=account_id, clock=clock, control_token=control_token, keys=keys, store=store)
+    klaviyo = _Klaviyo(_parts(account), Gate(schemes=_schemes(account), limits=RateLimits(clock)), Api(store))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"This application answers HTTP requests only; it was asked for {scope['type']!r}.")
         request = await read_request(scope, receive)
-        await send_response(send, klaviyo.answer(request))
+        await send_response(send, await klaviyo.answer(request))
 
     return app
 
 
+def _parts(account: Account) -> dict[str, Answer]:
+    """The parts beside the API, by the prefix of their paths."""
+    return {PREFIX: Control(account).answer}
+
+
+def _schemes(account: Account) -> dict[str, Callable[[str], Caller | None]]:
+    def private_key(value: str) -> Caller | None:
+        scopes = account.keys.scopes_of(value)
+        return None if scopes is None else Caller(scopes=scopes, quota="private keys")
+
+    return {"Klaviyo-API-Key": private_key}
+
+
 class _Klaviyo:
-    def __init__(self, gate: Gate, api: Api, control: Control) -> None:
+    def __init__(self, parts: Mapping[str, Answer], gate: Gate, api: Api) -> None:
+        self._parts = parts
         self._gate = gate
         self._api = api
-        self._control = control
 
-    def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         try:
-            if f"{request.path}/".startswith(f"{PREFIX}/"):
-                return self._control.answer(request)
+            for prefix, answer in self._parts.items():
+                if f"{request.path}/".startswith(f"{prefix}/"):
+                    return await answer(request)
             return self._answer_api(request)
         except Problem as problem:
             return _refusal(problem)

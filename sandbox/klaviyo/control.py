@@ -1,12 +1,12 @@
 """The sandbox's stand-in for Klaviyo's dashboard: makes, lists, disables and enables private keys."""
 
 import json
-import secrets
 from typing import Any
 
 from sandbox.aws.http import Request, Response
-from sandbox.klaviyo.keys import KeyRing, UnknownScopeError
-from sandbox.klaviyo.problems import authentication_failed, invalid, method_not_allowed, not_found
+from sandbox.klaviyo.account import Account
+from sandbox.klaviyo.keys import UnknownScopeError
+from sandbox.klaviyo.problems import invalid, method_not_allowed, not_found
 
 PREFIX = "/sandbox/keys"
 
@@ -14,18 +14,17 @@ PREFIX = "/sandbox/keys"
 class Control:
     """Answers requests under ``/sandbox/keys`` that carry the control token in ``X-Sandbox-Token``."""
 
-    def __init__(self, keys: KeyRing, token: str) -> None:
-        self._keys = keys
-        self._token = token.encode()
+    def __init__(self, account: Account) -> None:
+        self._account = account
+        self._keys = account.keys
 
-    def answer(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
         """Do what a request asks for.
 
         Raises:
             Problem: 401 without the token, else 400, 404 or 405.
         """
-        if not secrets.compare_digest(request.headers.get("x-sandbox-token", "").encode(), self._token):
-            raise authentication_failed()
+        self._account.admit_control(request)
         identifier = request.path.removeprefix(PREFIX).strip("/")
         match request.method, bool(identifier):
             case "POST", False:

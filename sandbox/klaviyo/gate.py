@@ -1,12 +1,11 @@
 """What stands before Klaviyo's API: which operation a request means, whose key it carries, what the key may do."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from klaviyo_access.klaviyo.operations import Operation, operations
-from sandbox.klaviyo.keys import KeyRing
 from sandbox.klaviyo.limits import RateLimits
 from sandbox.klaviyo.problems import (
     authentication_failed,
@@ -17,7 +16,6 @@ from sandbox.klaviyo.problems import (
     scopes_missing,
 )
 
-_SCHEME = "Klaviyo-API-Key "
 _REVISION = re.compile(r"\d{4}-\d{2}-\d{2}(\.pre)?")
 
 
@@ -44,10 +42,23 @@ def route(method: str, raw_path: str) -> Operation:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gate:
-    """The order in which Klaviyo looks: the key, the account's limits, the key's scopes, the revision."""
+class Caller:
+    """Whom an Authorization header names: the scopes granted, and the quota that the requests draw on."""
 
-    keys: KeyRing
+    scopes: frozenset[str]
+    quota: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gate:
+    """The order in which Klaviyo looks: the credential, its rate limits, its scopes, the revision.
+
+    Attributes:
+        schemes: who a credential is, by the scheme of the Authorization header; None for nobody.
+        limits: the rate limits.
+    """
+
+    schemes: Mapping[str, Callable[[str], Caller | None]]
     limits: RateLimits
 
     def admit(self, operation: Operation, headers: Mapping[str, str]) -> dict[str, str]:
@@ -66,11 +77,12 @@ class Gate:
         authorization = headers.get("authorization")
         if authorization is None:
             raise not_authenticated()
-        key = self.keys.active(authorization.removeprefix(_SCHEME)) if authorization.startswith(_SCHEME) else None
-        if key is None:
+        scheme, _, credential = authorization.partition(" ")
+        caller = self.schemes[scheme](credential) if scheme in self.schemes else None
+        if caller is None:
             raise authentication_failed()
-        windows = self.limits.take(operation)
-        if missing := [scope for scope in operation.scopes if scope not in key.scopes]:
+        windows = self.limits.take(operation, caller.quota)
+        if missing := [scope for scope in operation.scopes if scope not in caller.scopes]:
             raise scopes_missing(missing)
         if not _REVISION.fullmatch(headers.get("revision", "")):
             raise invalid("A 'revision' header of the form YYYY-MM-DD[.suffix] is required.", pointer="revision")

@@ -86,9 +86,9 @@ class KeyRing:
         self._keys[identifier] = replace(known, status=status)
         return self._keys[identifier]
 
-    def active(self, value: str) -> PrivateKey | None:
-        """The active key with this value."""
+    def scopes_of(self, value: str) -> frozenset[str] | None:
+        """The scopes of the active key with this value; None where there is none."""
         for known in self._keys.values():
             if secrets.compare_digest(known.key.reveal().encode(), value.encode()):
-                return known if known.status == "active" else None
+                return known.scopes if known.status == "active" else None
         return None

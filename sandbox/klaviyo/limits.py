@@ -25,7 +25,7 @@ class _Window:
 
 
 class RateLimits:
-    """The windows of one account; all of its keys draw on them.
+    """The windows of one account: its private keys draw on one set together, each of its OAuth apps on its own.
 
     Args:
         clock: the time in seconds since the epoch.
@@ -33,17 +33,17 @@ class RateLimits:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._windows: dict[tuple[str, int], _Window] = {}
+        self._windows: dict[tuple[str, str, int], _Window] = {}
 
-    def take(self, operation: Operation) -> dict[str, str]:
-        """Count one request and return the RateLimit headers of its answer.
+    def take(self, operation: Operation, quota: str) -> dict[str, str]:
+        """Count one request against a quota and return the RateLimit headers of its answer.
 
         Raises:
             Problem: 429 with Retry-After; the request is not counted.
         """
         now = self._clock()
         limits = {_SECOND: operation.burst, _MINUTE: operation.steady}
-        windows = {length: self._window(operation, length, now) for length in limits}
+        windows = {length: self._window((quota, operation.name, length), now) for length in limits}
         # The longer window first: its wait covers the shorter one's.
         for length in (_MINUTE, _SECOND):
             if windows[length].used >= limits[length]:
@@ -57,9 +57,9 @@ class RateLimits:
             "RateLimit-Reset": str(_seconds_left(now, _MINUTE)),
         }
 
-    def _window(self, operation: Operation, length: int, now: float) -> _Window:
-        window = self._windows.setdefault((operation.name, length), _Window())
-        window.roll_to(int(now // length))
+    def _window(self, name: tuple[str, str, int], now: float) -> _Window:
+        window = self._windows.setdefault(name, _Window())
+        window.roll_to(int(now // name[-1]))
         return window
 
 

@@ -4,9 +4,11 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sandbox.klaviyo.problems import not_found
+
+_HIDDEN: Final = frozenset({"secret_key"})
 
 
 class Ref(NamedTuple):
@@ -18,11 +20,20 @@ class Ref(NamedTuple):
 
 @dataclass(kw_only=True)
 class Resource:
-    """One resource; ``links`` holds what it is related to, by the relationship's name, and since when."""
+    """One resource; ``links`` holds what it is related to, by the relationship's name, and since when.
+
+    ``hidden`` holds what a caller sends and is never shown again, as a webhook's ``secret_key``.
+    """
 
     ref: Ref
-    attributes: dict[str, Any]
+    attributes: dict[str, Any] = field(default_factory=dict)
+    hidden: dict[str, Any] = field(default_factory=dict)
     links: dict[str, dict[Ref, str]] = field(default_factory=dict)
+
+    def change(self, attributes: Mapping[str, Any]) -> None:
+        """Set these attributes and keep the others."""
+        for name, value in attributes.items():
+            (self.hidden if name in _HIDDEN else self.attributes)[name] = value
 
 
 class Store:
@@ -45,7 +56,8 @@ class Store:
         """Keep a new resource; without ``identifier`` it gets one."""
         self._made += 1
         chosen = identifier or hashlib.sha256(f"{kind} {self._made}".encode()).hexdigest()[:12]
-        resource = Resource(ref=Ref(kind, chosen), attributes=dict(attributes))
+        resource = Resource(ref=Ref(kind, chosen))
+        resource.change(attributes)
         self._resources.setdefault(kind, {})[chosen] = resource
         return resource
 

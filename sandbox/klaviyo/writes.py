@@ -23,7 +23,6 @@ class Written:
 class _Rule:
     required: tuple[str, ...]
     defaults: Mapping[str, Any] = field(default_factory=dict)
-    never_shown: tuple[str, ...] = ()
 
 
 _PLAIN: Final = {
@@ -32,9 +31,7 @@ _PLAIN: Final = {
         required=("name", "definition"), defaults={"is_active": True, "is_processing": False, "is_starred": False}
     ),
     "templates": _Rule(required=("name", "editor_type"), defaults={"html": ""}),
-    "webhooks": _Rule(
-        required=("name", "endpoint_url", "secret_key"), defaults={"enabled": True}, never_shown=("secret_key",)
-    ),
+    "webhooks": _Rule(required=("name", "endpoint_url", "secret_key"), defaults={"enabled": True}),
     "tags": _Rule(required=("name",)),
     "coupons": _Rule(required=("external_id",)),
     "campaigns": _Rule(required=("definition",)),
@@ -96,14 +93,13 @@ def member(parent: object, *path: str) -> Any:
 
 def _create(store: Store, kind: str, rule: _Rule, data: Json) -> Written:
     given = attributes_of(data, *rule.required)
-    shown: Json = {name: value for name, value in given.items() if name not in rule.never_shown}
     dated = {"created": store.now(), "updated": store.now()}
     relationships = data.get("relationships")
     named = relationships if isinstance(relationships, dict) else {}
     links = {name: refs_of(member(linkage, "data") or []) for name, linkage in named.items()}
     for ref in (ref for refs in links.values() for ref in refs):
         store.get(ref)
-    resource = store.add(kind, {**rule.defaults, **shown, **dated})
+    resource = store.add(kind, {**rule.defaults, **given, **dated})
     for name, refs in links.items():
         store.relate(resource.ref, name, refs)
     return Written(status=201, resource=resource)
@@ -129,7 +125,7 @@ def _import_profile(store: Store, data: object) -> Written:
     attributes = attributes_of(data)
     if (known := _known_profile(store, attributes)) is None:
         return Written(status=201, resource=_add_profile(store, attributes))
-    known.attributes.update(attributes, updated=store.now())
+    known.change({**attributes, "updated": store.now()})
     return Written(status=200, resource=known)
 
 

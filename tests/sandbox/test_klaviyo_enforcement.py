@@ -264,3 +264,14 @@ def test_what_the_fake_keeps_no_data_for_it_says_so_after_enforcing_scopes(fake:
 def test_an_identifier_may_hold_any_character_that_a_url_can(fake: Fake) -> None:
     key = fake.key("webhooks:read")
     assert fake.call("GET", "/api/webhook-topics/event%3Aklaviyo.placed_order", key).status_code == 200
+
+
+def test_a_webhooks_secret_is_taken_and_never_shown(fake: Fake) -> None:
+    key, secret = fake.key("webhooks:read", "webhooks:write"), "s" * 16
+    asked = {"name": "n", "endpoint_url": "https://shop.example.com/hook", "secret_key": secret}
+    made = fake.call("POST", "/api/webhooks", key, body={"data": {"type": "webhook", "attributes": asked}})
+    path = f"/api/webhooks/{made.json()['data']['id']}"
+    changed = fake.call("PATCH", path, key, body={"data": {"type": "webhook", "attributes": {"secret_key": secret}}})
+    shown = fake.call("GET", path, key)
+    assert [made.status_code, changed.status_code, shown.status_code] == [201, 200, 200]
+    assert secret not in made.text + changed.text + shown.text
