@@ -4,11 +4,10 @@ import os
 from pathlib import Path
 
 import pulumi
-import pulumi_aws as aws
 
 from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
 from components.settings import load_settings
-from components.target import refuse_wrong_target
+from components.target import check_target
 from klaviyo_access.access_model import AccessModel, AccessModelError
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 
@@ -16,8 +15,7 @@ project = Path(__file__).parent
 try:
     access = AccessModel.load(project / "access.yaml").in_environment(pulumi.get_stack())
     environment, settings = load_settings(pulumi.get_stack(), project)
-    caller = aws.get_caller_identity()
-    refuse_wrong_target(environment, settings, account_id=caller.account_id, caller_arn=caller.arn, environ=os.environ)
+    check_target(environment, settings, roles=len(access.roles), environ=os.environ)
     args = KlaviyoAccessArgs(environment=environment, access=access, settings=settings, project=project)
     whole = KlaviyoAccess("klaviyo", args)
 except (AccessModelError, EnvironmentSettingsError) as error:

@@ -84,12 +84,16 @@ class AuditBucket(pulumi.ComponentResource):
 
 
 def encrypt_with(key_arn: pulumi.Input[str]) -> aws.s3.BucketServerSideEncryptionConfigurationRuleArgsDict:
-    """Encrypt every object with this key, asking KMS once a while rather than for each object."""
+    """Encrypt every object with this key.
+
+    Without a Bucket Key: CloudTrail names itself to KMS by the encryption context of each object, which a Bucket Key
+    replaces by the bucket's.
+    """
     default: aws.s3.BucketServerSideEncryptionConfigurationRuleApplyServerSideEncryptionByDefaultArgsDict = {
         "sse_algorithm": "aws:kms",
         "kms_master_key_id": key_arn,
     }
-    return {"apply_server_side_encryption_by_default": default, "bucket_key_enabled": True}
+    return {"apply_server_side_encryption_by_default": default, "bucket_key_enabled": False}
 
 
 def expire_after(days: int) -> aws.s3.BucketLifecycleConfigurationRuleArgsDict:

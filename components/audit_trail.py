@@ -83,7 +83,7 @@ class AuditTrail(pulumi.ComponentResource):
             include_global_service_events=True,
             enable_log_file_validation=True,
             tags=args.tags,
-            opts=ResourceOptions(parent=self, depends_on=[grant], protect=args.protect),
+            opts=ResourceOptions(parent=self, depends_on=[grant, bucket], protect=args.protect),
         )
         alerts = self._alerts(name, args, key)
         self.trail_arn = trail.arn
@@ -165,7 +165,7 @@ class AuditTrail(pulumi.ComponentResource):
         names = args.names
         pattern = pulumi.Output.all(key.key_id, key.key_arn).apply(
             lambda ids: trail_tampered_with(
-                trail=[names.trail, names.trail_arn], bucket=names.bucket, key=ids, topic_arn=names.topic_arn
+                trail=[names.trail, names.trail_arn], bucket=names.bucket, key=ids, log_group=names.log_group
             )
         )
         return Detection(

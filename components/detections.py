@@ -98,17 +98,17 @@ def rotation_failed(*, secret_arn_prefix: str) -> Pattern:
     }
 
 
-def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str], topic_arn: str) -> Pattern:
-    """A call, allowed or denied, that would stop, redirect or blind the trail or its alerts.
+def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str], log_group: str) -> Pattern:
+    """A call, allowed or denied, that would stop, redirect or blind the trail.
 
     Args:
         trail: name and ARN of the trail.
         bucket: name of the bucket with its files.
         key: id and ARN of the KMS key of both.
-        topic_arn: where alerts go.
+        log_group: name of the log group with its events.
     """
     return {
-        "source": ["aws.cloudtrail", "aws.s3", "aws.kms", "aws.sns"],
+        "source": ["aws.cloudtrail", "aws.s3", "aws.kms", "aws.logs"],
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {
             "$or": [
@@ -116,12 +116,16 @@ def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str]
                     "eventName": ["StopLogging", "DeleteTrail", "UpdateTrail"],
                     "requestParameters": {"name": list(trail)},
                 },
-                {"eventName": ["PutEventSelectors"], "requestParameters": {"trailName": list(trail)}},
+                {
+                    "eventName": ["PutEventSelectors", "PutInsightSelectors"],
+                    "requestParameters": {"trailName": list(trail)},
+                },
                 {
                     "eventName": [
                         "DeleteBucket",
                         "DeleteBucketPolicy",
                         "PutBucketPolicy",
+                        "PutBucketEncryption",
                         "PutBucketLifecycle",
                         "PutBucketPublicAccessBlock",
                         "PutBucketVersioning",
@@ -129,10 +133,47 @@ def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str]
                     "requestParameters": {"bucketName": [bucket]},
                 },
                 {
-                    "eventName": ["DisableKey", "ScheduleKeyDeletion", "PutKeyPolicy"],
+                    "eventName": ["DisableKey", "DisableKeyRotation", "ScheduleKeyDeletion", "PutKeyPolicy"],
                     "requestParameters": {"keyId": list(key)},
                 },
-                {"eventName": ["DeleteTopic", "SetTopicAttributes"], "requestParameters": {"topicArn": [topic_arn]}},
+                {
+                    "eventName": ["DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy"],
+                    "requestParameters": {"logGroupName": [log_group]},
+                },
             ]
         },
+    }
+
+
+def alerts_tampered_with(*, topic_arn: str, rule_prefix: str) -> Pattern:
+    """A call, allowed or denied, that would silence the alerts: on their topic, a subscription, or one of the rules.
+
+    Args:
+        topic_arn: where alerts go.
+        rule_prefix: what the name of every rule of the environment begins with.
+    """
+    rules = [{"prefix": rule_prefix}]
+    return {
+        "source": ["aws.events", "aws.sns"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "$or": [
+                {"eventName": ["DeleteTopic", "SetTopicAttributes"], "requestParameters": {"topicArn": [topic_arn]}},
+                {
+                    "eventName": ["Unsubscribe"],
+                    "requestParameters": {"subscriptionArn": [{"prefix": f"{topic_arn}:"}]},
+                },
+                {"eventName": ["DeleteRule", "DisableRule", "PutRule"], "requestParameters": {"name": rules}},
+                {"eventName": ["PutTargets", "RemoveTargets"], "requestParameters": {"rule": rules}},
+            ]
+        },
+    }
+
+
+def batch_read_by_filter() -> Pattern:
+    """A batch read that names no secret but a filter, so that no detection of one secret sees it; nobody here does."""
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {"eventName": ["BatchGetSecretValue"], "requestParameters": {"filters": [{"exists": True}]}},
     }

@@ -19,9 +19,9 @@ class KeyOperatorsArgs:
         role_name: name of the operators' role.
         iam_path: its path.
         operators: ARNs of the principals that may take it.
-        key_arns: ARNs of the secrets that services read.
-        reserve_arns: ARNs of the secrets that hold the spares.
-        rotator_arns: ARNs of the rotators.
+        keys: pattern of the ARNs of the secrets that services read.
+        reserves: pattern of the ARNs of the secrets that hold the spares.
+        rotators: pattern of the ARNs of the rotators.
         encryption_key_arn: KMS key of the secrets.
         region: region of the secrets.
         tags: tags of the role.
@@ -30,9 +30,9 @@ class KeyOperatorsArgs:
     role_name: str
     iam_path: str
     operators: Sequence[str]
-    key_arns: Sequence[pulumi.Input[str]]
-    reserve_arns: Sequence[pulumi.Input[str]]
-    rotator_arns: Sequence[pulumi.Input[str]]
+    keys: str
+    reserves: str
+    rotators: str
     encryption_key_arn: pulumi.Input[str]
     region: str
     tags: Mapping[str, str]
@@ -58,18 +58,13 @@ class KeyOperators(pulumi.ComponentResource):
             tags=args.tags,
             opts=ResourceOptions(parent=self),
         )
-        policy = pulumi.Output.all(
-            keys=pulumi.Output.all(*args.key_arns),
-            reserves=pulumi.Output.all(*args.reserve_arns),
-            rotators=pulumi.Output.all(*args.rotator_arns),
-            encryption=pulumi.Output.from_input(args.encryption_key_arn),
-        ).apply(
-            lambda arn: to_json(
+        policy = pulumi.Output.from_input(args.encryption_key_arn).apply(
+            lambda key_arn: to_json(
                 operate_keys(
-                    key_arns=arn["keys"],
-                    reserve_arns=arn["reserves"],
-                    rotator_arns=arn["rotators"],
-                    encryption=Encryption(key_arn=arn["encryption"], region=args.region),
+                    keys=args.keys,
+                    reserves=args.reserves,
+                    rotators=args.rotators,
+                    encryption=Encryption(key_arn=key_arn, region=args.region),
                 )
             )
         )

@@ -71,20 +71,15 @@ class KlaviyoAccess(pulumi.ComponentResource):
             role: RoleKey(f"{name}-{role}", plan.role_key(role, encryption.key_arn), child)
             for role in args.access.roles
         }
-        rotations = [
+        for role, role_key in role_keys.items():
             KeyRotation(f"{name}-{role}-rotation", plan.rotation(role, role_key, encryption.key_arn), child)
-            for role, role_key in role_keys.items()
-        ]
         services = {
             service: ServiceAccess(
                 f"{name}-{service}-access", plan.service(service, role_keys, encryption.key_arn), child
             )
             for service in args.settings.services
         }
-        rotator_arns = [rotation.function_arn for rotation in rotations]
-        operators = KeyOperators(
-            f"{name}-operators", plan.operators(list(role_keys.values()), rotator_arns, encryption.key_arn), child
-        )
+        operators = KeyOperators(f"{name}-operators", plan.operators(encryption.key_arn), child)
         audit = AuditTrail(f"{name}-audit", plan.audit_trail(), child)
 
         self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})

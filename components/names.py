@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from klaviyo_access.access_model.environment import Environment
 
@@ -32,6 +33,18 @@ def physical_name(environment: Environment, *parts: str, limit: int) -> str:
 def role_arn(environment: Environment, name: str) -> str:
     """The ARN of an IAM role that this project creates, known before the role exists."""
     return f"arn:{environment.partition}:iam::{environment.account_id}:role{environment.iam_path}{name}"
+
+
+def secret_arn_pattern(environment: Environment, kind: Literal["key", "reserve"]) -> str:
+    """The pattern of the ARNs of every role's `key` or `reserve`; AWS adds a hyphen and six characters to a name."""
+    here = f"{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}"
+    return f"arn:{here}:secret:{environment.secret_name('*', kind)}-??????"
+
+
+def function_arn_pattern(environment: Environment) -> str:
+    """The pattern of the ARNs of the environment's functions; no prefix and no environment has a hyphen."""
+    here = f"{environment.partition}:lambda:{environment.region}:{environment.account_id}"
+    return f"arn:{here}:function:{environment.prefix}-{environment.name}-*"
 
 
 def account_root_arn(environment: Environment) -> str:

@@ -1,6 +1,6 @@
 """What each part of an environment is made of: from access and settings to the arguments of the components."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +12,16 @@ from components.bundle import rotator_code
 from components.encryption_key import EncryptionKeyArgs
 from components.key_operators import KeyOperatorsArgs
 from components.key_rotation import KeyRotationArgs, schedule
-from components.names import FUNCTION_LIMIT, IAM_ROLE_LIMIT, AuditNames, Tags, account_root_arn, physical_name
+from components.names import (
+    FUNCTION_LIMIT,
+    IAM_ROLE_LIMIT,
+    AuditNames,
+    Tags,
+    account_root_arn,
+    function_arn_pattern,
+    physical_name,
+    secret_arn_pattern,
+)
 from components.policies import KeyPlace, secrets_key_policy
 from components.principals import Principals, rotator_role_name, service_role_name
 from components.role_key import RoleKey, RoleKeyArgs
@@ -128,17 +137,16 @@ class Plan:
             tags=self.tags(service=service),
         )
 
-    def operators(
-        self, role_keys: Sequence[RoleKey], rotator_arns: Sequence[pulumi.Input[str]], encryption_key_arn: KeyArn
-    ) -> KeyOperatorsArgs:
+    def operators(self, encryption_key_arn: KeyArn) -> KeyOperatorsArgs:
         """The operators' role."""
+        here = self.environment
         return KeyOperatorsArgs(
             role_name=physical_name(self.environment, "key-operator", limit=IAM_ROLE_LIMIT),
             iam_path=self.environment.iam_path,
             operators=self.settings.operators,
-            key_arns=[key.key_arn for key in role_keys],
-            reserve_arns=[key.reserve_arn for key in role_keys],
-            rotator_arns=rotator_arns,
+            keys=secret_arn_pattern(here, "key"),
+            reserves=secret_arn_pattern(here, "reserve"),
+            rotators=function_arn_pattern(here),
             encryption_key_arn=encryption_key_arn,
             region=self.environment.region,
             tags=self.tags(),

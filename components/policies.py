@@ -45,11 +45,11 @@ MANAGE_SECRET: Final = (
     "secretsmanager:DeleteSecret",
     "secretsmanager:RestoreSecret",
     "secretsmanager:CancelRotateSecret",
-    "secretsmanager:ReplicateSecretToRegions",
-    "secretsmanager:AssociateCrossAccountReplica",
-    "secretsmanager:DisassociateCrossAccountReplica",
-    "secretsmanager:StopReplicationToReplica",
-    "secretsmanager:RemoveRegionsFromReplication",
+    "secretsmanager:Replicate*",
+    "secretsmanager:Associate*",
+    "secretsmanager:Disassociate*",
+    "secretsmanager:StopReplication*",
+    "secretsmanager:RemoveRegions*",
     "secretsmanager:TagResource",
     "secretsmanager:UntagResource",
 )
@@ -123,17 +123,19 @@ class Encryption:
 
     key_arn: str
     region: str
-    dns_suffix: str = "amazonaws.com"
 
     def allow(self, sid: str, actions: Sequence[str], secret_arns: Sequence[str]) -> Statement:
         """Allow ``actions`` on the key through Secrets Manager alone, and for these secrets alone."""
-        condition = {
-            "StringEquals": {
-                "kms:ViaService": f"secretsmanager.{self.region}.{self.dns_suffix}",
-                "kms:EncryptionContext:SecretARN": list(secret_arns),
-            }
-        }
-        return _allow(sid, actions, [self.key_arn], condition)
+        return self._allow_for(sid, actions, {"StringEquals": {"kms:EncryptionContext:SecretARN": list(secret_arns)}})
+
+    def allow_like(self, sid: str, actions: Sequence[str], secret_arn_pattern: str) -> Statement:
+        """Allow ``actions`` on the key through Secrets Manager alone, and for secrets of this pattern alone."""
+        return self._allow_for(sid, actions, {"StringLike": {"kms:EncryptionContext:SecretARN": secret_arn_pattern}})
+
+    def _allow_for(self, sid: str, actions: Sequence[str], secrets: Mapping[str, Mapping[str, Any]]) -> Statement:
+        through = {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}
+        equals = {**secrets.get("StringEquals", {}), **through}
+        return _allow(sid, actions, [self.key_arn], {**secrets, "StringEquals": equals})
 
 
 def read_keys(secret_arns: Sequence[str], encryption: Encryption) -> Document:
@@ -172,13 +174,19 @@ def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption
     )
 
 
-def operate_keys(
-    *, key_arns: Sequence[str], reserve_arns: Sequence[str], rotator_arns: Sequence[str], encryption: Encryption
-) -> Document:
+def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encryption) -> Document:
     """Identity policy of the operators: stage a spare and ask for a rotation; read no value.
 
-    RotateSecret only without naming a Lambda, so that nobody points a secret at a function of his own. Secrets Manager
-    asks its caller for lambda:InvokeFunction too. Decrypt on the reserve is for a retried put, which compares values.
+    RotateSecret only without naming a Lambda or a schedule, so that nobody points a secret at a function of his own, or
+    puts a rotation off for ever. Secrets Manager asks its caller for lambda:InvokeFunction too. Decrypt on the reserve
+    is for a retried put, which compares values.
+
+    Args:
+        keys: pattern of the ARNs of all roles' keys. Patterns, since IAM takes 10,240 characters a role, which a list
+            of each role's secrets would pass at 18 roles.
+        reserves: pattern of the ARNs of all roles' reserves.
+        rotators: pattern of the ARNs of all rotators.
+        encryption: KMS key of the secrets.
     """
     return _document(
         _allow(
@@ -188,17 +196,20 @@ def operate_keys(
                 "secretsmanager:GetResourcePolicy",
                 "secretsmanager:ListSecretVersionIds",
             ],
-            [*key_arns, *reserve_arns],
+            [keys, reserves],
         ),
-        _allow("StageSpare", ["secretsmanager:PutSecretValue"], reserve_arns),
-        encryption.allow("EncryptSpare", ["kms:GenerateDataKey", "kms:Decrypt"], reserve_arns),
+        _allow("StageSpare", ["secretsmanager:PutSecretValue"], [reserves]),
+        encryption.allow_like("EncryptSpare", ["kms:GenerateDataKey", "kms:Decrypt"], reserves),
         _allow(
             "RotateKey",
             ["secretsmanager:RotateSecret"],
-            key_arns,
-            {"Null": {"secretsmanager:RotationLambdaARN": "true"}},
+            [keys],
+            {
+                "Null": {"secretsmanager:RotationLambdaARN": "true"},
+                "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
+            },
         ),
-        _allow("RunRotator", ["lambda:InvokeFunction"], rotator_arns),
+        _allow("RunRotator", ["lambda:InvokeFunction"], [rotators]),
         _allow("LookUpEvents", ["cloudtrail:LookupEvents"], ["*"]),
     )
 
@@ -261,13 +272,12 @@ def _encrypt_logs(logs_service: str, log_group_pattern: str) -> Statement:
 
 @dataclass(frozen=True, kw_only=True)
 class KeyPlace:
-    """Where a KMS key is: its account's root ARN, region and DNS suffix, and who may manage it."""
+    """Where a KMS key is: its account's root ARN and region, and who may manage it."""
 
     account_root: str
     account_id: str
     region: str
     managers: tuple[str, ...]
-    dns_suffix: str = "amazonaws.com"
 
 
 def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str) -> Document:
@@ -278,14 +288,14 @@ def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str) -> Document:
     through_secrets_manager = {
         "StringEquals": {
             "kms:CallerAccount": place.account_id,
-            "kms:ViaService": f"secretsmanager.{place.region}.{place.dns_suffix}",
+            "kms:ViaService": f"secretsmanager.{place.region}.amazonaws.com",
         }
     }
     use = _allow("UseThroughSecretsManager", ["kms:Decrypt", "kms:GenerateDataKey*"], ["*"], through_secrets_manager)
     return _document(
         *_administer_key(place.account_root, place.managers),
         use | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
-        _encrypt_logs(f"logs.{place.region}.{place.dns_suffix}", log_group_pattern),
+        _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_pattern),
     )
 
 
@@ -305,7 +315,7 @@ def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> 
         _allow_service("EncryptTrail", "cloudtrail.amazonaws.com", ["kms:GenerateDataKey*"], of_the_trail),
         _allow_service("DescribeForTrail", "cloudtrail.amazonaws.com", ["kms:DescribeKey"]),
         decrypt | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
-        _encrypt_logs(f"logs.{place.region}.{place.dns_suffix}", log_group_arn),
+        _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_arn),
         _allow_service("EncryptAlerts", "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"]),
     )
 

@@ -34,11 +34,12 @@ class Principals:
         """Name the principals of an environment.
 
         Raises:
-            EnvironmentSettingsError: the settings run a service that access.yaml does not know, or two principals
-                would have one name.
+            EnvironmentSettingsError: the settings run a service that access.yaml does not know, two principals would
+                have one name, or an existing role must not be a reader.
         """
         refuse_unknown_services(environment, settings, access)
         refuse_equal_names(environment, settings, access)
+        refuse_roles_that_do_not_read(environment, settings)
         services = {
             name: platform.role_arn
             if isinstance(platform, ExistingRole)
@@ -122,3 +123,22 @@ def refuse_equal_names(environment: Environment, settings: Settings, access: Env
     ]
     if lines:
         raise EnvironmentSettingsError("\n".join(["access.yaml:", *lines]))
+
+
+def refuse_roles_that_do_not_read(environment: Environment, settings: Settings) -> None:
+    """Refuse an existing role as a service's that is of another account, or that must never read a key.
+
+    Raises:
+        EnvironmentSettingsError: names each.
+    """
+    powerful = {*settings.deployers, *settings.break_glass, *settings.operators, environment.operator_role_arn}
+    lines = []
+    for name, platform in sorted(settings.services.items()):
+        if not isinstance(platform, ExistingRole):
+            continue
+        if platform.role_arn.split(":")[4] != environment.account_id:
+            lines.append(f"  services.{name}.roleArn: {platform.role_arn} is not of account {environment.account_id}")
+        elif platform.role_arn in powerful:
+            lines.append(f"  services.{name}.roleArn: {platform.role_arn} deploys or operates, and must read no key")
+    if lines:
+        raise EnvironmentSettingsError("\n".join([f"Pulumi.{environment.name}.yaml:", *lines]))

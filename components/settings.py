@@ -27,6 +27,7 @@ PrincipalArn = Annotated[
         description="ARN of an IAM role (or user) with its path; never an assumed-role session",
     ),
 ]
+Regime = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,24}$", description="short enough for ten of them in one tag")]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -108,7 +109,7 @@ class Settings(_Section):
     """
 
     owner: Annotated[str, Field(pattern=r"^[\w .@/-]{1,64}$")]
-    compliance: tuple[str, ...] = ()
+    compliance: Annotated[tuple[Regime, ...], Field(max_length=10)] = ()
     deployers: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
     break_glass: tuple[PrincipalArn, ...] = ()
     operators: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
@@ -122,10 +123,10 @@ class Settings(_Section):
 
     @model_validator(mode="after")
     def _principals_are_distinct(self) -> "Settings":
-        both = set(self.operators) & set(self.deployers)
+        both = set(self.operators) & {*self.deployers, *self.break_glass}
         if both:
             raise ValueError(
-                f"operators and deployers must be different principals; in both: {', '.join(sorted(both))}"
+                f"operators must be other principals than deployers and breakGlass; in both: {', '.join(sorted(both))}"
             )
         return self
 

@@ -1,20 +1,30 @@
 """Whether the program runs against the place that the stack's settings name, as somebody who may deploy."""
 
 from collections.abc import Mapping
+from typing import Final
+
+import pulumi
+import pulumi_aws as aws
 
 from components.names import account_root_arn
 from components.settings import Settings
 from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError, is_loopback
 
+CONCURRENT_EXECUTIONS: Final = "L-B99A9384"
+"""Code of the quota of Lambda functions that run at once in an account and region."""
+
+UNRESERVED_CONCURRENCY: Final = 100
+"""What AWS keeps back from reservation, for the functions that reserve nothing."""
+
 
 def refuse_wrong_target(
-    environment: Environment, settings: Settings, *, account_id: str, caller_arn: str, environ: Mapping[str, str]
+    environment: Environment, settings: Settings, *, account_id: str, principal_arn: str, environ: Mapping[str, str]
 ) -> None:
     """Refuse to build anything in the wrong place or as somebody who would lock himself out.
 
     Args:
         account_id: the account that the credentials belong to.
-        caller_arn: who STS says the caller is.
+        principal_arn: ARN of the role, with its path, or of the user that deploys.
         environ: the process's environment; ``AWS_ENDPOINT_URL`` decides where calls go.
 
     Raises:
@@ -31,24 +41,49 @@ def refuse_wrong_target(
             f"The stack {environment.name!r} belongs to account {environment.account_id} "
             f"({PROJECT}:accountId); the credentials are of account {account_id}. Log in to the right account."
         )
-    if caller_arn != account_root_arn(environment) and not any(
-        is_same_principal(caller_arn, arn) for arn in (*settings.deployers, *settings.break_glass)
-    ):
+    allowed = (*settings.deployers, *settings.break_glass)
+    if principal_arn not in (account_root_arn(environment), *allowed):
         raise EnvironmentSettingsError(
-            f"Only {PROJECT}:deployers may deploy {environment.name!r}, because the secrets' policies deny everybody "
-            f"else; the caller is {caller_arn}, the deployers are {', '.join(settings.deployers)}. "
-            "Assume one of them, or add the caller's role."
+            f"Only {PROJECT}:deployers may deploy {environment.name!r}, because the policies of secrets and keys deny "
+            f"everybody else, by ARN with its path; the caller is {principal_arn}, the deployers are "
+            f"{', '.join(allowed)}. Assume one of them, or add the caller's ARN."
         )
 
 
-def is_same_principal(caller_arn: str, principal_arn: str) -> bool:
-    """Whether STS's ``caller_arn`` is ``principal_arn``; a session's ARN shows its role's name without the path."""
-    if ":assumed-role/" not in caller_arn:
-        return caller_arn == principal_arn
-    account, _, session = caller_arn.partition(":assumed-role/")
-    role_name = session.split("/")[0]
-    return (
-        principal_arn.split(":")[4] == account.split(":")[4]
-        and ":role/" in principal_arn
-        and principal_arn.rsplit("/", 1)[-1] == role_name
+def refuse_small_quota(environment: Environment, *, roles: int, concurrent_executions: float) -> None:
+    """Refuse an account in which each role's rotator cannot have its one run at a time.
+
+    Args:
+        roles: how many rotators reserve one execution each.
+        concurrent_executions: the account's quota.
+
+    Raises:
+        EnvironmentSettingsError: the quota leaves too few unreserved executions.
+    """
+    needed = UNRESERVED_CONCURRENCY + roles
+    if concurrent_executions < needed:
+        raise EnvironmentSettingsError(
+            f"Each of the {roles} rotators reserves one concurrent execution, so that it never runs twice at a time, "
+            f"and AWS keeps {UNRESERVED_CONCURRENCY} unreserved: account {environment.account_id} needs a quota of "
+            f"{needed} in {environment.region}, it has {concurrent_executions:.0f}. Ask for 1,000 under Service "
+            f"Quotas: AWS Lambda, Concurrent executions ({CONCURRENT_EXECUTIONS})."
+        )
+
+
+def check_target(environment: Environment, settings: Settings, *, roles: int, environ: Mapping[str, str]) -> None:
+    """Ask AWS who calls and how much room there is, and refuse what cannot end well before anything is built.
+
+    Raises:
+        EnvironmentSettingsError: the wrong place, no deployer, or too small a quota.
+    """
+    caller = aws.get_caller_identity()
+    principal = aws.iam.get_session_context(arn=caller.arn)
+    refuse_wrong_target(
+        environment, settings, account_id=caller.account_id, principal_arn=principal.issuer_arn, environ=environ
     )
+    try:
+        quota = aws.servicequotas.get_service_quota(service_code="lambda", quota_code=CONCURRENT_EXECUTIONS)
+    except Exception as error:  # noqa: BLE001 - Pulumi raises a bare Exception; a deployer may lack this one permission
+        pulumi.log.warn(f"Whether Lambda's quota leaves room for {roles} rotators could not be asked: {error}")
+    else:
+        refuse_small_quota(environment, roles=roles, concurrent_executions=quota.value)

@@ -1,15 +1,22 @@
 """What an environment's keys are watched for: the detections, filled with the names of this environment."""
 
-from components.detections import Detection, read_by_stranger, rotation_failed, to_json
-from components.names import EVENT_RULE_LIMIT, physical_name
+from components.detections import (
+    Detection,
+    alerts_tampered_with,
+    batch_read_by_filter,
+    read_by_stranger,
+    rotation_failed,
+    to_json,
+)
+from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name
 from components.policies import SecretPrincipals
 from components.principals import Principals
 from klaviyo_access.access_model.environment import Environment
 
 
 def key_detections(environment: Environment, principals: Principals) -> tuple[Detection, ...]:
-    """A stranger's read of each secret of each role, and rotations that failed."""
-    detections = [_rotation_fails(environment)]
+    """A stranger's read of each secret of each role, rotations that failed, and whoever silences the alerts."""
+    detections = [_rotation_fails(environment), _alerts_are_touched(environment), _batch_reads(environment)]
     for role in principals.rotators:
         key, reserve = environment.secret_name(role, "key"), environment.secret_name(role, "reserve")
         detections.append(_stranger_reads(environment, f"{role}-key", key, principals.of_key(role)))
@@ -34,6 +41,27 @@ def _rotation_fails(environment: Environment) -> Detection:
         rule_name=physical_name(environment, "rotation-failed", limit=EVENT_RULE_LIMIT),
         description=f"A Klaviyo key of {environment.name} was not rotated",
         pattern=to_json(rotation_failed(secret_arn_prefix=prefix), what="failed rotations"),
+    )
+
+
+def _alerts_are_touched(environment: Environment) -> Detection:
+    pattern = alerts_tampered_with(
+        topic_arn=AuditNames.of(environment).topic_arn, rule_prefix=f"{environment.prefix}-{environment.name}-"
+    )
+    return Detection(
+        label="alerts-tampered",
+        rule_name=physical_name(environment, "alerts-tampered", limit=EVENT_RULE_LIMIT),
+        description="Somebody touched the alerts: their topic, who is told, or a rule",
+        pattern=to_json(pattern, what="tampering with the alerts"),
+    )
+
+
+def _batch_reads(environment: Environment) -> Detection:
+    return Detection(
+        label="batch-read",
+        rule_name=physical_name(environment, "batch-read", limit=EVENT_RULE_LIMIT),
+        description="Somebody read secrets of this account by a filter, without naming them",
+        pattern=to_json(batch_read_by_filter(), what="batch reads"),
     )
 
 

@@ -108,5 +108,6 @@ def _caller(project: Project) -> dict[str, str]:
             "Account": account,
             "Arn": f"arn:aws:sts::{account}:assumed-role/{session}",
             "UserId": "AROARENDER:render",
+            "Issuer": arn,
         }
-    return {"Account": account, "Arn": arn, "UserId": account}
+    return {"Account": account, "Arn": arn, "UserId": account, "Issuer": arn}

@@ -45,8 +45,9 @@ def _klaviyo_url(value: str) -> str:
 
 AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]
 KlaviyoUrl = Annotated[str, AfterValidator(_klaviyo_url)]
-Prefix = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
-EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,19}$")]
+# No hyphens: names in AWS join prefix, environment and role by hyphens, and must not be taken for another's.
+Prefix = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]
+EnvironmentName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,19}$")]
 Region = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")]
 
 
@@ -57,7 +58,7 @@ class Environment(BaseModel):
         name: the environment's and the stack's name, one of access.yaml's.
         region: AWS region, as in ``eu-west-1``.
         account_id: 12 digits; the only account in which this environment may be deployed.
-        partition: ``aws``, ``aws-cn`` or ``aws-us-gov``.
+        partition: ``aws`` or ``aws-us-gov``.
         prefix: first part of every physical name.
         klaviyo_url: base URL of Klaviyo's API, without a slash at its end.
         klaviyo_account_id: Klaviyo's 6-character company id; empty when it shall not be checked.
@@ -68,7 +69,7 @@ class Environment(BaseModel):
     name: EnvironmentName
     region: Region
     account_id: AccountId
-    partition: Literal["aws", "aws-cn", "aws-us-gov"] = "aws"
+    partition: Literal["aws", "aws-us-gov"] = "aws"
     prefix: Prefix = "klaviyo"
     klaviyo_url: KlaviyoUrl = KLAVIYO_URL
     klaviyo_account_id: Annotated[str, Field(pattern=r"^([A-Za-z0-9]{6})?$")] = ""

@@ -70,8 +70,8 @@ NAME: Final = Rule(
     "it becomes part of the names of secrets, roles and functions, which AWS bounds at 64 characters",
 )
 ENVIRONMENT_NAME: Final = Rule(
-    "An environment's name starts with a letter, has lowercase letters, digits and hyphens, and at most 20 characters",
-    "it is the name of a stack and stands in the name of every resource",
+    "An environment's name starts with a letter, has lowercase letters and digits, and at most 20 characters",
+    "it is the name of a stack, and stands between hyphens in the name of every resource",
 )
 
 KNOWN_SCOPE: Final = Rule("Every scope is one of Klaviyo's", "Klaviyo's dashboard offers no other, so no key has it")

@@ -82,7 +82,9 @@ def _sections(values: Value, findings: list[Finding]) -> Iterator[tuple[str, dic
 
 def _name_findings(section: str, name: str) -> Iterator[Finding]:
     most, rule = (20, rules.ENVIRONMENT_NAME) if section == "environments" else (40, rules.NAME)
-    if not _NAME.fullmatch(name):
+    if section == "environments" and "-" in name:
+        yield Finding(where=(section, name), rule=rule, value=shown(name), fix="write it without hyphens, like prod")
+    elif not _NAME.fullmatch(name):
         yield Finding(where=(section, name), rule=rule, value=shown(name), fix="write it like read-profiles")
     elif len(name) > most:
         yield Finding(where=(section, name), rule=rule, value=shown(name), fix=f"keep to at most {most} characters")

@@ -18,6 +18,7 @@ from sandbox.aws.functions import Functions
 from sandbox.aws.http import Application, Request, Response
 from sandbox.aws.identities import Identities
 from sandbox.aws.lookup import lookup_events
+from sandbox.aws.quotas import get_service_quota
 from sandbox.aws.requirements import Requirements
 from sandbox.aws.secrets_manager import SecretsManager
 from sandbox.aws.signatures import Signatures
@@ -110,6 +111,8 @@ class Cloud:
                 body = await self.sts.handle(call)
             case "cloudtrail", "LookupEvents":
                 body = lookup_events(self.trail.records, call)
+            case "service-quotas", "GetServiceQuota":
+                body = get_service_quota(call)
             case "lambda", "Invoke":
                 return _Done(await self.functions.invoke(call, request.body))
             case _:

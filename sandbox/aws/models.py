@@ -12,6 +12,7 @@ _SERVICE_OF_SCOPE = {
     "tagging": "resourcegroupstaggingapi",
     "elasticloadbalancing": "elbv2",
     "email": "ses",
+    "servicequotas": "service-quotas",
 }
 """Where the name in a signature's scope is not botocore's name of the service."""
 

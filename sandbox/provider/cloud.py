@@ -47,6 +47,12 @@ class Cloud(Protocol):
     def identity(self) -> Mapping[str, str]:
         """Who calls: ``Account``, ``Arn`` and ``UserId``, as STS answers."""
 
+    def issuer(self, arn: str) -> str:
+        """The ARN, with its path, of the role whose session ``arn`` is; ``arn`` itself where it is no session."""
+
+    def quota(self, service: str, code: str) -> float:
+        """The quota that the account has, as Service Quotas answers."""
+
 
 class LiveCloud:
     """AWS at the configured endpoints, over boto3 with the credentials of the environment.
@@ -118,6 +124,16 @@ class LiveCloud:
         answer = self._client("sts", self._configuration.region).get_caller_identity()
         return {name: answer[name] for name in ("Account", "Arn", "UserId")}
 
+    def issuer(self, arn: str) -> str:
+        if ":assumed-role/" not in arn:
+            return arn
+        role = self._client("iam", self._configuration.region).get_role(RoleName=arn.split("/")[1])
+        return str(role["Role"]["Arn"])
+
+    def quota(self, service: str, code: str) -> float:
+        quotas = self._client("service-quotas", self._configuration.region)
+        return float(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
+
     def _aws(self, inputs: Properties) -> Aws:
         region = inputs.get("region") or self._configuration.region
         return Aws(region=region, clients=self._client, identity=self.identity)
@@ -160,6 +176,12 @@ class PredictedCloud:
 
     def identity(self) -> Mapping[str, str]:
         return self._caller
+
+    def issuer(self, arn: str) -> str:
+        return self._caller["Issuer"] if arn == self._caller["Arn"] else arn
+
+    def quota(self, service: str, code: str) -> float:  # noqa: ARG002 -- a rendering stands for an account with room
+        return 1000.0
 
 
 OpenCloud = Callable[[Configuration], Cloud]

@@ -32,6 +32,24 @@ def _region(_cloud: Cloud, configuration: Configuration, arguments: Properties) 
     }
 
 
+def _session_context(cloud: Cloud, _configuration: Configuration, arguments: Properties) -> Properties:
+    arn = str(arguments["arn"])
+    issuer = cloud.issuer(arn)
+    return {
+        "arn": arn,
+        "id": arn,
+        "issuerArn": issuer,
+        "issuerId": "",
+        "issuerName": issuer.rpartition("/")[2],
+        "sessionName": arn.rpartition("/")[2],
+    }
+
+
+def _service_quota(cloud: Cloud, _configuration: Configuration, arguments: Properties) -> Properties:
+    service, code = str(arguments["serviceCode"]), str(arguments["quotaCode"])
+    return {"id": f"{service}/{code}", "serviceCode": service, "quotaCode": code, "value": cloud.quota(service, code)}
+
+
 DESCRIPTIONS: Final = MappingProxyType(
     {
         "eu-central-1": "Europe (Frankfurt)",
@@ -47,6 +65,8 @@ INVOKES: Final[Mapping[str, tuple[frozenset[str], Invoke]]] = MappingProxyType(
         "aws:index/getCallerIdentity:getCallerIdentity": (frozenset(), _caller_identity),
         "aws:index/getPartition:getPartition": (frozenset(), _partition),
         "aws:index/getRegion:getRegion": (frozenset({"region"}), _region),
+        "aws:iam/getSessionContext:getSessionContext": (frozenset({"arn"}), _session_context),
+        "aws:servicequotas/getServiceQuota:getServiceQuota": (frozenset({"serviceCode", "quotaCode"}), _service_quota),
     }
 )
 """Each function by its token, with the arguments it takes."""

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from components.policies import (
-    MANAGE_SECRET,
     Encryption,
     KeyPlace,
     SecretPrincipals,
@@ -57,7 +56,10 @@ IDENTITIES: Mapping[str, Any] = {
     OTHER: read_keys([OTHER_KEY], ENCRYPTION),
     ROTATOR: rotate_key(key_arn=KEY, reserve_arn=RESERVE, log_group_arn=LOG, encryption=ENCRYPTION),
     OPERATOR: operate_keys(
-        key_arns=[KEY, OTHER_KEY], reserve_arns=[RESERVE], rotator_arns=[ROTATOR_ARN], encryption=ENCRYPTION
+        keys=f"{SECRETS}/*/key-??????",
+        reserves=f"{SECRETS}/*/reserve-??????",
+        rotators=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:klaviyo-prod-*",
+        encryption=ENCRYPTION,
     ),
     DEPLOYER: ANYTHING,
     BREAK_GLASS: ANYTHING,
@@ -99,6 +101,25 @@ def allowed(who: str, action: str, resource: str, **context: str) -> bool:
     ).allowed
 
 
+MANAGE = [
+    f"secretsmanager:{name}"
+    for name in (
+        "PutResourcePolicy",
+        "DeleteResourcePolicy",
+        "UpdateSecret",
+        "DeleteSecret",
+        "RestoreSecret",
+        "CancelRotateSecret",
+        "ReplicateSecretToRegions",
+        "AssociateCrossAccountReplica",
+        "DisassociateCrossAccountReplica",
+        "StopReplicationToReplica",
+        "RemoveRegionsFromReplication",
+        "TagResource",
+        "UntagResource",
+    )
+]
+
 # Who may do what with a role's two secrets: exactly these, and nobody else anything.
 MAY = {
     (KEY, READ): {READER, ROTATOR},
@@ -111,7 +132,7 @@ MAY = {
     (RESERVE, PUT): {OPERATOR},
     (RESERVE, LABEL): {ROTATOR},
     (RESERVE, ROTATE): {DEPLOYER, BREAK_GLASS},
-    **{(secret, action): {DEPLOYER, BREAK_GLASS} for secret in (KEY, RESERVE) for action in MANAGE_SECRET},
+    **{(secret, action): {DEPLOYER, BREAK_GLASS} for secret in (KEY, RESERVE) for action in MANAGE},
 }
 
 
@@ -140,10 +161,25 @@ def test_against_a_foreign_administrator_the_resource_policy_alone_suffices() ->
         assert "ReadByReadersAlone" in decision.reason
 
 
-def test_nobody_points_a_secret_at_a_function_of_his_own_but_a_deployer() -> None:
-    own = {"secretsmanager:RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mine"}
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"secretsmanager:RotationLambdaARN": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:mine"},
+        {"secretsmanager:ModifyRotationRules": "true"},
+    ],
+    ids=["function", "schedule"],
+)
+def test_nobody_gives_a_secret_a_function_or_a_schedule_of_his_own_but_a_deployer(own: dict[str, str]) -> None:
     assert not allowed(OPERATOR, ROTATE, KEY, **own)
     assert allowed(DEPLOYER, ROTATE, KEY, **own)
+
+
+def test_an_operator_of_one_environment_does_nothing_in_another() -> None:
+    for resource in (KEY, RESERVE, ROTATOR_ARN):
+        elsewhere = resource.replace("klaviyo/prod/", "klaviyo/staging/").replace("klaviyo-prod-", "klaviyo-staging-")
+        for action in (DESCRIBE, PUT, ROTATE, "lambda:InvokeFunction"):
+            request = Request(principal=Principal(arn=OPERATOR), action=action, resource=elsewhere)
+            assert not decide(request, identity_policies={"identity": IDENTITIES[OPERATOR]}).allowed
 
 
 @pytest.mark.parametrize(
@@ -188,7 +224,7 @@ def test_the_key_policy_does_not_grow_with_roles() -> None:
     ("action", "resource", "expected"),
     [
         ("lambda:InvokeFunction", ROTATOR_ARN, True),
-        ("lambda:InvokeFunction", f"{ROTATOR_ARN}-of-another", False),
+        ("lambda:InvokeFunction", ROTATOR_ARN.replace("klaviyo-prod-", "klaviyo-dev-"), False),
         ("lambda:UpdateFunctionCode", ROTATOR_ARN, False),
         ("cloudtrail:LookupEvents", "*", True),
         ("cloudtrail:StopLogging", f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/t", False),

@@ -8,7 +8,7 @@ import pytest
 
 from components.principals import Principals
 from components.settings import parse_settings, unknown_settings
-from components.target import is_same_principal, refuse_wrong_target
+from components.target import refuse_small_quota, refuse_wrong_target
 from klaviyo_access.access_model.environment import Environment, EnvironmentSettingsError, stacks_in
 from tests.components.recording import PROJECT_DIR, load_stack
 
@@ -20,7 +20,12 @@ BAD_SETTINGS = {
     "no deployers": ({"deployers": []}, "deployers.*at least 1 item"),
     "a session as deployer": ({"deployers": ["arn:aws:sts::111111111111:assumed-role/ci/me"]}, "deployers.0.*pattern"),
     "a wildcard as deployer": ({"deployers": ["arn:aws:iam::111111111111:role/*"]}, "deployers.0.*pattern"),
-    "an operator who deploys": ({"operators": [ROLE]}, "operators and deployers must be different"),
+    "an operator who deploys": ({"operators": [ROLE]}, "operators must be other principals than deployers"),
+    "an operator who is break-glass": (
+        {"operators": ["arn:aws:iam::111111111111:role/x"], "breakGlass": ["arn:aws:iam::111111111111:role/x"]},
+        "operators must be other principals than deployers",
+    ),
+    "a regime that no tag takes": ({"compliance": ["iso-27001 (2022)"]}, "compliance.0.*pattern"),
     "an unknown rhythm": ({"rotateEvery": "week"}, "rotateEvery.*'month' or 'quarter'"),
     "too short a window": ({"recoveryWindowDays": 1}, "recoveryWindowDays.*greater than or equal to 7"),
     "a retention that logs do not know": ({"auditRetentionDays": 401}, "auditRetentionDays"),
@@ -59,6 +64,7 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
 BAD_ENVIRONMENTS = {
     "no region": ({"aws:region": None}, "aws:region.*nothing"),
     "a short account number": ({"klaviyo-access:accountId": "1234"}, "accountId.*'1234'"),
+    "a prefix with a hyphen": ({"klaviyo-access:prefix": "klaviyo-eu"}, "prefix.*'klaviyo-eu'"),
     "a prefix with capitals": ({"klaviyo-access:prefix": "Klaviyo"}, "prefix.*'Klaviyo'"),
     "Klaviyo over plain http": ({"klaviyo-access:klaviyoUrl": "http://a.klaviyo.com"}, "klaviyoUrl.*must be https"),
     "a Klaviyo account that is a key": ({"klaviyo-access:klaviyoAccountId": "too-long"}, "klaviyoAccountId"),
@@ -90,35 +96,45 @@ def test_the_settings_that_ship_are_valid(stack: str) -> None:
     assert set(facts.settings.services) == set(facts.access.in_environment(stack).services)
 
 
-SESSION = "arn:aws:sts::111111111111:assumed-role/{}/session"
+ROOT = "arn:aws:iam::{}:root"
+DEPLOYER = "arn:aws:iam::111111111111:role/ci/klaviyo-deployer"
 LOOPBACK = {"AWS_ENDPOINT_URL": "http://127.0.0.1:4566"}
 
 TARGETS = {
-    "a deployer in the right account": ("dev", "111111111111", SESSION.format("klaviyo-deployer"), {}, None),
-    "break-glass": ("dev", "111111111111", SESSION.format("break-glass"), {}, None),
-    "the account's root": ("dev", "111111111111", "arn:aws:iam::111111111111:root", {}, None),
-    "another account": ("dev", "999999999999", SESSION.format("klaviyo-deployer"), {}, "belongs to account 1111"),
-    "somebody else": ("dev", "111111111111", SESSION.format("developer"), {}, "the caller is .*developer"),
-    "local without the sandbox": ("local", "000000000000", "arn:aws:iam::000000000000:root", {}, "it is not set"),
+    "a deployer in the right account": ("dev", "111111111111", DEPLOYER, {}, None),
+    "break-glass": ("dev", "111111111111", "arn:aws:iam::111111111111:role/emergency/break-glass", {}, None),
+    "the account's root": ("dev", "111111111111", ROOT.format("111111111111"), {}, None),
+    "another account": ("dev", "999999999999", DEPLOYER, {}, "belongs to account 1111"),
+    "somebody else": ("dev", "111111111111", "arn:aws:iam::111111111111:role/dev", {}, "the caller is .*role/dev,"),
+    "a deployer's name on another path": (
+        "dev",
+        "111111111111",
+        DEPLOYER.replace("/ci/", "/aws-reserved/sso.amazonaws.com/"),
+        {},
+        "by ARN with its path",
+    ),
+    "local without the sandbox": ("local", "000000000000", ROOT.format("000000000000"), {}, "it is not set"),
     "local against AWS": (
         "local",
         "000000000000",
-        "arn:aws:iam::000000000000:root",
+        ROOT.format("000000000000"),
         {"AWS_ENDPOINT_URL": "https://secretsmanager.us-east-1.amazonaws.com"},
         "must be a loopback address",
     ),
-    "local on the sandbox": ("local", "000000000000", "arn:aws:iam::000000000000:root", LOOPBACK, None),
+    "local on the sandbox": ("local", "000000000000", ROOT.format("000000000000"), LOOPBACK, None),
 }
 
 
-@pytest.mark.parametrize(("stack", "account", "caller", "environ", "refusal"), TARGETS.values(), ids=TARGETS)
+@pytest.mark.parametrize(("stack", "account", "principal", "environ", "refusal"), TARGETS.values(), ids=TARGETS)
 def test_the_program_builds_only_in_its_own_place_as_a_deployer(
-    stack: str, account: str, caller: str, environ: dict[str, str], refusal: str | None
+    stack: str, account: str, principal: str, environ: dict[str, str], refusal: str | None
 ) -> None:
     facts = load_stack(stack)
 
     def check() -> None:
-        refuse_wrong_target(facts.environment, facts.settings, account_id=account, caller_arn=caller, environ=environ)
+        refuse_wrong_target(
+            facts.environment, facts.settings, account_id=account, principal_arn=principal, environ=environ
+        )
 
     if refusal is None:
         check()
@@ -127,19 +143,32 @@ def test_the_program_builds_only_in_its_own_place_as_a_deployer(
             check()
 
 
-@pytest.mark.parametrize(
-    ("caller", "principal", "same"),
-    [
-        ("arn:aws:sts::111111111111:assumed-role/deployer/s", "arn:aws:iam::111111111111:role/ci/deployer", True),
-        ("arn:aws:sts::111111111111:assumed-role/deployer/s", "arn:aws:iam::111111111111:role/deployer", True),
-        ("arn:aws:sts::222222222222:assumed-role/deployer/s", "arn:aws:iam::111111111111:role/ci/deployer", False),
-        ("arn:aws:sts::111111111111:assumed-role/ci/deployer", "arn:aws:iam::111111111111:role/ci/deployer", False),
-        ("arn:aws:iam::111111111111:user/ci/deployer", "arn:aws:iam::111111111111:role/ci/deployer", False),
-        ("arn:aws:iam::111111111111:user/ann", "arn:aws:iam::111111111111:user/ann", True),
-    ],
-)
-def test_a_session_is_its_role(caller: str, principal: str, same: bool) -> None:
-    assert is_same_principal(caller, principal) is same
+@pytest.mark.parametrize(("quota", "enough"), [(1000, True), (109, True), (108, False), (10, False)])
+def test_a_quota_that_leaves_no_room_for_nine_rotators_is_refused_before_anything_is_built(
+    quota: float, enough: bool
+) -> None:
+    environment = load_stack("dev").environment
+    if enough:
+        refuse_small_quota(environment, roles=9, concurrent_executions=quota)
+    else:
+        with pytest.raises(EnvironmentSettingsError, match=f"needs a quota of 109 in eu-west-1, it has {quota}"):
+            refuse_small_quota(environment, roles=9, concurrent_executions=quota)
+
+
+READERS = {
+    "of another account": ("arn:aws:iam::999999999999:role/app", "is not of account 111111111111"),
+    "that deploys": (DEPLOYER, "deploys or operates"),
+    "of the operators": ("arn:aws:iam::111111111111:role/klaviyo/dev/klaviyo-dev-key-operator", "deploys or operates"),
+}
+
+
+@pytest.mark.parametrize(("role_arn", "refusal"), READERS.values(), ids=READERS)
+def test_an_existing_role_is_refused_as_a_reader(role_arn: str, refusal: str) -> None:
+    facts = load_stack("dev")
+    services = {"app-api": {"platform": "existing", "roleArn": role_arn}}
+    settings = parse_settings("dev", GOOD | {"deployers": [DEPLOYER], "services": services})
+    with pytest.raises(EnvironmentSettingsError, match=refusal):
+        Principals.of(facts.environment, settings, facts.access.in_environment("dev"))
 
 
 def test_a_service_that_access_yaml_does_not_know_is_refused_with_the_nearest() -> None:

@@ -149,6 +149,8 @@ def test_every_detection_sees_reads_and_reaches_the_topic(prod: Recorder) -> Non
         *secrets,
         "rotation-failed",
         "trail-tampered",
+        "alerts-tampered",
+        "batch-read",
     }
     for name, rule in rules.items():
         assert rule.inputs["state"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
@@ -173,6 +175,7 @@ def test_the_audit_bucket_is_closed_versioned_encrypted_and_forgets_by_age_alone
     encryption = only("aws:s3/bucketServerSideEncryptionConfiguration:BucketServerSideEncryptionConfiguration")
     (default,) = encryption["rules"]
     assert default["applyServerSideEncryptionByDefault"]["sseAlgorithm"] == "aws:kms"
+    assert default["bucketKeyEnabled"] is False
 
 
 def test_two_environments_in_one_program_do_not_collide(build: Build) -> None:
