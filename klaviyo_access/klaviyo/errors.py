@@ -9,13 +9,19 @@
     │   ├── KeyReadDenied         cause: IAM lets this principal not read  cure: run as the role's service
     │   ├── KeyValueMalformed     cause: a value that no rotator wrote     cure: rotate, or roll back
     │   └── KeyStoreUnavailable   cause: AWS not reached, or it failed     cure: wait, look at network and credentials
-    └── KlaviyoError              Klaviyo did not do what was asked
-        ├── KeyRejected           cause: 401, and so with a fresh key      cure: rotate in a good spare
-        ├── ScopeMissing          cause: 403 that names scopes             cure: a role that has them, or a wider key
-        ├── FeatureForbidden      cause: 403 that names none               cure: the account's plan or entitlement
-        ├── RateLimited           cause: 429, the account's quota          cure: wait `retry_after` seconds
-        ├── RequestRefused        cause: any other 4xx                     cure: mend the request
-        └── KlaviyoUnreachable    cause: no connection, 5xx, a challenge   cure: wait, look at network and status page
+    ├── KlaviyoError              Klaviyo did not do what was asked
+    │   ├── KeyRejected           cause: 401, and so with a fresh key      cure: rotate in a good spare
+    │   ├── ScopeMissing          cause: 403 that names scopes             cure: a role that has them, or a wider key
+    │   ├── FeatureForbidden      cause: 403 that names none               cure: the account's plan or entitlement
+    │   ├── RateLimited           cause: 429, the account's quota          cure: wait `retry_after` seconds
+    │   ├── RequestRefused        cause: any other 4xx                     cure: mend the request
+    │   └── KlaviyoUnreachable    cause: no connection, 5xx, a challenge   cure: wait, look at network and status page
+    ├── OAuthError                an account's consent could not be had or used
+    │   ├── OAuthCodeExpired      cause: the code is used, or 5 min old    cure: send the user to Klaviyo again
+    │   └── OAuthReauthorizationNeeded  cause: consent withdrawn, or widened   cure: ask the account's owner anew
+    └── AuthorizationError        the application's user may not do this
+        ├── RoleNotAssigned       cause: the user has no Klaviyo role      cure: sign in, or assign a role
+        └── PermissionDenied      cause: the role lacks the permission     cure: a role that has it, in access.yaml
 
 The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
 """
@@ -194,3 +200,60 @@ class KlaviyoUnreachable(KlaviyoError):
             role=role,
             operation=operation,
         )
+
+
+class OAuthError(KlaviyoAccessError):
+    """An account's consent could not be had, or could not be used.
+
+    Source: https://developers.klaviyo.com/en/docs/set_up_oauth
+    """
+
+
+class OAuthCodeExpired(OAuthError):
+    """Klaviyo takes an authorization code once, within five minutes."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Klaviyo did not take the authorization code: it is good once, for five minutes. "
+            "Send the user to the authorization URL again."
+        )
+
+
+class OAuthReauthorizationNeeded(OAuthError):
+    """The tokens of an account are of no more use: its owner must give consent again.
+
+    Attributes:
+        account: the Klaviyo account, empty where it is not known.
+    """
+
+    def __init__(self, reason: str, *, account: str) -> None:
+        self.account = account
+        super().__init__(
+            f"The Klaviyo account {account or '(unknown)'} must give its consent again: {reason}. "
+            "Send its owner to the authorization URL."
+        )
+
+
+class AuthorizationError(KlaviyoAccessError):
+    """The application's user may not do this."""
+
+
+class RoleNotAssigned(AuthorizationError):
+    """The application's user has no Klaviyo role: HTTP 401."""
+
+    def __init__(self) -> None:
+        super().__init__("No Klaviyo role assigned")
+
+
+class PermissionDenied(AuthorizationError):
+    """The role of the application's user has not the permission: HTTP 403.
+
+    Attributes:
+        role: the user's role, as in access.yaml.
+        permission: what it lacks, as in access.yaml.
+    """
+
+    def __init__(self, *, role: str, permission: str) -> None:
+        self.role = role
+        self.permission = permission
+        super().__init__(f"Role {role!r} does not have the permission {permission!r}.")

@@ -18,6 +18,12 @@ SAMPLES = [
     errors.RateLimited(role="viewer", operation="get_lists", retry_after=12),
     errors.RequestRefused("no such list", role="viewer", operation="get_list", status=404),
     errors.KlaviyoUnreachable("connection refused", role="viewer", operation="get_lists"),
+    errors.PermissionDenied(role="viewer", permission="send-campaigns"),
+]
+WITHOUT_ROLE = [
+    errors.OAuthCodeExpired(),
+    errors.OAuthReauthorizationNeeded("the app was uninstalled", account="AbC123"),
+    errors.RoleNotAssigned(),
 ]
 
 
@@ -35,15 +41,19 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
     assert drawn == defined
 
 
-@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("error", SAMPLES + WITHOUT_ROLE, ids=lambda error: type(error).__name__)
 def test_an_error_survives_pickling_with_message_and_attributes(error: KlaviyoAccessError) -> None:
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - the test's own bytes
     assert (type(copy), str(copy), vars(copy)) == (type(error), str(error), vars(error))
 
 
 @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
-def test_an_error_names_the_role_and_is_caught_by_the_base_class(error: KlaviyoAccessError) -> None:
+def test_an_error_names_the_role(error: KlaviyoAccessError) -> None:
     assert vars(error)["role"] == "viewer"
+
+
+@pytest.mark.parametrize("error", SAMPLES + WITHOUT_ROLE, ids=lambda error: type(error).__name__)
+def test_one_base_class_catches_every_error(error: Exception) -> None:
     assert isinstance(error, KlaviyoAccessError)
 
 
