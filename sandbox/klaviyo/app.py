@@ -12,6 +12,10 @@ from sandbox.klaviyo.control import PREFIX, Control
 from sandbox.klaviyo.gate import Caller, Gate, route
 from sandbox.klaviyo.keys import KeyRing
 from sandbox.klaviyo.limits import RateLimits
+from sandbox.klaviyo.oauth import CONTROL_PREFIX as OAUTH_APPS
+from sandbox.klaviyo.oauth import PREFIX as OAUTH
+from sandbox.klaviyo.oauth import AppRegistry, OAuthServer
+from sandbox.klaviyo.oauth_grants import Grants
 from sandbox.klaviyo.problems import Problem, not_simulated
 from sandbox.klaviyo.seed import fill
 from sandbox.klaviyo.store import Store
@@ -23,14 +27,16 @@ def create_app(*, control_token: str, clock: Callable[[], float], account_id: st
     """Klaviyo with one account.
 
     Args:
-        control_token: what ``X-Sandbox-Token`` must hold on requests under ``/sandbox/keys``.
+        control_token: what ``X-Sandbox-Token`` must hold on requests under ``/sandbox``.
         clock: the time in seconds since the epoch.
         account_id: the account's company id, 6 alphanumerics.
     """
     keys, store = KeyRing(account_id, clock), Store(clock)
     fill(store, account_id)
     account = Account(id=account_id, clock=clock, control_token=control_token, keys=keys, store=store)
-    klaviyo = _Klaviyo(_parts(account), Gate(schemes=_schemes(account), limits=RateLimits(clock)), Api(store))
+    grants = Grants(clock)
+    gate = Gate(schemes=_schemes(account, grants), limits=RateLimits(clock))
+    klaviyo = _Klaviyo(_parts(account, grants), gate, Api(store))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -41,17 +47,25 @@ def create_app(*, control_token: str, clock: Callable[[], float], account_id: st
     return app
 
 
-def _parts(account: Account) -> dict[str, Answer]:
+def _parts(account: Account, grants: Grants) -> dict[str, Answer]:
     """The parts beside the API, by the prefix of their paths."""
-    return {PREFIX: Control(account).answer}
+    return {
+        PREFIX: Control(account).answer,
+        OAUTH: OAuthServer(grants).answer,
+        OAUTH_APPS: AppRegistry(account, grants).answer,
+    }
 
 
-def _schemes(account: Account) -> dict[str, Callable[[str], Caller | None]]:
+def _schemes(account: Account, grants: Grants) -> dict[str, Callable[[str], Caller | None]]:
     def private_key(value: str) -> Caller | None:
         scopes = account.keys.scopes_of(value)
         return None if scopes is None else Caller(scopes=scopes, quota="private keys")
 
-    return {"Klaviyo-API-Key": private_key}
+    def access_token(value: str) -> Caller | None:
+        grant = grants.of_access_token(value)
+        return None if grant is None else Caller(scopes=grant.scopes, quota=f"OAuth app {grant.app_id}")
+
+    return {"Klaviyo-API-Key": private_key, "Bearer": access_token}
 
 
 class _Klaviyo:
