@@ -2,7 +2,8 @@
 
 Standard library only, since the rotator's bundle carries this module. A 403 is not always a missing scope: Klaviyo
 also answers it where a feature is not part of the plan, and Cloudflare where it challenges the caller. Only a JSON
-body whose code is ``permission_denied`` and whose detail names the scopes counts as a missing scope
+body whose code is ``permission_denied`` and whose detail names the scopes counts as a missing scope, and only one whose
+code is ``authentication_failed`` or ``not_authenticated`` as a refused key
 (https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling).
 """
 
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
+
+_REFUSES_THE_KEY: Final = ("authentication_failed", "not_authenticated")
 
 _SCOPE: Final = re.compile(r"[a-z][a-z-]*:(?:read|write)\b")
 
@@ -24,7 +27,7 @@ class Meaning(Enum):
     INVALID = "invalid"
     """400 with Klaviyo's error body: the key got past the gate, the request itself is malformed."""
     KEY_REFUSED = "key refused"
-    """401 with Klaviyo's error body: the key is unknown, disabled or deleted."""
+    """401 with one of Klaviyo's two codes for it: the key is unknown, disabled or deleted."""
     SCOPES_MISSING = "scopes missing"
     """403 that names the scopes the key lacks."""
     FORBIDDEN = "forbidden"
@@ -36,7 +39,7 @@ class Meaning(Enum):
     SERVER_ERROR = "server error"
     """5xx: says nothing about the key."""
     UNEXPECTED = "unexpected"
-    """Anything else: 404, 409, a redirect, a proxy's 401."""
+    """Anything else: 404, 409, a redirect, a 401 that Klaviyo did not word so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +93,10 @@ def _refusal(status: int, headers: Mapping[str, str], error: Mapping[str, Any], 
         return Meaning.SERVER_ERROR
     if status == 429:
         return Meaning.RATE_LIMITED
-    # A proxy between here and Klaviyo may answer these two as well; only Klaviyo sends its error document.
-    meanings = {400: Meaning.INVALID, 401: Meaning.KEY_REFUSED}
-    return meanings.get(status, Meaning.UNEXPECTED) if error else Meaning.UNEXPECTED
+    # A proxy, or a half of Klaviyo in an outage, may answer these two as well: a key is condemned on exact words alone.
+    if status == 401 and error.get("code") in _REFUSES_THE_KEY:
+        return Meaning.KEY_REFUSED
+    return Meaning.INVALID if status == 400 and error else Meaning.UNEXPECTED
 
 
 def _first_error(body: bytes | str) -> Mapping[str, Any]:
