@@ -26,7 +26,6 @@ _STEPS: Final = {step.value: step for step in Step} | {
 """Both spellings that AWS's documents give."""
 
 _REQUIRED: Final = {"Step", "SecretId", "ClientRequestToken"}
-_OPTIONAL: Final = {"RotationToken"}
 _TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
 
 
@@ -39,17 +38,15 @@ class StepRequest:
 
 
 def read_event(event: object, *, key_secret_arn: str) -> StepRequest:
-    """Read the event of a rotation step.
+    """Read the event of a rotation step. Fields that AWS adds in time are not looked at.
 
     Raises:
-        EventRefusedError: another form, another secret, an unknown step, a field too many.
+        EventRefusedError: another form, another secret, an unknown step.
     """
     if not isinstance(event, dict):
         raise EventRefusedError("An event is a JSON object; this one is none.")
     if missing := _REQUIRED - event.keys():
         raise EventRefusedError(f"A rotation's event has {', '.join(sorted(missing))}; this one has not.")
-    if event.keys() - _REQUIRED - _OPTIONAL:
-        raise EventRefusedError("A rotation's event has no other fields than Secrets Manager's; this one has.")
     step, secret_id, token = (event[name] for name in ("Step", "SecretId", "ClientRequestToken"))
     if not isinstance(step, str) or step not in _STEPS:
         raise EventRefusedError("This rotator knows four steps, createSecret to finishSecret; this is another one.")

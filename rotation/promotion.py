@@ -13,6 +13,7 @@ from rotation.errors import (
     NoSpareError,
     PendingKeyRefusedError,
     ScopesUnprovedError,
+    StoreError,
 )
 from rotation.healing import heal
 from rotation.log import Report
@@ -118,8 +119,11 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]
 
 
 def _examine(keys: RoleKeys, version: Version, spare: Spare) -> _GoodSpare | Rejected:
+    value = keys.reserve.value(version.id)
+    if value is None:  # a label that is seen before its value: no verdict on a key that nobody has read
+        raise StoreError("get_secret_value", "ResourceNotFoundException")
     try:
-        key = read_key(keys.reserve.value(version.id) or "")
+        key = read_key(value)
     except MalformedKeyError:
         return Rejected(keys.clock(), spare.fingerprint, "malformed")
     if key.fingerprint != spare.fingerprint:

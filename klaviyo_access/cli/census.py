@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from klaviyo_access.access_model import AccessModelError
 from klaviyo_access.access_model.environment import Environment, EnvironmentSettingsError
 from klaviyo_access.cli.errors import CommandError
 from klaviyo_access.cli.identity import assume_operator_role, identify
@@ -19,7 +20,7 @@ class Census:
 
     Attributes:
         places: fingerprint to the role and environment that has it, as a message names them.
-        unseen: the project's other environments that could not be looked at, though they may be in the same account.
+        unseen: the project's other environments that were not looked at: elsewhere, not deployed, or not allowed.
     """
 
     places: dict[str, str]
@@ -37,7 +38,7 @@ def places_of(environment: str, roles: Iterable[RoleSecrets]) -> dict[str, str]:
 
 
 def take_census(workspace: Workspace, session: boto3.Session, secrets: Secrets) -> Census:
-    """Look at every role of the environment, and of its neighbours in the same account and region.
+    """Look at every role of the environment, and of its neighbours in the same account.
 
     Args:
         workspace: the environment to stage in.
@@ -50,9 +51,11 @@ def take_census(workspace: Workspace, session: boto3.Session, secrets: Secrets) 
     for stack in workspace.neighbours():
         try:
             there = Environment.of_stack(workspace.directory, stack)
-            if (there.account_id, there.region) == (here.account_id, here.region):
+            if there.account_id == here.account_id:
                 places |= _places_in(there, workspace.model.in_environment(stack).roles, session)
-        except (CommandError, ClientError, EnvironmentSettingsError):
+            else:
+                unseen.append(stack)
+        except (CommandError, AccessModelError, BotoCoreError, ClientError, EnvironmentSettingsError):
             unseen.append(stack)
     return Census(places=places, unseen=tuple(unseen))
 

@@ -11,7 +11,7 @@ import typer
 
 from klaviyo_access.access_model import RoleAccess
 from klaviyo_access.access_model.dashboard import dashboard_steps
-from klaviyo_access.cli.census import Census, take_census
+from klaviyo_access.cli.census import Census, places_of, take_census
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import messages, note, results
 from klaviyo_access.cli.errors import CommandError, StoppedError, UsageError
@@ -60,7 +60,8 @@ def check_room(role: str, reserve: SecretLabels) -> None:
 
 def time_after(reserve: SecretLabels, now: datetime) -> datetime:
     """The time of a new spare: now, or a second after the newest; labels tell seconds, and the oldest is used first."""
-    newest = max((spare.time for _, spare in reserve.spares), default=None)
+    soon = now + timedelta(minutes=5)  # a label further ahead was put by hand: nothing is ordered by it
+    newest = max((spare.time for _, spare in reserve.spares if spare.time < soon), default=None)
     return now if newest is None or newest < now.replace(microsecond=0) else newest + timedelta(seconds=1)
 
 
@@ -76,7 +77,9 @@ class Staging:
 
     def stage(self, role: RoleAccess, key: Key) -> None:
         """Make ``key`` a spare of ``role``; the checks of the label and of the fingerprint come first."""
-        reserve = self.secrets.of_role(role.name).reserve.labels
+        now = self.secrets.of_role(role.name)
+        reserve = now.reserve.labels
+        self.census.places.update(places_of(self.workspace.environment.name, [now]))
         check_not_taken(key, self.census)
         check_room(role.name, reserve)
         if reserve.current is None:
@@ -137,7 +140,7 @@ def _prepare(workspace: Workspace) -> Staging:
     secrets = Secrets(become_operator(session, workspace.environment), workspace.environment)
     census = take_census(workspace, session, secrets)
     if census.unseen:
-        note(f"Not looked at for the same key: {', '.join(census.unseen)} (you may not, or it is not deployed).")
+        note(f"Not looked at for the same key: {', '.join(census.unseen)} (elsewhere, not deployed, or not allowed).")
     return Staging(workspace=workspace, secrets=secrets, census=census)
 
 

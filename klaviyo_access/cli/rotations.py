@@ -52,12 +52,22 @@ def obstacle(secrets: RoleSecrets) -> str:
     return ""
 
 
-def phase_of(labels: SecretLabels, version: str) -> Phase:
-    """Where the rotation that makes ``version`` stands, by the labels of the key secret."""
+def phase_of(labels: SecretLabels, version: str, *, finished: bool) -> Phase:
+    """Where the rotation that makes ``version`` stands, by the labels of the key secret.
+
+    AWS may make the first value of a secret current while it is pending still: current alone is no end.
+
+    Args:
+        labels: of the key secret, as they are now.
+        version: id of the version that the rotation makes.
+        finished: whether AWS has noted the end of a rotation since this one was asked for.
+    """
     made = labels.version(version)
-    if made and made.has(AwsLabel.CURRENT):
+    if made is None or made.verdict:
+        return "gone"
+    if made.has(AwsLabel.CURRENT) and (finished or not made.has(AwsLabel.PENDING)):
         return "rotated"
-    return "running" if made and made.has(AwsLabel.PENDING) else "gone"
+    return "running" if made.has(AwsLabel.PENDING) else "gone"
 
 
 def newly_rejected(before: RoleSecrets, after: RoleSecrets) -> list[Rejected]:
@@ -147,8 +157,9 @@ class Rotations:
     def _look(self, rotation: _Rotation) -> None:
         role = rotation.before.role
         try:
-            labels = self._secrets.of_role(role).key.labels
-            phase = phase_of(labels, rotation.version)
+            key = self._secrets.of_role(role).key
+            labels, finished = key.labels, key.last_rotated != rotation.before.key.last_rotated
+            phase = phase_of(labels, rotation.version, finished=finished)
             rotation.looks += 1
             # AWS shows AWSPENDING a moment after it answers, so one look without it is no end.
             rotation.looks_when_gone = rotation.looks_when_gone + 1 if phase == "gone" else 0

@@ -51,8 +51,9 @@ class Workspace:
         return list(self.roles.values()) if name is None else [self.role(name)]
 
     def neighbours(self) -> list[str]:
-        """The project's other stacks."""
-        return [stack for stack in stacks_in(self.directory) if stack != self.environment.name]
+        """The project's other stacks; those of an account and the one of the sandbox have nothing in common."""
+        here = self.environment.name
+        return [stack for stack in stacks_in(self.directory) if stack != here and "local" not in (stack, here)]
 
 
 def open_workspace(project: Path | None, stack: str | None) -> Workspace:

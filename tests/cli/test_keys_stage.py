@@ -113,7 +113,7 @@ def test_an_environment_that_cannot_be_looked_at_is_named(command: Command, aws:
     lay_out("Pulumi.prod.yaml", SETTINGS.format(region="eu-west-1", account="444455556666"))
     result = command("keys", "stage", "viewer", "--stack", "dev", stdin=fake_key(1))
     assert result.code == 0
-    assert "Not looked at for the same key: staging (" in result.err
+    assert "Not looked at for the same key: prod, staging (elsewhere, not deployed, or not allowed)" in result.err
 
 
 def test_a_reserve_with_twelve_labels_takes_no_more(command: Command, aws: FakeAws) -> None:

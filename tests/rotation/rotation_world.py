@@ -84,12 +84,16 @@ class Klaviyo:
 
 @dataclass
 class Client:
-    """What boto3's client is to the rotator, over the sandbox's service; ``kill_at`` ends the process at a call."""
+    """What boto3's client is to the rotator, over the sandbox's service.
+
+    ``kill_at`` ends the process at a call; ``unread`` are secrets whose values lag behind their labels.
+    """
 
     service: SecretsManager
     made: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     kill_at: int | None = None
     kill: Literal["before", "after"] = "before"
+    unread: set[str] = field(default_factory=set)
 
     def __getattr__(self, name: str) -> Any:
         return lambda **parameters: self._call(_OPERATIONS[name], parameters)
@@ -99,6 +103,8 @@ class Client:
         killed = len(self.made) - 1 == self.kill_at
         if killed and self.kill == "before":
             raise KilledError
+        if operation == "GetSecretValue" and parameters["SecretId"] in self.unread:
+            raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, operation)
         try:
             answer: dict[str, Any] = at_once(self.service.handle(call(operation, parameters)))
         except AwsError as error:

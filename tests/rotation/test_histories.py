@@ -9,7 +9,7 @@ import pytest
 from klaviyo_access.keys.labels import AwsLabel, Version
 from klaviyo_access.keys.secret import Key, fingerprint
 from rotation import rotator
-from rotation.errors import EventRefusedError, PendingKeyRefusedError
+from rotation.errors import EventRefusedError, PendingKeyRefusedError, StoreError
 from rotation.healing import heal
 from rotation.role_keys import RoleKeys
 from rotation.values import promoted_value
@@ -358,3 +358,12 @@ def test_a_key_that_dies_before_the_test_is_not_promoted_and_the_next_one_is(wor
     assert world.lives() == {"a": "AWSCURRENT KEY", "b": "KEY REJECTED(refused)", "c": "reserve SPARE"}
     assert world.rotate() == "RotationSucceeded"
     assert world.lives() == {"a": OLD, "b": "KEY REJECTED(refused)", "c": LIVE}
+
+
+def test_a_value_that_lags_behind_its_label_condemns_no_spare() -> None:
+    world = World()
+    world.stage("a")
+    world.client.unread.add(world.reserve_arn)
+    assert world.rotate() == "RotationFailed"
+    assert world.lives()["a"] == "reserve SPARE"
+    assert [type(error) for error in world.errors] == [StoreError]
