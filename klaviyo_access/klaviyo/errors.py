@@ -15,6 +15,8 @@
     │   ├── FeatureForbidden      cause: 403 that names none               cure: the account's plan or entitlement
     │   ├── RateLimited           cause: 429, the account's quota          cure: wait `retry_after` seconds
     │   ├── RequestRefused        cause: any other 4xx                     cure: mend the request
+    │   ├── RequestMalformed      cause: a call that cannot be sent        cure: mend the call
+    │   ├── AnswerNotUnderstood   cause: a body unlike its description     cure: look what was done, then update
     │   └── KlaviyoUnreachable    cause: no connection, 5xx, a challenge   cure: wait, look at network and status page
     ├── OAuthError                an account's consent could not be had or used
     │   ├── OAuthNotConfigured    cause: app or secrets not named or there cure: set or stage what it names
@@ -121,14 +123,24 @@ class KlaviyoError(KlaviyoAccessError):
 
 
 class KeyRejected(KlaviyoError):
-    """Klaviyo answered 401 although the key is the newest that there is."""
+    """Klaviyo answered 401, and there is no newer key, or none that could be fetched.
 
-    def __init__(self, *, role: str, operation: str, key: str) -> None:
+    Attributes:
+        key: the key as it prints: its last four characters and its fingerprint.
+        refresh_failure: why a newer key could not be fetched, empty where the secret holds none.
+    """
+
+    def __init__(self, *, role: str, operation: str, key: str, refresh_failure: str = "") -> None:
+        self.key = key
+        self.refresh_failure = refresh_failure
+        then = (
+            f"and whether there is a newer one is not known, because the refresh failed: {refresh_failure}"
+            if refresh_failure
+            else "and the secret holds no newer one. It was disabled or deleted: stage a good key, then run "
+            f"'klaviyo-access keys rotate {role}'."
+        )
         super().__init__(
-            f"{operation}: Klaviyo rejected the key {key} of role {role!r} (401), and the secret holds no newer one. "
-            f"It was disabled or deleted: stage a good key, then run 'klaviyo-access keys rotate {role}'.",
-            role=role,
-            operation=operation,
+            f"{operation}: Klaviyo rejected the key {key} of role {role!r} (401), {then}", role=role, operation=operation
         )
 
 
@@ -137,16 +149,25 @@ class ScopeMissing(KlaviyoError):
 
     Attributes:
         missing: the scopes that Klaviyo named, sorted.
+        held_by: the roles that have them all, sorted; None where the session was not told what roles have.
     """
 
-    def __init__(self, *, role: str, operation: str, missing: Iterable[str]) -> None:
+    def __init__(
+        self, *, role: str, operation: str, missing: Iterable[str], held_by: Iterable[str] | None = None
+    ) -> None:
         self.missing = tuple(sorted(missing))
+        self.held_by = None if held_by is None else tuple(sorted(held_by))
         super().__init__(
-            f"{operation} needs {', '.join(self.missing)}, which the key of role {role!r} lacks (403). "
-            "Use a role that has it, or add the scope to the role in access.yaml, stage a key with it and rotate.",
+            f"{operation} needs {', '.join(self.missing)}, which the key of role {role!r} lacks (403). {self._cure()}",
             role=role,
             operation=operation,
         )
+
+    def _cure(self) -> str:
+        widen = "add it to the role in access.yaml, stage a key with it and rotate"
+        if self.held_by is None:
+            return f"Use a role that has it ('klaviyo-access scopes' shows each role's), or {widen}."
+        return f"Roles that have it: {', '.join(self.held_by) or 'none'}. Use one, or {widen}."
 
 
 class FeatureForbidden(KlaviyoError):
@@ -193,6 +214,29 @@ class RequestRefused(KlaviyoError):
         self.detail = detail
         super().__init__(
             f"{operation}: Klaviyo refused the request ({status}): {detail or 'it gave no reason'}",
+            role=role,
+            operation=operation,
+        )
+
+
+class RequestMalformed(KlaviyoError):
+    """The call cannot be sent as it is; Klaviyo saw nothing of it."""
+
+    def __init__(self, reason: str, *, role: str, operation: str) -> None:
+        super().__init__(
+            f"{operation}: the call cannot be sent: {reason}. Klaviyo saw nothing of it; mend the call.",
+            role=role,
+            operation=operation,
+        )
+
+
+class AnswerNotUnderstood(KlaviyoError):
+    """Klaviyo did what was asked, and its answer is not of the form that the SDK or httpx reads."""
+
+    def __init__(self, reason: str, *, role: str, operation: str) -> None:
+        super().__init__(
+            f"{operation}: Klaviyo accepted the request, and its answer cannot be read: {reason}. Look what was done "
+            "before you send it again; a newer klaviyo-api may read the answer.",
             role=role,
             operation=operation,
         )
