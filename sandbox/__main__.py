@@ -33,8 +33,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _complain(f"The sandbox's folder cannot be used: {error}. Name another with SANDBOX_HOME.", FAILED)
     except KeyboardInterrupt:
         return _complain("Interrupted.", INTERRUPTED)
-    except ModuleNotFoundError as error:
-        return _complain(f"The package {error.name} is missing: run 'make .venv/installed', or 'make up'.", FAILED)
 
 
 def start(home: Home, options: argparse.Namespace) -> int:

@@ -41,7 +41,7 @@ class Tour:
         """Start, deploy, stage, rotate, let every service call Klaviyo, let an intruder try; returns what was seen."""
         self.commands.run("python", "-m", "sandbox", "start")
         deployer = self._sandbox_environment()
-        self._deploy(deployer)
+        self.deploy(deployer)
         operator = self._sandbox_environment("--as", "operator")
         access = AccessModel.load(self.commands.project / "access.yaml").in_environment(STACK)
         self._first_keys(access, operator)
@@ -67,7 +67,8 @@ class Tour:
         home = self.commands.project / self.commands.environ.get("SANDBOX_HOME", ".sandbox")
         shutil.rmtree(home, ignore_errors=True)
 
-    def _deploy(self, environ: Mapping[str, str]) -> None:
+    def deploy(self, environ: Mapping[str, str]) -> None:
+        """Deploy the stack: with the Pulumi CLI where it is on PATH, else with the sandbox's engine."""
         if shutil.which("pulumi"):
             self.commands.run("pulumi", "stack", "select", STACK, "--create", environ=environ)
             self.commands.run("pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", environ=environ)

@@ -97,12 +97,13 @@ def _event_loops() -> Iterator[None]:
         loop.close()
 
 
-def whole(name: str, component: str = "klaviyo") -> KlaviyoAccess:
+def whole(name: str, component: str = "klaviyo", *, settings: Settings | None = None) -> KlaviyoAccess:
+    """Build the whole of the stack ``name``."""
     facts = load_stack(name)
     args = KlaviyoAccessArgs(
         environment=facts.environment,
         access=facts.access.in_environment(name),
-        settings=facts.settings,
+        settings=settings or facts.settings,
         project=PROJECT_DIR,
     )
     return KlaviyoAccess(component, args)

@@ -4,10 +4,13 @@ import json
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from components.key_rotation import schedule
 from components.policies import REASONS_FOR_EVERY_RESOURCE
-from tests.components.recording import Build, Recorder, whole
+from components.settings import parse_settings
+from components.snippets import snippets
+from tests.components.recording import Build, Recorder, load_stack, whole
 
 ROLES = {
     "admin",
@@ -20,6 +23,7 @@ ROLES = {
     "reporting",
     "custodian",
 }
+ROLE_ARN = "arn:aws:iam::111111111111:role/ci/deployer"
 DOCUMENTS = ("policy", "assumeRolePolicy")
 
 
@@ -100,18 +104,6 @@ def test_every_role_of_iam_has_a_path_and_a_name_of_its_environment(prod: Record
         assert len(role.inputs["name"]) <= 64
 
 
-def test_whatever_takes_tags_is_tagged_with_owner_environment_and_compliance(prod: Recorder) -> None:
-    for resource in prod.resources:
-        tags = resource.inputs.get("tags")
-        if tags is not None:
-            assert tags["owner"] == "platform"
-            assert tags["environment"] == "prod"
-            assert tags["compliance"] == "soc2 gdpr"
-    for role in ROLES:
-        secret = prod.of_type("aws:secretsmanager/secret:Secret")[f"klaviyo-{role}-key"]
-        assert secret.inputs["tags"]["role"] == role
-
-
 def test_a_statement_on_every_resource_has_its_reason(prod: Recorder) -> None:
     reached = {
         statement["Sid"]
@@ -190,3 +182,113 @@ def test_two_environments_in_one_program_do_not_collide(build: Build) -> None:
         (resource.type, resource.inputs["name"]) for resource in recorder.resources if "name" in resource.inputs
     ]
     assert {kind for kind, name in physical if physical.count((kind, name)) > 1} <= {"aws:iam/rolePolicy:RolePolicy"}
+
+
+TAGGABLE = {
+    "aws:cloudtrail/trail:Trail",
+    "aws:cloudwatch/eventRule:EventRule",
+    "aws:cloudwatch/logGroup:LogGroup",
+    "aws:eks/podIdentityAssociation:PodIdentityAssociation",
+    "aws:iam/instanceProfile:InstanceProfile",
+    "aws:iam/role:Role",
+    "aws:kms/key:Key",
+    "aws:lambda/function:Function",
+    "aws:s3/bucket:Bucket",
+    "aws:secretsmanager/secret:Secret",
+    "aws:sns/topic:Topic",
+}
+
+
+def test_whatever_takes_tags_is_tagged_with_owner_environment_and_compliance(prod: Recorder) -> None:
+    taggable = [resource for resource in prod.resources if resource.type in TAGGABLE]
+    assert {resource.type for resource in taggable} == TAGGABLE
+    for resource in taggable:
+        tags = resource.inputs["tags"]
+        assert (tags["owner"], tags["environment"], tags["compliance"]) == ("platform", "prod", "soc2 gdpr")
+    for role in ROLES:
+        for name, type_token in (
+            (f"klaviyo-{role}-key", "aws:secretsmanager/secret:Secret"),
+            (f"klaviyo-{role}-rotation-function", "aws:lambda/function:Function"),
+        ):
+            assert prod.of_type(type_token)[name].inputs["tags"]["role"] == role
+
+
+def test_the_recovery_window_is_the_settings_and_none_where_all_may_be_destroyed(build: Build, prod: Recorder) -> None:
+    local = build(lambda: whole("local") and None)
+    for recorder, days in ((prod, 30), (local, 0)):
+        secrets = recorder.of_type("aws:secretsmanager/secret:Secret").values()
+        assert {secret.inputs["recoveryWindowInDays"] for secret in secrets} == {days}
+    (bucket,) = prod.of_type("aws:s3/bucket:Bucket").values()
+    assert bucket.inputs["forceDestroy"] is False
+
+
+def test_alerts_are_encrypted_and_reach_every_address(prod: Recorder) -> None:
+    (topic,) = prod.of_type("aws:sns/topic:Topic").values()
+    assert topic.inputs["kmsMasterKeyId"].endswith(":klaviyo-audit-encryption-key")
+    subscriptions = prod.of_type("aws:sns/topicSubscription:TopicSubscription").values()
+    assert [(it.inputs["protocol"], it.inputs["endpoint"]) for it in subscriptions] == [
+        ("email", "klaviyo-alerts@example.com")
+    ]
+
+
+def test_logs_are_encrypted_and_kept_as_long_as_the_settings_say(prod: Recorder) -> None:
+    groups = prod.of_type("aws:cloudwatch/logGroup:LogGroup")
+    assert len(groups) == len(ROLES) + 1
+    for name, group in groups.items():
+        key = "klaviyo-audit-encryption-key" if name == "klaviyo-audit-log" else "klaviyo-encryption-key"
+        assert group.inputs["kmsKeyId"].endswith(f":{key}")
+        assert group.inputs["retentionInDays"] == 400
+
+
+def test_a_rotator_is_told_scopes_klaviyo_and_how_much_proof(build: Build) -> None:
+    facts = load_stack("dev")
+    settings = facts.settings.model_copy(update={"require_proof": "all"})
+    recorder = build(lambda: whole("dev", settings=settings) and None)
+    variables = recorder.of_type("aws:lambda/function:Function")["klaviyo-service-rotation-function"].inputs[
+        "environment"
+    ]["variables"]
+    assert variables["SCOPES"] == "accounts:read,profiles:read"
+    assert variables["KLAVIYO_URL"] == "https://a.klaviyo.com"
+    assert variables["REQUIRE_PROOF"] == "all"
+
+
+def test_operators_are_whom_the_settings_name(prod: Recorder) -> None:
+    role = prod.of_type("aws:iam/role:Role")["klaviyo-operators-role"].inputs
+    (statement,) = json.loads(role["assumeRolePolicy"])["Statement"]
+    assert statement["Principal"] == {"AWS": ["arn:aws:iam::333333333333:role/people/platform-engineer"]}
+    assert role["name"] == "klaviyo-prod-key-operator"
+
+
+def test_deployers_break_glass_and_root_alone_manage_every_secret(prod: Recorder) -> None:
+    managers = [
+        "arn:aws:iam::333333333333:role/ci/klaviyo-deployer",
+        "arn:aws:iam::333333333333:role/emergency/break-glass",
+        "arn:aws:iam::333333333333:root",
+    ]
+    for policy in prod.of_type("aws:secretsmanager/secretPolicy:SecretPolicy").values():
+        by_sid = {statement["Sid"]: statement for statement in json.loads(policy.inputs["policy"])["Statement"]}
+        assert by_sid["ManageByDeployersAlone"]["Condition"] == {
+            "StringNotEquals": {"aws:PrincipalArn": sorted(managers)}
+        }
+
+
+def test_keys_rotate_every_quarter_unless_the_settings_say_month() -> None:
+    defaults = parse_settings("dev", {"owner": "o", "deployers": [ROLE_ARN], "operators": [f"{ROLE_ARN}2"]})
+    assert defaults.rotate_every == "quarter"
+    assert load_stack("prod").settings.rotate_every == "month"
+
+
+def test_the_lines_to_paste_name_the_key_and_hold_none() -> None:
+    arn = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:klaviyo/dev/viewer/key-AbCdEf"
+    lines = snippets(load_stack("dev").environment, {"viewer": arn})["viewer"]
+    assert json.loads(lines["ecs"]) == {"name": "KLAVIYO_API_KEY", "valueFrom": f"{arn}:apiKey::"}
+    manifest = YAML(typ="safe").load(lines["external-secrets"])
+    assert manifest["spec"]["data"] == [
+        {"secretKey": "apiKey", "remoteRef": {"key": "klaviyo/dev/viewer/key", "property": "apiKey"}}
+    ]
+    assert dict(line.split("=") for line in lines["dotenv"].splitlines()) == {
+        "AWS_REGION": "eu-west-1",
+        "KLAVIYO_ACCESS_PREFIX": "klaviyo",
+        "KLAVIYO_ACCESS_ENVIRONMENT": "dev",
+        "KLAVIYO_ACCESS_ROLE": "viewer",
+    }

@@ -20,10 +20,13 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             [sys.executable, *arguments], cwd=PROJECT, env=environ, capture_output=True, text=True, check=False
         )
 
-    run("-m", "sandbox", "start", "--port", "0", "--klaviyo-port", "0")
-    tour = run("-m", "sandbox.tour", "up")
-    assert tour.returncode == 0, tour.stdout + tour.stderr
-    yield Deployed(home, environ, tour.stdout + tour.stderr)
-    down = run("-m", "sandbox.tour", "down")
+    try:
+        started = run("-m", "sandbox", "start", "--port", "0", "--klaviyo-port", "0")
+        assert started.returncode == 0, started.stdout + started.stderr
+        tour = run("-m", "sandbox.tour", "up")
+        assert tour.returncode == 0, tour.stdout + tour.stderr
+        yield Deployed(home, environ, tour.stdout + tour.stderr)
+    finally:
+        down = run("-m", "sandbox.tour", "down")
     assert down.returncode == 0, down.stdout + down.stderr
     assert not home.exists()

@@ -75,10 +75,13 @@ class Deployed:
         """A key out of the sandbox's dashboard."""
         return self.run("-m", "sandbox", "klaviyo-key", "--scopes", scopes).stdout.strip()
 
+    def statuses(self) -> dict[str, dict[str, Any]]:
+        """What `keys status --json` says of each role."""
+        return {row["role"]: row for row in json.loads(self.operate("keys", "status", "--json").stdout)["roles"]}
+
     def status(self, role: str) -> dict[str, Any]:
-        """What `keys status --json` says of a role."""
-        (row,) = json.loads(self.operate("keys", "status", "--role", role, "--json").stdout)["roles"]
-        return dict(row)
+        """What `keys status --json` says of one role."""
+        return self.statuses()[role]
 
 
 def clean_environment(home: Path) -> dict[str, str]:

@@ -39,13 +39,13 @@ def test_the_tour_shows_every_role_every_service_every_refusal_and_the_trail(dep
 
 
 def test_the_tour_again_changes_nothing(deployed: Deployed) -> None:
-    before = {role: deployed.status(role)["current"] for role in ROLES}
+    before = deployed.statuses()
     again = deployed.run("-m", "sandbox.tour", "up")
     assert again.returncode == 0, again.stdout + again.stderr
     assert re.search(r"^= \d+ unchanged$", again.stdout, re.MULTILINE)
     assert not re.search(r"^ [+~-]", again.stdout, re.MULTILINE)
     assert "Every role has its key already." in again.stdout
-    assert {role: deployed.status(role)["current"] for role in ROLES} == before
+    assert deployed.statuses() == before
 
 
 def test_a_service_reads_the_key_of_its_role_and_no_other(deployed: Deployed) -> None:
@@ -173,7 +173,10 @@ def test_no_key_is_in_any_file_log_record_or_output(deployed: Deployed) -> None:
     logs = deployed.client("logs", environ)
     groups = [group["logGroupName"] for group in logs.describe_log_groups()["logGroups"]]
     lines = [
-        event["message"] for group in groups for event in logs.filter_log_events(logGroupName=group).get("events", [])
+        event["message"]
+        for group in groups
+        for page in logs.get_paginator("filter_log_events").paginate(logGroupName=group)
+        for event in page["events"]
     ]
     assert any('"outcome": "created"' in line for line in lines)
     files = [path.read_bytes() for path in deployed.home.rglob("*") if path.is_file()]

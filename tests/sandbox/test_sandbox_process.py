@@ -13,6 +13,8 @@ from typing import Any
 import boto3
 import pytest
 
+from sandbox.home import Home, Ports, Running
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -161,3 +163,54 @@ def client(service: str, variables: dict[str, str]) -> Any:
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         aws_session_token=variables["AWS_SESSION_TOKEN"],
     )
+
+
+@pytest.mark.parametrize("module", ["sandbox", "sandbox.tour", "sandbox.engine"])
+@pytest.mark.parametrize("package", ["uvicorn", "pulumi", "rich"])
+def test_a_missing_package_is_named_with_what_installs_it(module: str, package: str) -> None:
+    script = f"import sys, runpy; sys.modules[{package!r}] = None; runpy.run_module({module!r}, run_name='__main__')"
+    ended = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 2
+    assert f"not installed here: {package}." in ended.stderr
+    assert "requirements-dev.txt" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_second_process_does_not_serve_from_the_same_folder(running: Shell) -> None:
+    first = Home(running.home)
+    assert not first.claim(os.getpid(), Ports(aws=1, klaviyo=2))
+    assert first.running() == Running(pid=running.pid(), ports=Ports(**ports_of(running)))
+
+
+def ports_of(shell: Shell) -> dict[str, int]:
+    found = json.loads(shell.run("status", "--json").stdout)
+    return {name: int(found[key].rpartition(":")[2]) for name, key in (("aws", "endpoint"), ("klaviyo", "klaviyoUrl"))}
+
+
+def test_a_new_sandbox_has_no_stack_of_the_one_before(shell: Shell) -> None:
+    shell.start()
+    (shell.home / "state/local.json").write_text("{}")
+    assert shell.run("stop").returncode == 0
+    assert (shell.home / "state/local.json").exists()
+    shell.start()
+    assert not (shell.home / "state/local.json").exists()
+
+
+def test_the_process_gets_nothing_of_the_callers_credentials(shell: Shell) -> None:
+    mine = {"AWS_SECRET_ACCESS_KEY": "mine", "AWS_SESSION_TOKEN": "mine", "PULUMI_CONFIG_PASSPHRASE": "mine"}
+    command = [sys.executable, "-m", "sandbox", "start", "--port", "0", "--klaviyo-port", "0"]
+    environment = {**os.environ, "SANDBOX_HOME": str(shell.home), **mine}
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True)
+    given = Path(f"/proc/{shell.pid()}/environ").read_bytes().split(b"\0")
+    assert not [entry for entry in given if entry.endswith(b"=mine")]
+
+
+def test_ctrl_c_is_one_line(shell: Shell) -> None:
+    script = (
+        "import sys; from sandbox import asking; from sandbox.__main__ import main\n"
+        "def stop(home): raise KeyboardInterrupt\n"
+        "asking.running = stop; sys.exit(main(['status']))"
+    )
+    stopped = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert stopped.returncode == 130
+    assert len(stopped.stderr.splitlines()) == 1
