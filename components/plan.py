@@ -14,7 +14,6 @@ from components.key_operators import KeyOperatorsArgs
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
     FUNCTION_LIMIT,
-    IAM_ROLE_LIMIT,
     AuditNames,
     Tags,
     account_root_arn,
@@ -141,7 +140,7 @@ class Plan:
         """The operators' role."""
         here = self.environment
         return KeyOperatorsArgs(
-            role_name=physical_name(self.environment, "key-operator", limit=IAM_ROLE_LIMIT),
+            role_name=self.principals.operator.rpartition("/")[2],
             iam_path=self.environment.iam_path,
             operators=self.settings.operators,
             keys=secret_arn_pattern(here, "key"),

@@ -90,14 +90,14 @@ class SecretPrincipals:
         writers: may put a value.
         labellers: may move labels, and so publish a value.
         managers: deployers, break-glass and the account's root.
-        rotators: may start a rotation, beside the managers.
+        may_rotate: may start a rotation, beside the managers.
     """
 
     readers: tuple[str, ...]
     writers: tuple[str, ...]
     labellers: tuple[str, ...]
     managers: tuple[str, ...]
-    rotators: tuple[str, ...]
+    may_rotate: tuple[str, ...]
 
 
 def secret_resource_policy(principals: SecretPrincipals) -> Document:
@@ -112,7 +112,7 @@ def secret_resource_policy(principals: SecretPrincipals) -> Document:
         _deny_all_but("LabelByTheRotatorAlone", ["secretsmanager:UpdateSecretVersionStage"], principals.labellers),
         _deny_all_but("ManageByDeployersAlone", MANAGE_SECRET, principals.managers),
         _deny_all_but(
-            "RotateByOperatorsAlone", ["secretsmanager:RotateSecret"], (*principals.managers, *principals.rotators)
+            "RotateByOperatorsAlone", ["secretsmanager:RotateSecret"], (*principals.managers, *principals.may_rotate)
         ),
     )
 

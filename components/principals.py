@@ -65,7 +65,7 @@ class Principals:
             writers=(rotator,),
             labellers=(rotator,),
             managers=self.managers,
-            rotators=(self.operator,),
+            may_rotate=(self.operator,),
         )
 
     def of_reserve(self, role: str) -> SecretPrincipals:
@@ -76,7 +76,7 @@ class Principals:
             writers=(rotator, self.operator),
             labellers=(rotator,),
             managers=self.managers,
-            rotators=(),
+            may_rotate=(),
         )
 
 

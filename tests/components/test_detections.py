@@ -1,10 +1,19 @@
 """Detections: patterns that EventBridge takes, for the reads they are meant to see."""
 
 import json
+from typing import Any
 
 import pytest
 
-from components.detections import PatternTooLargeError, read_by_stranger, to_json
+from components.detections import (
+    PatternTooLargeError,
+    alerts_tampered_with,
+    batch_read_by_filter,
+    read_by_stranger,
+    rotation_failed,
+    to_json,
+    trail_tampered_with,
+)
 
 ARNS = "arn:aws:secretsmanager:eu-west-1:111111111111:secret:"
 READER = "arn:aws:iam::111111111111:role/klaviyo/prod/klaviyo-prod-reader"
@@ -33,3 +42,62 @@ def test_a_pattern_over_eventbridges_limit_is_refused_before_aws_sees_it() -> No
 
 def test_the_same_pattern_gives_the_same_text() -> None:
     assert to_json({"b": 1, "a": 2}, what="x") == json.dumps({"a": 2, "b": 1}, separators=(",", ":"))
+
+
+SEEN = {
+    "rotation failed": (
+        rotation_failed(secret_arn_prefix=f"{ARNS}klaviyo/prod/"),
+        {"RotationFailed", "RotationAbandoned"},
+    ),
+    "stranger": (
+        read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=[READER]),
+        {"GetSecretValue", "BatchGetSecretValue"},
+    ),
+    "batch read": (batch_read_by_filter(), {"BatchGetSecretValue"}),
+    "trail tampered with": (
+        trail_tampered_with(trail=["t"], bucket="b", key=["k"], log_group="g"),
+        {
+            "StopLogging",
+            "DeleteTrail",
+            "UpdateTrail",
+            "PutEventSelectors",
+            "PutInsightSelectors",
+            "DeleteBucket",
+            "DeleteBucketPolicy",
+            "PutBucketEncryption",
+            "PutBucketLifecycle",
+            "PutBucketPolicy",
+            "PutBucketPublicAccessBlock",
+            "PutBucketVersioning",
+            "DisableKey",
+            "DisableKeyRotation",
+            "ScheduleKeyDeletion",
+            "PutKeyPolicy",
+            "DeleteLogGroup",
+            "DeleteLogStream",
+            "PutRetentionPolicy",
+        },
+    ),
+    "alerts tampered with": (
+        alerts_tampered_with(topic_arn="arn:t", rule_prefix="klaviyo-prod-"),
+        {
+            "DeleteTopic",
+            "SetTopicAttributes",
+            "Unsubscribe",
+            "DeleteRule",
+            "DisableRule",
+            "PutRule",
+            "PutTargets",
+            "RemoveTargets",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("pattern", "events"), SEEN.values(), ids=SEEN)
+def test_a_detection_sees_every_call_that_it_is_for(pattern: dict[str, Any], events: set[str]) -> None:
+    detail = pattern["detail"]
+    branches = detail.get("$or", [detail])
+    assert {name for branch in branches for name in branch["eventName"]} == events
+    sources = {"RotationFailed": "secretsmanager", "StopLogging": "cloudtrail", "DisableRule": "events"}
+    assert all(f"aws.{sources[name]}" in pattern["source"] for name in events & sources.keys())

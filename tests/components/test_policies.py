@@ -68,12 +68,16 @@ IDENTITIES: Mapping[str, Any] = {
 SECRET_POLICIES = {
     KEY: secret_resource_policy(
         SecretPrincipals(
-            readers=(READER, ROTATOR), writers=(ROTATOR,), labellers=(ROTATOR,), managers=MANAGERS, rotators=(OPERATOR,)
+            readers=(READER, ROTATOR),
+            writers=(ROTATOR,),
+            labellers=(ROTATOR,),
+            managers=MANAGERS,
+            may_rotate=(OPERATOR,),
         )
     ),
     RESERVE: secret_resource_policy(
         SecretPrincipals(
-            readers=(ROTATOR,), writers=(ROTATOR, OPERATOR), labellers=(ROTATOR,), managers=MANAGERS, rotators=()
+            readers=(ROTATOR,), writers=(ROTATOR, OPERATOR), labellers=(ROTATOR,), managers=MANAGERS, may_rotate=()
         )
     ),
 }

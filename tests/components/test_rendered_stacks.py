@@ -102,3 +102,13 @@ def test_every_component_registers_its_outputs_and_every_child_its_parent(stack:
 
 def test_rendering_twice_gives_the_same_text() -> None:
     assert json.dumps(render("dev", project_dir=PROJECT_DIR)) == json.dumps(render("dev", project_dir=PROJECT_DIR))
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_stack_exports_keys_roles_and_the_lines_to_paste(stack: str) -> None:
+    (whole,) = [it for it in resources(stack) if it["type"] == "pulumi:pulumi:Stack"]
+    outputs = whole["outputs"]
+    assert set(outputs) >= {"keyArns", "serviceRoleArns", "operatorRoleArn", "snippets"}
+    assert set(outputs["keyArns"]) == set(outputs["snippets"])
+    assert set(outputs["serviceRoleArns"]) == {"profile-sync", "event-tracker", "reporting", "admin-console", "app-api"}
+    assert outputs["operatorRoleArn"].endswith(f":role/klaviyo/{stack}/klaviyo-{stack}-key-operator")
