@@ -29,6 +29,7 @@
     │   ├── OAuthAppRefused       cause: Klaviyo knows not the app's secret    cure: stage the client secret again
     │   ├── OAuthRequestRefused   cause: any other refusal by Klaviyo      cure: mend the app's registration
     │   └── OAuthUnavailable      cause: Klaviyo or AWS not reached, 429   cure: wait, look at the network
+    ├── AuditNotConfigured        cause: no disk or log group for entries  cure: name what it asks for
     └── AuthorizationError        the application's user may not do this
         ├── RoleNotAssigned       cause: the user has no Klaviyo role      cure: sign in, or assign a role
         └── PermissionDenied      cause: the role lacks the permission     cure: a role that has it, in access.yaml
@@ -374,6 +375,10 @@ class OAuthUnavailable(OAuthError):
         self.retry_after = retry_after
         wait = "Try again" if retry_after is None else f"Try again in {retry_after} s"
         super().__init__(f"{reason}. Consent and tokens are not in question. {wait}, then look at the network.")
+
+
+class AuditNotConfigured(KlaviyoAccessError):
+    """An audit log has no place for its entries, on disk or at AWS."""
 
 
 class AuthorizationError(KlaviyoAccessError):
