@@ -30,9 +30,13 @@
     │   ├── OAuthRequestRefused   cause: any other refusal by Klaviyo      cure: mend the app's registration
     │   └── OAuthUnavailable      cause: Klaviyo or AWS not reached, 429   cure: wait, look at the network
     ├── AuditNotConfigured        cause: no disk or log group for entries  cure: name what it asks for
-    └── AuthorizationError        the application's user may not do this
-        ├── RoleNotAssigned       cause: the user has no Klaviyo role      cure: sign in, or assign a role
-        └── PermissionDenied      cause: the role lacks the permission     cure: a role that has it, in access.yaml
+    ├── AuthorizationError        the application's user may not do this
+    │   ├── RoleNotAssigned       cause: the user has no Klaviyo role      cure: sign in, or assign a role
+    │   └── PermissionDenied      cause: the role lacks the permission     cure: a role that has it, in access.yaml
+    └── WebhookError              a webhook's delivery was not handed over
+        ├── WebhookRefused        cause: forged, changed, or too old       cure: none, answer 401
+        ├── WebhookRepeated       cause: it was handled, or is being so    cure: none, answer 200, or 409 meanwhile
+        └── WebhookSecretsUnavailable  cause: no secret to verify with     cure: what it names, answer 503 meanwhile
 
 The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
 """
@@ -404,3 +408,34 @@ class PermissionDenied(AuthorizationError):
         self.role = role
         self.permission = permission
         super().__init__(f"Role {role!r} does not have the permission {permission!r}.")
+
+
+class WebhookError(KlaviyoAccessError):
+    """A webhook's delivery was not handed over."""
+
+
+class WebhookRefused(WebhookError):
+    """The delivery is not Klaviyo's, not this webhook's, or too old; who sent it is told nothing more."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"A delivery is received when Klaviyo signed it, for this webhook, a short while ago; this one is refused: "
+            f"{reason}. Answer 401. If it was Klaviyo's, look at the webhook's id, its secret and this machine's clock."
+        )
+
+
+class WebhookRepeated(WebhookError):
+    """The same delivery came before.
+
+    Attributes:
+        handled: whether it was handled; if not, it is being handled now, and that may fail yet.
+    """
+
+    def __init__(self, *, handled: bool) -> None:
+        self.handled = handled
+        said = "was handled: answer 200" if handled else "is being handled: answer 409, so that Klaviyo asks again"
+        super().__init__(f"A delivery is handled once, and this one {said}.")
+
+
+class WebhookSecretsUnavailable(WebhookError):
+    """There are no secrets to verify deliveries with; the message says why and what to do."""

@@ -24,6 +24,8 @@ WITHOUT_ROLE = [
     errors.OAuthCodeExpired(),
     errors.OAuthReauthorizationNeeded("the app was uninstalled", account="AbC123"),
     errors.RoleNotAssigned(),
+    errors.WebhookRefused("its signature is wrong"),
+    errors.WebhookRepeated(handled=True),
 ]
 
 
