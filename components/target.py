@@ -8,7 +8,8 @@ import pulumi_aws as aws
 
 from components.names import account_root_arn
 from components.settings import Settings
-from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError, is_loopback
+from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError
+from klaviyo_access.endpoint import is_loopback
 
 CONCURRENT_EXECUTIONS: Final = "L-B99A9384"
 """Code of the quota of Lambda functions that run at once in an account and region."""

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from klaviyo_access.endpoint import RULE, is_safe
 from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE
 from rotation.errors import SettingsError
 
@@ -75,21 +75,10 @@ def _scopes(text: str) -> tuple[str, ...]:
 
 
 def _klaviyo_url(url: str) -> str:
-    parts = urlsplit(url)
-    plain = not (parts.path or parts.query or parts.fragment or parts.username or parts.password)
-    if plain and parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname))):
+    if is_safe(url):
         return url
-    raise SettingsError(
-        f"KLAVIYO_URL is https://HOST, or http:// on a loopback address, without path or credentials; "
-        f"it is {parts.scheme}://{parts.hostname}…: keys are sent there."
-    )
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    parts = urlsplit(url)
+    raise SettingsError(f"KLAVIYO_URL is {RULE}; it is {parts.scheme}://{parts.hostname}…: keys are sent there.")
 
 
 def _require_proof(text: str) -> Literal["all", "available"]:

@@ -7,17 +7,16 @@ A stack's name is its environment's name. The rest of `Pulumi.<stack>.yaml` conc
 import os
 import re
 from collections.abc import Mapping
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from klaviyo_access.endpoint import KLAVIYO_URL, RULE, is_safe
+
 PROJECT = "klaviyo-access"
-KLAVIYO_URL = "https://a.klaviyo.com"
 
 # A stack's settings fit on a few pages; anything larger is not such a file.
 _LARGEST_SETTINGS_BYTES = 256 * 1024
@@ -27,20 +26,11 @@ class EnvironmentSettingsError(Exception):
     """A stack's settings are missing or wrong; the message gives file, setting, rule, value and fix."""
 
 
-def is_loopback(url: str) -> bool:
-    """Whether ``url``'s host is this machine (127.0.0.0/8, ::1 or localhost)."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _klaviyo_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback(value)):
-        return value.rstrip("/")
-    raise ValueError("must be https, or http on a loopback address, because the key travels in a header")
+    url = value.removesuffix("/")
+    if not is_safe(url):
+        raise ValueError(f"must be {RULE}, because the key travels in a header")
+    return url
 
 
 AccountId = Annotated[str, Field(pattern=r"^\d{12}$")]

@@ -12,7 +12,7 @@ import boto3
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.catalog import REVISION
-from klaviyo_access.access_model.environment import Environment, is_loopback, read_config
+from klaviyo_access.access_model.environment import Environment, read_config
 from klaviyo_access.cli.errors import START_SANDBOX, CommandError, ExitCode, UnreachableError, explain
 from klaviyo_access.cli.identity import (
     Caller,
@@ -25,6 +25,7 @@ from klaviyo_access.cli.identity import (
 )
 from klaviyo_access.cli.secrets_manager import Secrets
 from klaviyo_access.cli.workspace import Workspace, find_stack
+from klaviyo_access.endpoint import is_loopback
 from klaviyo_access.klaviyo.answers import Meaning, read_answer
 from klaviyo_access.klaviyo.probes import Transport
 

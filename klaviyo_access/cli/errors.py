@@ -16,7 +16,8 @@ from typing import Final
 from botocore import exceptions as aws
 
 from klaviyo_access.access_model import AccessModelError
-from klaviyo_access.access_model.environment import EnvironmentSettingsError, is_loopback
+from klaviyo_access.access_model.environment import EnvironmentSettingsError
+from klaviyo_access.endpoint import is_loopback
 from klaviyo_access.keys.secret import KEY_PATTERN, MalformedKeyError
 
 

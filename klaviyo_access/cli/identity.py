@@ -9,9 +9,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from klaviyo_access.access_model.environment import Environment, is_loopback
+from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.cli.console import note
 from klaviyo_access.cli.errors import START_SANDBOX, CommandError, UsageError, is_refusal
+from klaviyo_access.endpoint import is_loopback
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient

@@ -1,13 +1,12 @@
 """What a provider resource is configured with, and the rule that its AWS is on this machine."""
 
-import ipaddress
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
+from klaviyo_access.endpoint import is_loopback
 from sandbox.provider.wire import UNKNOWN, Properties
 
 TAKEN: Final = frozenset({"allowedAccountIds", "defaultTags", "endpoints", "region", "s3UsePathStyle"})
@@ -86,15 +85,6 @@ def configuration(settings: Properties, environ: Mapping[str, str] = os.environ)
         default_tags=_parsed(settings, "defaultTags", {}).get("tags") or {},
         allowed_accounts=tuple(_parsed(settings, "allowedAccountIds", [])),
     )
-
-
-def is_loopback(url: str) -> bool:
-    """Whether ``url`` is on this machine, however its host is spelled."""
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def _parsed(settings: Properties, name: str, default: Any) -> Any:
