@@ -4,10 +4,15 @@ The table beside this module is generated from the installed ``klaviyo-api`` and
 """
 
 import json
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from typing import Final
+
+REVISION: Final = "2026-10-15"
+"""The API revision that the table describes and that requests ask for: the one that klaviyo-api pins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,3 +69,21 @@ def scopes_for(operation: str) -> tuple[str, ...]:
             f"An operation is named as klaviyo-api names its method; {operation!r} is none (nearest: {nearest})."
         )
     return by_name[operation]
+
+
+def operation_name(method: str, path: str) -> str:
+    """How to name a request in a message: as the SDK does, else by method and path.
+
+    Args:
+        method: the HTTP method, upper case.
+        path: the path as sent, without the query, as in ``/api/lists/Xy12``.
+    """
+    found = (known.name for pattern, known in _routes() if known.method == method and pattern.fullmatch(path))
+    return next(found, f"{method} {path}")
+
+
+@cache
+def _routes() -> tuple[tuple[re.Pattern[str], Operation], ...]:
+    # Sorted, /api/x/y comes before /api/x/{id}.
+    by_path = sorted(operations(), key=lambda operation: operation.path)
+    return tuple((re.compile(re.sub(r"\{\w+\}", "[^/]+", known.path) + "/?"), known) for known in by_path)

@@ -14,6 +14,7 @@ import uvicorn
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.store import KeyStore
+from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
 from sandbox.klaviyo.app import create_app
 
 TOKEN = "control"
@@ -75,13 +76,16 @@ def klaviyo_server(clock: Callable[[], float]) -> Iterator[Server]:
 
 @dataclass
 class Keys:
-    """A source that hands out these keys one after the other, the last one for good."""
+    """A source that hands out these keys one after the other, the last one for good; nothing while it is ``down``."""
 
     endpoint: str
     keys: list[Key]
     fetches: int = field(default=0)
+    down: bool = field(default=False)
 
     def fetch(self) -> KeySnapshot:
+        if self.down:
+            raise KeyStoreUnavailable("AWS is down.")
         key = self.keys[min(self.fetches, len(self.keys) - 1)]
         self.fetches += 1
         return KeySnapshot(

@@ -4,8 +4,8 @@ import itertools
 import json
 import logging
 import pickle
-import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -13,12 +13,14 @@ import pytest
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo import session_for_role
 from klaviyo_access.klaviyo.errors import (
+    AnswerNotUnderstood,
     FeatureForbidden,
     KeyRejected,
-    KlaviyoAccessError,
+    KeyStoreUnavailable,
     KlaviyoError,
     KlaviyoUnreachable,
     RateLimited,
+    RequestMalformed,
     RequestRefused,
     ScopeMissing,
 )
@@ -94,8 +96,9 @@ def test_a_request_with_the_callers_own_key_is_left_alone(klaviyo: Server) -> No
     keys = Keys(klaviyo.url, [NO_KEY])
     own = klaviyo.key("lists:read")
     assert session_of(keys).Lists.get_lists(_request_auth=own.reveal()).data
-    with pytest.raises(KeyRejected):
+    with pytest.raises(RequestRefused) as raised:
         session_of(keys).Lists.get_lists(_request_auth=NO_KEY.reveal())
+    assert raised.value.status == 401  # the role's key is not in question
     assert keys.fetches == 2  # one for each session, none for a 401
 
 
@@ -121,51 +124,116 @@ def test_a_request_that_klaviyo_refuses_keeps_its_status_and_reason(klaviyo: Ser
         (403, {"cf-mitigated": "challenge", "content-type": "text/html"}, b"<html>", KlaviyoUnreachable),
         (403, {"content-type": "application/vnd.api+json"}, b'{"errors": []}', FeatureForbidden),
         (400, {"content-type": "application/vnd.api+json"}, b'{"errors": [{"detail": "no"}]}', RequestRefused),
-        (401, {"content-type": "text/html"}, b"<html>", RequestRefused),
+        (401, {"content-type": "text/html"}, b"<html>", KlaviyoUnreachable),
+        (401, {"content-type": "application/vnd.api+json"}, b'{"errors": [{"code": "oops"}]}', KlaviyoUnreachable),
         (409, {"content-type": "text/plain"}, b"", RequestRefused),
         (429, {}, b"", RateLimited),
         (500, {"content-type": "text/html"}, b"<html>", KlaviyoUnreachable),
         (503, {}, b"", KlaviyoUnreachable),
-        (200, {"content-length": "100"}, b"cut off", KlaviyoUnreachable),
     ],
 )
-def test_every_answer_of_the_layer_below_becomes_a_typed_error(
-    status: int, headers: dict[str, str], body: bytes, error: type[KlaviyoAccessError]
+@pytest.mark.parametrize("operation", ["get_lists", "get_lists_with_http_info", "get_lists_without_preload_content"])
+def test_every_answer_that_is_no_success_becomes_a_typed_error_in_every_variant(
+    status: int, headers: dict[str, str], body: bytes, error: type[KlaviyoError], operation: str
 ) -> None:
+    with answering(status, headers, body) as url, pytest.raises(error) as raised:
+        getattr(session_of(Keys(url, [NO_KEY]), max_retries=1).Lists, operation)()
+    assert (raised.value.role, raised.value.operation) == ("viewer", "get_lists")
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "error"),
+    [
+        ({"content-length": "100"}, b"cut off", KlaviyoUnreachable),
+        ({"content-type": "text/html"}, b"<html>", AnswerNotUnderstood),
+        ({}, b'{"data": [{"type": "profile"}]}', AnswerNotUnderstood),
+        ({"content-type": "application/json; charset=none-such"}, b"{}", AnswerNotUnderstood),
+    ],
+)
+@pytest.mark.parametrize("operation", ["get_lists", "get_lists_with_http_info"])
+def test_a_success_whose_body_cannot_be_read_becomes_a_typed_error(
+    headers: dict[str, str], body: bytes, error: type[KlaviyoError], operation: str
+) -> None:
+    with answering(200, headers, body) as url, pytest.raises(error) as raised:
+        getattr(session_of(Keys(url, [NO_KEY])).Lists, operation)()
+    assert raised.value.__cause__ is not None
+
+
+def test_arguments_that_the_sdk_does_not_take_are_never_sent(klaviyo: Server) -> None:
+    session = session_of(Keys(klaviyo.url, [NO_KEY]))
+    klaviyo.seen.clear()
+    for wrong in ({"pages": 5}, {"fields_list": "name"}):
+        with pytest.raises(RequestMalformed, match="get_lists"):
+            session.Lists.get_lists(**wrong)
+    assert klaviyo.seen == []
+
+
+def test_the_variants_hand_over_klaviyos_answer(klaviyo: Server) -> None:
+    session = session_of(Keys(klaviyo.url, [NO_KEY, klaviyo.key("lists:read")]))
+    assert session.Lists.get_lists_without_preload_content().json()["data"][0]["type"] == "list"
+    assert session.Lists.get_lists_with_http_info().status_code == 200
+
+
+@contextmanager
+def answering(status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+    """A server that gives one and the same answer."""
+
     async def answer(_scope: Any, _receive: Any, send: Any) -> None:
         raw = [(name.encode(), value.encode()) for name, value in headers.items()]
         await send({"type": "http.response.start", "status": status, "headers": raw})
         await send({"type": "http.response.body", "body": body})
 
-    with serving(answer) as url, pytest.raises(error) as raised:
-        session_of(Keys(url, [NO_KEY]), max_retries=1).Lists.get_lists()
-    assert raised.value.__cause__ is not None
+    with serving(answer) as url:
+        yield url
 
 
-def texts_of(error: BaseException) -> str:
-    """Everything a logger or a debugger would print of an error, the variables of every frame included."""
-    chain: list[Any] = [error]
-    for one in chain:
-        chain += [nested for nested in (one.__cause__, one.__context__) if nested is not None and nested not in chain]
-    shown = [f"{one!r} {one} {vars(one)}" for one in chain]
-    for one in chain:
-        summary = traceback.TracebackException.from_exception(one, capture_locals=True)
-        own = [frame for frame in summary.stack if not frame.filename.endswith("test_klaviyo_session.py")]
-        shown.append("".join(map(str, (frame.locals for frame in own))))
-    return "\n".join(shown)
-
-
-def failing_call(session: Any) -> KlaviyoError:
-    with pytest.raises(KlaviyoError) as raised:
+def test_a_refresh_that_fails_leaves_klaviyos_answer_and_says_why_it_failed(klaviyo: Server) -> None:
+    keys = Keys(klaviyo.url, [NO_KEY])
+    session = session_of(keys)
+    keys.down = True
+    with pytest.raises(KeyRejected, match="refresh failed: AWS is down") as raised:
         session.Lists.get_lists()
-    return raised.value
+    assert (raised.value.operation, raised.value.refresh_failure) == ("get_lists", "AWS is down.")
+    assert isinstance(raised.value.__cause__, KeyStoreUnavailable)
 
 
-def test_no_error_and_no_frame_under_it_shows_the_key(klaviyo: Server) -> None:
-    unscoped = klaviyo.key("profiles:read")
-    for url, key in ((klaviyo.url, unscoped), (klaviyo.url, NO_KEY), ("http://127.0.0.1:9", NO_KEY)):
-        error = failing_call(session_of(Keys(url, [key])))
-        assert key.reveal() not in texts_of(error)
+def test_a_401_in_an_outage_of_both_condemns_no_key() -> None:
+    with answering(401, {}, b"<html>") as url:
+        keys = Keys(url, [NO_KEY])
+        session = session_of(keys)
+        keys.down = True
+        with pytest.raises(KlaviyoUnreachable, match="AWS is down"):
+            session.Lists.get_lists()
+
+
+def test_a_401_gives_its_connection_back_whatever_the_refresh_brings(klaviyo: Server) -> None:
+    keys = Keys(klaviyo.url, [NO_KEY])
+    session = session_of(keys)
+    keys.down = True
+    for _ in range(3):
+        with pytest.raises(KeyRejected):
+            session.Lists.get_lists()
+    keys.down = False
+    keys.keys.append(klaviyo.key("lists:read"))
+    assert session.Lists.get_lists().data
+    (pool,) = open_pools(session)
+    assert (pool.num_connections, pool.num_requests) == (1, 5)
+
+
+def open_pools(session: Any) -> list[Any]:
+    pools = session.api_client.rest_client.pool_manager.pools
+    return [pools[key] for key in pools.keys()]  # noqa: SIM118 - urllib3's container cannot be iterated over
+
+
+def test_a_missing_scope_names_the_roles_that_have_it(klaviyo: Server) -> None:
+    roles = {"marketer": ["lists:read", "lists:write"], "reporting": ["metrics:read"], "admin": {"lists:read"}}
+    keys = Keys(klaviyo.url, [klaviyo.key("profiles:read")])
+    with pytest.raises(ScopeMissing, match="admin, marketer") as raised:
+        session_of(keys, roles=roles).Lists.get_lists()
+    assert raised.value.held_by == ("admin", "marketer")
+    with pytest.raises(ScopeMissing, match="klaviyo-access scopes") as untold:
+        session_of(keys).Lists.get_lists()
+    assert untold.value.held_by is None
 
 
 def test_nothing_shows_the_key_of_a_session(klaviyo: Server, caplog: pytest.LogCaptureFixture) -> None:
