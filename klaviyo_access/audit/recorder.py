@@ -1,0 +1,75 @@
+"""What one process has of an audit log: its queue, its chain and the two threads that move lines along.
+
+The writer takes entries from memory to the disk, the courier from the disk to the sinks, so that a sink that hangs
+keeps no entry in memory. A fork gets a recorder of its own: threads and locks do not survive one, and two processes
+cannot continue one chain.
+"""
+
+import secrets
+import threading
+import time
+
+from klaviyo_access.audit.courier import Courier, Mark
+from klaviyo_access.audit.delivery import Delivery
+from klaviyo_access.audit.settings import AuditSettings
+from klaviyo_access.audit.troubles import Troubles
+from klaviyo_access.audit.writer import Writer
+
+
+class Recorder:
+    """One process's part of an audit log.
+
+    Args:
+        settings: those of the log.
+    """
+
+    def __init__(self, settings: AuditSettings) -> None:
+        self.stream = f"{settings.service}/{secrets.token_hex(8)}"
+        self.is_running = False
+        self.is_closed = False
+        self.troubles = Troubles()
+        self.delivery = Delivery(self.stream, settings)
+        self.courier = Courier(self.delivery, settings, self.troubles)
+        self.writer = Writer(
+            self.stream, settings, courier=self.courier, delivery=self.delivery, troubles=self.troubles
+        )
+        self.queue = self.writer.queue
+        self._starting = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> None:
+        """Start the threads, once; whoever comes while another starts them does not wait."""
+        if self.is_running or not self._starting.acquire(blocking=False):
+            return
+        for name, work in (("writer", self.writer.run), ("courier", self.courier.run)):
+            thread = threading.Thread(target=work, name=f"klaviyo-audit-{name}", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self.is_running = True
+
+    def flush(self, timeout: float) -> bool:
+        """Wait at most ``timeout`` seconds until what was accepted so far is delivered; whether it was."""
+        if not self.is_running or self.is_closed:
+            return self.queue.empty()
+        mark = Mark(last=False)
+        self.writer.hurry(mark)
+        return mark.reached.wait(timeout)
+
+    def close(self, timeout: float) -> bool:
+        """Take no more entries and see the others out; whether they were delivered, and not only spooled."""
+        if self.is_closed:
+            return True
+        self.is_closed = True
+        if not self.is_running:
+            return self.queue.empty()
+        deadline = time.monotonic() + timeout
+        mark = Mark(last=True)
+        self.writer.hurry(mark)
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return mark.reached.is_set()
+
+    def abandon(self) -> None:
+        """In a forked child: let go of what is the parent's."""
+        if self.courier.spool is not None:
+            self.courier.spool.release()

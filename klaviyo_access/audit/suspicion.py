@@ -1,0 +1,167 @@
+"""What is suspicious: the table `suspicious` of access.yaml, applied to each entry as it is written.
+
+An entry that meets a suspicion carries its name, so that an alarm needs nothing but the entry, as in the CloudWatch
+metric filter ``{ $.suspicious[0] = "*" }``. Nothing is refused by it.
+"""
+
+import re
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Self
+
+_BURST: Final = re.compile(r"([1-9]\d{0,3}) in ([1-9]\d{0,4})s")
+_HOURS: Final = re.compile(r"([a-z]{3})-([a-z]{3}) ([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)")
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MOST_USERS: Final = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Burst:
+    """So many entries of one user in so short a time.
+
+    Attributes:
+        times: the entry that makes it a burst.
+        seconds: how far apart the first and that one may be.
+    """
+
+    times: int
+    seconds: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``10 in 60s``.
+
+        Raises:
+            ValueError: ``text`` has not that form.
+        """
+        if found := _BURST.fullmatch(text):
+            return cls(times=int(found[1]), seconds=int(found[2]))
+        raise ValueError(f"A burst is written as in '10 in 60s', times and seconds; given: {text!r}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hours:
+    """Working hours in UTC, on the days from ``first_day`` to ``last_day`` (0 is Monday), in minutes of the day."""
+
+    first_day: int
+    last_day: int
+    start: int
+    end: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``mon-fri 07:00-19:00``.
+
+        Raises:
+            ValueError: ``text`` has not that form.
+        """
+        found = _HOURS.fullmatch(text)
+        if found and found[1] in _DAYS and found[2] in _DAYS:
+            hours = cls(
+                first_day=_DAYS.index(found[1]),
+                last_day=_DAYS.index(found[2]),
+                start=60 * int(found[3]) + int(found[4]),
+                end=60 * int(found[5]) + int(found[6]),
+            )
+            if hours.first_day <= hours.last_day and hours.start < hours.end:
+                return hours
+        raise ValueError(
+            f"Hours are written as in 'mon-fri 07:00-19:00', in UTC, from the earlier to the later; given: {text!r}."
+        )
+
+    def include(self, time: datetime) -> bool:
+        """Whether ``time``, in UTC, is within the hours."""
+        minute = 60 * time.hour + time.minute
+        return self.first_day <= time.weekday() <= self.last_day and self.start <= minute < self.end
+
+
+@dataclass(frozen=True, kw_only=True)
+class Suspicion:
+    """One line of the table; an entry meets it when it meets all that is given.
+
+    Attributes:
+        name: what entries are marked with.
+        permissions: the entry's action is one of these; any where empty.
+        roles: the entry's role is one of these; any where empty.
+        result: the entry's result; any where empty.
+        burst: it is at least so many such entries of this user in a row.
+        outside: it happened outside these hours.
+    """
+
+    name: str
+    permissions: frozenset[str] = frozenset()
+    roles: frozenset[str] = frozenset()
+    result: str = ""
+    burst: Burst | None = None
+    outside: Hours | None = None
+
+    @classmethod
+    def parse(cls, name: str, declared: Mapping[str, Any]) -> Self:
+        """Read what access.yaml declares below ``name``.
+
+        Raises:
+            ValueError: a burst or hours that have not their form.
+        """
+        burst, outside = declared.get("burst"), declared.get("outside")
+        return cls(
+            name=name,
+            permissions=frozenset(declared.get("permissions") or ()),
+            roles=frozenset(declared.get("roles") or ()),
+            result=declared.get("result") or "",
+            burst=Burst.parse(burst) if burst else None,
+            outside=Hours.parse(outside) if outside else None,
+        )
+
+    def fits(self, document: Mapping[str, Any]) -> bool:
+        """Whether the entry, as plain values, meets it, its burst aside."""
+        return (
+            (not self.permissions or document["action"] in self.permissions)
+            and (not self.roles or document["role"] in self.roles)
+            and (not self.result or document["result"] == self.result)
+            and (self.outside is None or not self.outside.include(datetime.fromisoformat(document["timestamp"])))
+        )
+
+
+class Suspicions:
+    """The table, with what it has to remember of each user; used by one thread.
+
+    A burst is counted in one process: a user whose requests are spread over several is noticed that much later.
+
+    Args:
+        table: the suspicions.
+    """
+
+    def __init__(self, table: Iterable[Suspicion]) -> None:
+        self._table = tuple(table)
+        self._seen: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    @classmethod
+    def declared(cls, section: Mapping[str, Mapping[str, Any]]) -> Self:
+        """The table as access.yaml's section ``suspicious`` has it, by name, in plain values.
+
+        Raises:
+            ValueError: a burst or hours that have not their form.
+        """
+        return cls(Suspicion.parse(name, declared) for name, declared in section.items())
+
+    def fresh(self) -> "Suspicions":
+        """The same table, with nothing remembered: for another process."""
+        return Suspicions(self._table)
+
+    def met_by(self, document: Mapping[str, Any]) -> list[str]:
+        """The names of the suspicions that the entry meets, given as plain values, in the table's order."""
+        return [one.name for one in self._table if one.fits(document) and self._is_burst(one, document)]
+
+    def _is_burst(self, suspicion: Suspicion, document: Mapping[str, Any]) -> bool:
+        burst = suspicion.burst
+        if burst is None:
+            return True
+        who = (suspicion.name, document["user_id"] or document["ip_address"])
+        times = self._seen.setdefault(who, deque(maxlen=burst.times))
+        times.append(datetime.fromisoformat(document["timestamp"]).timestamp())
+        self._seen.move_to_end(who)
+        if len(self._seen) > _MOST_USERS:
+            self._seen.popitem(last=False)
+        return len(times) == burst.times and times[-1] - times[0] <= burst.seconds

@@ -1,0 +1,151 @@
+"""The thread that writes: entries from the queue made plain, marked, pseudonymised, chained and spooled."""
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import Final
+
+from klaviyo_access.audit.chain import Chain
+from klaviyo_access.audit.courier import Courier, Mark
+from klaviyo_access.audit.delivery import Delivery
+from klaviyo_access.audit.entry import AuditEntry, bounded, document_of
+from klaviyo_access.audit.settings import AuditSettings
+from klaviyo_access.audit.spool import Spool
+from klaviyo_access.audit.troubles import Troubles, logger
+
+LOST_ACTION: Final = "audit.entries-lost"
+"""Action of the entry that a log writes itself after it had to let others go; ``metadata.count`` says how many."""
+
+_FULL_SECONDS: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """Lines that follow each other, the first of which has the place ``sequence`` in the chain."""
+
+    sequence: int
+    lines: list[str]
+
+
+class Writer:
+    """Takes entries from ``queue`` into the courier's spool.
+
+    Args:
+        stream: the chain.
+        settings: those of the log.
+        courier: who delivers what is spooled.
+        delivery: for when the disk takes nothing.
+        troubles: where failures are noted.
+    """
+
+    def __init__(
+        self, stream: str, settings: AuditSettings, *, courier: Courier, delivery: Delivery, troubles: Troubles
+    ) -> None:
+        self.queue: SimpleQueue[AuditEntry | Mark] = SimpleQueue()
+        self._settings = settings
+        self._courier = courier
+        self._delivery = delivery
+        self._troubles = troubles
+        self._chain = Chain(stream)
+        self._suspicions = settings.suspicions.fresh()
+        self._hurry: SimpleQueue[None] = SimpleQueue()
+        self._ending = False
+
+    def hurry(self, mark: Mark) -> None:
+        """Send ``mark`` behind the entries accepted so far, and wait for no more of them."""
+        self._ending = self._ending or mark.last
+        self.queue.put(mark)
+        self._hurry.put(None)
+
+    def run(self) -> None:
+        """Write until the last mark."""
+        ended = False
+        while not ended:
+            entries, marks = self._take()
+            for batch in self._batches(entries):
+                self._keep(batch)
+            for mark in marks:
+                self._courier.notify(mark)
+                ended = ended or mark.last
+
+    def _take(self) -> tuple[list[AuditEntry], list[Mark]]:
+        """Wait for an entry or a mark, then a moment for more."""
+        items = [self.queue.get()]
+        if not isinstance(items[0], Mark):
+            self._pause(self._settings.gather_seconds)
+        with suppress(Empty):
+            while len(items) < self._settings.capacity:
+                items.append(self.queue.get_nowait())
+        entries = [item for item in items if not isinstance(item, Mark)]
+        return entries, [item for item in items if isinstance(item, Mark)]
+
+    def _batches(self, entries: Iterable[AuditEntry]) -> list[Batch]:
+        """Chain ``entries``, and before them that others were lost; no batch goes past a multiple of `anchor_every`."""
+        batches: list[Batch] = []
+        lost = self._troubles.unreported()
+        for entry in [self._loss(lost), *entries] if lost else entries:
+            sequence = self._chain.length
+            line = self._line(entry)
+            if not batches or sequence % self._settings.anchor_every == 0:
+                batches.append(Batch(sequence=sequence, lines=[]))
+            batches[-1].lines.append(line)
+        return batches
+
+    def _line(self, entry: AuditEntry) -> str:
+        try:
+            document = document_of(entry)
+            suspicious = self._suspicions.met_by(document)
+        except Exception as error:  # noqa: BLE001 - whatever an application hands over, the log goes on
+            logger.warning("An audit entry cannot be read and is lost: %s", type(error).__name__)
+            document, suspicious = document_of(self._loss(1)), []
+        if self._settings.pseudonyms is not None:
+            document = self._settings.pseudonyms.applied(document)
+        return self._chain.append(bounded(document), suspicious)
+
+    def _loss(self, count: int) -> AuditEntry:
+        return AuditEntry(
+            timestamp=datetime.fromtimestamp(self._settings.clock(), UTC),
+            user_id="",
+            role="",
+            action=LOST_ACTION,
+            resource=self._chain.stream,
+            result="failed",
+            metadata={"count": count},
+        )
+
+    def _keep(self, batch: Batch) -> None:
+        """See ``batch`` onto the disk or into the sink, however long that takes; at the end once more, then never."""
+        while not (self._spooled(batch) or self._sent(batch)):
+            if self._ending:
+                self._troubles.lose(len(batch.lines))
+                return
+            self._pause(_FULL_SECONDS)
+        self._courier.notify()
+
+    def _spooled(self, batch: Batch) -> bool:
+        try:
+            if self._courier.spool is None:
+                settings = self._settings
+                self._courier.spool = Spool.create(settings.spool, self._chain.stream, limit=settings.spool_bytes)
+            self._courier.spool.add(batch.sequence, batch.lines)
+        except Exception as error:  # noqa: BLE001 - the log goes on, whatever the disk does
+            self._troubles.note("The disk does not take audit entries", error)
+            return False
+        return True
+
+    def _sent(self, batch: Batch) -> bool:
+        """Deliver past the disk, unless older lines wait there."""
+        if self._courier.spool is not None and self._courier.spool.waiting:
+            return False
+        try:
+            self._delivery.send(batch.lines)
+        except Exception as error:  # noqa: BLE001 - a sink may raise anything, and the log goes on
+            self._troubles.note("The sink does not take audit entries", error)
+            return False
+        return True
+
+    def _pause(self, seconds: float) -> None:
+        with suppress(Empty):
+            self._hurry.get(timeout=seconds)
