@@ -1,0 +1,69 @@
+"""Webhooks in Starlette and FastAPI: ``@app.post(path)`` over ``@webhook(receiver)``."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from klaviyo_access.klaviyo.errors import WebhookError
+from klaviyo_access.webhooks.answers import RECEIVED, TOO_LARGE, Answer, answer_to
+from klaviyo_access.webhooks.delivery import Delivery
+from klaviyo_access.webhooks.receiver import LARGEST_BODY, WebhookReceiver
+
+Handler = Callable[[Delivery], Any]
+"""Does what there is to do with a delivery, async or not; an error makes Klaviyo send it again."""
+
+
+def webhook(
+    receiver: WebhookReceiver, *, largest_body: int = LARGEST_BODY
+) -> Callable[[Handler], Callable[[Request], Awaitable[Response]]]:
+    """Make an endpoint of a function that takes a verified delivery.
+
+    Answers 200 once the function is done, 401 to what is not Klaviyo's, 200 to a delivery that was handled before, 409
+    to one that is being handled, 413 to too large a body, and 503 while there are no secrets to verify with.
+
+    Args:
+        receiver: verifies, and remembers.
+        largest_body: bytes that are read at most.
+    """
+
+    def make_endpoint(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+        async def endpoint(request: Request) -> Response:
+            body = await _read(request, largest_body)
+            if body is None:
+                return _response(TOO_LARGE)
+            with ExitStack() as stack:
+                try:
+                    # In a thread, since a reading of the secrets may be due, which waits for AWS.
+                    received = receiver.receive(body, request.headers)
+                    delivery = await asyncio.to_thread(stack.enter_context, received)
+                except WebhookError as error:
+                    return _response(answer_to(error))
+                if inspect.iscoroutinefunction(handle):
+                    await handle(delivery)
+                else:
+                    await asyncio.to_thread(handle, delivery)
+            return _response(RECEIVED)
+
+        # Frameworks read name and documentation; the signature must stay the endpoint's own.
+        endpoint.__name__, endpoint.__doc__ = handle.__name__, handle.__doc__
+        return endpoint
+
+    return make_endpoint
+
+
+async def _read(request: Request, most: int) -> bytes | None:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > most:
+            return None
+    return bytes(body)
+
+
+def _response(answer: Answer) -> Response:
+    return Response(answer.body, answer.status, media_type="application/json")
