@@ -33,6 +33,11 @@
     ├── AuthorizationError        the application's user may not do this
     │   ├── RoleNotAssigned       cause: the user has no Klaviyo role      cure: sign in, or assign a role
     │   └── PermissionDenied      cause: the role lacks the permission     cure: a role that has it, in access.yaml
+    ├── DeclarationError          service and access model do not fit: it must not start
+    │   ├── UnknownRole           cause: a role that is not declared       cure: the one that the message names
+    │   ├── UnknownPermission     cause: a permission that is not declared cure: the one that the message names
+    │   ├── UnguardedRoutes       cause: open routes under its prefix      cure: require a permission, or give a reason
+    │   └── PermissionsUnusable   cause: no export, or one from elsewhere  cure: export the permissions again
     └── WebhookError              a webhook's delivery was not handed over
         ├── WebhookRefused        cause: forged, changed, or too old       cure: none, answer 401
         ├── WebhookRepeated       cause: it was handled, or is being so    cure: none, answer 200, or 409 meanwhile
@@ -145,7 +150,9 @@ class KeyRejected(KlaviyoError):
             f"'klaviyo-access keys rotate {role}'."
         )
         super().__init__(
-            f"{operation}: Klaviyo rejected the key {key} of role {role!r} (401), {then}", role=role, operation=operation
+            f"{operation}: Klaviyo rejected the key {key} of role {role!r} (401), {then}",
+            role=role,
+            operation=operation,
         )
 
 
@@ -402,12 +409,34 @@ class PermissionDenied(AuthorizationError):
     Attributes:
         role: the user's role, as in access.yaml.
         permission: what it lacks, as in access.yaml.
+
+    The message ends with ``why``, where there is more to say than that.
     """
 
-    def __init__(self, *, role: str, permission: str) -> None:
+    def __init__(self, *, role: str, permission: str, why: str = "") -> None:
         self.role = role
         self.permission = permission
-        super().__init__(f"Role {role!r} does not have the permission {permission!r}.")
+        super().__init__(f"Role {role!r} does not have the permission {permission!r}{why}.")
+
+
+class DeclarationError(KlaviyoAccessError):
+    """What the service declares does not fit the access model; it must not start so."""
+
+
+class UnknownRole(DeclarationError):
+    """A route names a role that cannot pass it: the access model does not have it, or not with the permission."""
+
+
+class UnknownPermission(DeclarationError):
+    """A route requires a permission that the access model does not have."""
+
+
+class UnguardedRoutes(DeclarationError):
+    """Routes under the Klaviyo prefix require no permission."""
+
+
+class PermissionsUnusable(DeclarationError):
+    """The exported permissions are missing, malformed, or those of another environment."""
 
 
 class WebhookError(KlaviyoAccessError):
