@@ -9,6 +9,7 @@ from klaviyo_access.cli.doctor import doctor
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
 from klaviyo_access.cli.keys_status import status
+from klaviyo_access.cli.permissions import permissions
 from klaviyo_access.cli.scopes import scopes
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ def _keys() -> None:
 
 
 app.command()(scopes)
+app.command()(permissions)
 app.add_typer(keys, name="keys")
 app.command()(doctor)
 keys.command()(stage)

@@ -1,0 +1,351 @@
+"""FastAPI and Starlette: who gets through, what the others are told, and which applications do not start."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Annotated, Any
+
+import pytest
+from fastapi import APIRouter, Depends, FastAPI
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Host, Mount, Route, Router, WebSocketRoute
+from starlette.testclient import TestClient, WebSocketDenialResponse
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from klaviyo_access.audit.entry import AuditEntry
+from klaviyo_access.authorization import fastapi, starlette
+from klaviyo_access.klaviyo.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
+from tests.authorization.people import ANSWERS, NOON, PERMISSIONS
+
+
+async def role_in_header(connection: HTTPConnection) -> str | None:
+    """A look-up that waits, as one in a session store does."""
+    return connection.headers.get("role")
+
+
+ON_FASTAPI = fastapi.Authorization(PERMISSIONS, role_of=role_in_header)
+ON_STARLETTE = starlette.Authorization(PERMISSIONS, role_of=role_in_header)
+
+
+@ON_STARLETTE.require("send-campaigns")
+async def send(request: Request) -> Response:
+    return JSONResponse("sent")
+
+
+@ON_STARLETTE.require("send-campaigns")
+def send_blocking(request: Request) -> Response:
+    return JSONResponse("sent")
+
+
+class Campaigns(HTTPEndpoint):
+    """Guarded in each method."""
+
+    @ON_STARLETTE.require("send-campaigns")
+    async def post(self, _: Request) -> Response:
+        return JSONResponse("sent")
+
+
+class HalfGuarded(Campaigns):
+    """Guarded in one method of two."""
+
+    async def get(self, _: Request) -> Response:
+        return JSONResponse("open")
+
+
+class Events(WebSocketEndpoint):
+    """Guarded where a socket connects."""
+
+    encoding = "text"
+
+    @ON_STARLETTE.require("read-profiles")
+    async def on_connect(self, websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("welcome")
+        await websocket.close()
+
+
+async def unguarded(request: Request) -> Response:
+    return JSONResponse("open")
+
+
+async def opaque(scope: Scope, receive: Receive, send: Send) -> None:
+    await JSONResponse("open")(scope, receive, send)
+
+
+def on_fastapi(access: fastapi.Authorization = ON_FASTAPI) -> FastAPI:
+    app = FastAPI()
+
+    @app.post("/klaviyo/campaigns", dependencies=[Depends(access.require("send-campaigns"))])
+    def campaigns() -> str:
+        return "sent"
+
+    access.guard(app)
+    return app
+
+
+def on_fastapi_router() -> FastAPI:
+    router = APIRouter(prefix="/klaviyo", dependencies=[Depends(ON_FASTAPI.require("send-campaigns"))])
+
+    @router.post("/campaigns")
+    def campaigns() -> str:
+        return "sent"
+
+    app = FastAPI()
+    ON_FASTAPI.guard(app)
+    app.include_router(router)
+    return app
+
+
+def on_starlette(endpoint: Any = send, *, inside: Callable[[list[BaseRoute]], Any] | None = None) -> Starlette:
+    route = Route("/campaigns", endpoint, methods=["POST"])
+    app = Starlette(routes=[Mount("/klaviyo", app=inside([route]) if inside else Router([route]))])
+    ON_STARLETTE.guard(app)
+    return app
+
+
+APPLICATIONS: dict[str, Callable[[], Starlette]] = {
+    "a FastAPI route": on_fastapi,
+    "a FastAPI router": on_fastapi_router,
+    "a Starlette endpoint": on_starlette,
+    "a blocking Starlette endpoint": lambda: on_starlette(send_blocking),
+    "a Starlette endpoint class": lambda: on_starlette(Campaigns),
+    "a mounted application": lambda: on_starlette(inside=lambda routes: Starlette(routes=routes)),
+}
+
+
+@pytest.mark.parametrize("make", APPLICATIONS.values(), ids=APPLICATIONS)
+@pytest.mark.parametrize(("role", "status", "said"), ANSWERS.values(), ids=ANSWERS)
+def test_a_route_lets_through_who_may(make: Callable[[], Starlette], role: str | None, status: int, said: Any) -> None:
+    with TestClient(make()) as client:
+        answer = client.post("/klaviyo/campaigns", headers={} if role is None else {"role": role})
+    assert (answer.status_code, answer.json()) == (status, said)
+    assert answer.headers.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+
+
+def test_the_role_is_by_default_what_the_applications_login_left_in_the_state() -> None:
+    entries: list[AuditEntry] = []
+    app = on_fastapi(fastapi.Authorization(PERMISSIONS, record=entries.append, clock=lambda: NOON))
+
+    @app.middleware("http")
+    async def sign_in(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if "who" in request.headers:
+            request.state.klaviyo_user, _, request.state.klaviyo_role = request.headers["who"].partition(":")
+        return await call_next(request)
+
+    with TestClient(app) as client:
+        statuses = [
+            client.post("/klaviyo/campaigns?list=1", headers=headers).status_code
+            for headers in ({}, {"who": "vera:viewer"}, {"who": "marie:marketer", "X-Request-ID": "r7"})
+        ]
+    assert statuses == [401, 403, 200]
+    assert [(entry.user_id, entry.role, entry.result) for entry in entries] == [
+        ("", "", "denied"),
+        ("vera", "viewer", "denied"),
+        ("marie", "marketer", "allowed"),
+    ]
+    last = entries[-1]
+    assert (last.timestamp, last.action, last.resource) == (NOON, "send-campaigns", "POST /klaviyo/campaigns")
+    assert (last.ip_address, last.request_id) == ("testclient", "r7")
+
+
+def test_a_route_gets_the_role_that_passed() -> None:
+    app = FastAPI()
+
+    @app.get("/klaviyo/profiles")
+    def profiles(role: Annotated[str, Depends(ON_FASTAPI.require("read-profiles"))]) -> str:
+        return role
+
+    ON_FASTAPI.guard(app)
+    with TestClient(app) as client:
+        assert client.get("/klaviyo/profiles", headers={"role": "viewer"}).json() == "viewer"
+
+
+def test_a_mistake_shows_when_the_route_is_declared() -> None:
+    for access in (ON_FASTAPI, ON_STARLETTE):
+        with pytest.raises(UnknownPermission, match="did you mean 'send-campaigns'"):
+            access.require("send-campaign")
+        with pytest.raises(UnknownRole, match="did you mean 'viewer'"):
+            access.require("read-profiles", roles=("view",))
+
+
+def socket_on_fastapi() -> FastAPI:
+    app = FastAPI()
+
+    @app.websocket("/klaviyo/events", dependencies=[Depends(ON_FASTAPI.require("read-profiles"))])
+    async def events(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.send_text("welcome")
+        await websocket.close()
+
+    ON_FASTAPI.guard(app)
+    return app
+
+
+def socket_on_starlette() -> Starlette:
+    app = Starlette(routes=[WebSocketRoute("/klaviyo/events", Events)])
+    ON_STARLETTE.guard(app)
+    return app
+
+
+@pytest.mark.parametrize("make", [socket_on_fastapi, socket_on_starlette])
+def test_a_web_socket_opens_for_who_may(make: Callable[[], Starlette]) -> None:
+    with TestClient(make()) as client:
+        with client.websocket_connect("/klaviyo/events", headers={"role": "viewer"}) as socket:
+            assert socket.receive_text() == "welcome"
+        with pytest.raises(WebSocketDenialResponse) as denied, client.websocket_connect("/klaviyo/events"):
+            pass
+    assert (denied.value.status_code, denied.value.json()) == (401, {"error": "No Klaviyo role assigned"})
+
+
+def test_a_web_socket_is_closed_where_the_server_cannot_answer_it() -> None:
+    app = socket_on_starlette()
+
+    async def plain_server(scope: Scope, receive: Receive, send: Send) -> None:
+        scope.get("extensions", {}).pop("websocket.http.response", None)
+        await app(scope, receive, send)
+
+    with (
+        TestClient(plain_server) as client,
+        pytest.raises(WebSocketDisconnect) as closed,
+        client.websocket_connect("/klaviyo/events"),
+    ):
+        pass
+    assert (closed.value.code, closed.value.reason) == (1008, "No Klaviyo role assigned")
+
+
+def test_an_application_may_tell_refusals_its_own_way() -> None:
+    app = on_fastapi()
+
+    @app.exception_handler(AuthorizationError)
+    async def tell(request: Request, error: AuthorizationError) -> Response:
+        return PlainTextResponse("ask your team lead", status_code=403)
+
+    ON_FASTAPI.guard(app)
+    with TestClient(app) as client:
+        assert client.post("/klaviyo/campaigns").text == "ask your team lead"
+
+
+def fastapi_with(path: str, **options: Any) -> FastAPI:
+    app = FastAPI()
+    ON_FASTAPI.guard(app)
+    app.add_api_route(path, unguarded, response_model=None, **options)
+    return app
+
+
+def fastapi_router_with_an_open_route() -> FastAPI:
+    inner, outer, app = APIRouter(prefix="/lists"), APIRouter(prefix="/klaviyo"), FastAPI()
+    inner.add_api_route("/open", unguarded, response_model=None)
+    outer.include_router(inner)
+    app.include_router(outer)
+    ON_FASTAPI.guard(app)
+    return app
+
+
+def fastapi_read_by_starlettes_guard() -> FastAPI:
+    app = FastAPI()
+    app.include_router(APIRouter(prefix="/klaviyo"))
+    ON_STARLETTE.guard(app)
+    return app
+
+
+def starlette_with(*routes: BaseRoute) -> Starlette:
+    app = Starlette(routes=routes)
+    ON_STARLETTE.guard(app)
+    return app
+
+
+def socket_without_permission() -> FastAPI:
+    app = FastAPI()
+    ON_FASTAPI.guard(app)
+    app.add_api_websocket_route("/klaviyo/events", Events.on_receive)
+    return app
+
+
+REFUSED: dict[str, tuple[Callable[[], Starlette], str]] = {
+    "a FastAPI route": (lambda: fastapi_with("/klaviyo/open"), "/klaviyo/open (unguarded)"),
+    "a FastAPI router in a router": (fastapi_router_with_an_open_route, "/klaviyo/lists/open (unguarded)"),
+    "another dependency": (
+        lambda: fastapi_with("/klaviyo/open", dependencies=[Depends(lambda: None)]),
+        "/klaviyo/open (unguarded)",
+    ),
+    "a route that a parameter leads to": (lambda: fastapi_with("/{section}/open"), "/{section}/open (unguarded)"),
+    "a route that takes every path": (lambda: fastapi_with("/{rest:path}"), "/{rest:path} (unguarded)"),
+    "a FastAPI web socket": (socket_without_permission, "/klaviyo/events (WebSocketEndpoint.on_receive)"),
+    "routers that cannot be looked into": (fastapi_read_by_starlettes_guard, "/ (_IncludedRouter)"),
+    "a Starlette route": (lambda: starlette_with(Route("/klaviyo/open", unguarded)), "/klaviyo/open (unguarded)"),
+    "a class guarded in one method of two": (
+        lambda: starlette_with(Route("/klaviyo/half", HalfGuarded)),
+        "/klaviyo/half (HalfGuarded)",
+    ),
+    "a mounted route": (
+        lambda: starlette_with(Mount("/klaviyo", routes=[Route("/{id:int}/open", unguarded)])),
+        "/klaviyo/{id:int}/open (unguarded)",
+    ),
+    "a mounted application that cannot be looked into": (
+        lambda: starlette_with(Mount("/klaviyo", app=opaque)),
+        "/klaviyo (Mount)",
+    ),
+    "an application mounted at the root": (lambda: starlette_with(Mount("/", app=opaque)), "/ (Mount)"),
+    "a route of one host": (
+        lambda: starlette_with(Host("api.example.com", app=Router([Route("/klaviyo/open", unguarded)]))),
+        "/klaviyo/open (unguarded)",
+    ),
+    "the documentation of a mounted FastAPI": (
+        lambda: starlette_with(
+            Mount("/klaviyo", app=FastAPI(openapi_url="/openapi.json", docs_url=None, redoc_url=None))
+        ),
+        "/klaviyo/openapi.json",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "named"), REFUSED.values(), ids=REFUSED)
+def test_an_application_with_an_open_klaviyo_route_does_not_start(make: Callable[[], Starlette], named: str) -> None:
+    with pytest.raises(UnguardedRoutes) as refused, TestClient(make()):
+        pass
+    assert f"  {named}" in str(refused.value)
+
+
+def test_a_server_without_lifespan_gets_no_answer_from_it_either() -> None:
+    client = TestClient(fastapi_with("/klaviyo/open"))
+    for path in ("/klaviyo/open", "/elsewhere", "/klaviyo/open"):
+        with pytest.raises(UnguardedRoutes):
+            client.get(path)
+
+
+def test_the_server_is_told_why_it_cannot_start() -> None:
+    told: list[MutableMapping[str, Any]] = []
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "lifespan.startup"}
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(message)
+
+    with pytest.raises(UnguardedRoutes) as refused:
+        asyncio.run(fastapi_with("/klaviyo/open")({"type": "lifespan"}, receive, send))
+    assert told == [{"type": "lifespan.startup.failed", "message": str(refused.value)}]
+
+
+STARTED: dict[str, Callable[[], Starlette]] = {
+    "routes elsewhere": lambda: fastapi_with("/status/klaviyo"),
+    "a web socket with a permission": socket_on_starlette,
+    "an endpoint class guarded in each method": lambda: starlette_with(Route("/klaviyo/x", Campaigns)),
+}
+
+
+@pytest.mark.parametrize("make", STARTED.values(), ids=STARTED)
+def test_an_application_starts_whose_klaviyo_routes_all_require_a_permission(make: Callable[[], Starlette]) -> None:
+    with TestClient(make()) as client:
+        assert client.get("/nowhere").status_code == 404
+
+
+def test_a_route_may_be_open_for_a_reason_and_another_prefix_be_guarded() -> None:
+    app = FastAPI()
+    app.add_api_route("/api/crm/webhooks", unguarded, response_model=None)
+    ON_FASTAPI.guard(app, prefix="/api/crm", open_routes={"/api/crm/webhooks": "Klaviyo signs what it sends"})
+    with TestClient(app) as client:
+        assert client.get("/api/crm/webhooks").json() == "open"
