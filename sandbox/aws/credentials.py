@@ -88,6 +88,3 @@ class Sessions:
             raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", status=403)
         if session.expires <= self._clock():
             raise AwsError("ExpiredToken", "The security token included in the request is expired", status=403)
-
-    def clear(self) -> None:
-        self._sessions.clear()

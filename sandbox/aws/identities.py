@@ -47,11 +47,6 @@ class Identities:
         """Read everything anew: IAM was written to."""
         self._identities.clear()
 
-    def clear(self) -> None:
-        """Forget everything, keys too."""
-        self.forget()
-        self._key_secrets.clear()
-
     async def role(self, arn: str) -> StoredRole | None:
         """The role with exactly this ARN, path included; None where there is none."""
         try:

@@ -107,9 +107,6 @@ class Trail:
         }
         self._keep(record, data_event=False)
 
-    def clear(self) -> None:
-        self.records.clear()
-
     def _keep(self, record: Json, *, data_event: bool) -> None:
         record["managementEvent"] = not data_event
         record["eventCategory"] = "Data" if data_event else "Management"

@@ -90,9 +90,3 @@ class Secret:
     def running(self) -> str | None:
         """The token of the rotation under way."""
         return self.rotation.running if self.rotation else None
-
-    @property
-    def wedged(self) -> bool:
-        """Whether AWSPENDING sits on another version than AWSCURRENT, which AWS takes for a rotation under way."""
-        pending = self.holder(PENDING)
-        return pending is not None and CURRENT not in pending.stages
