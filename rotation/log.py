@@ -24,11 +24,11 @@ class Report:
     unproved: tuple[str, ...] = ()
 
 
-def log_report(report: Report, *, role: str, action: str, token: str) -> None:
-    """Write the line of an action that ended well."""
+def log_report(report: Report, *, action: str, token: str, **subject: str) -> None:
+    """Write the line of an action that ended well; ``subject`` is what the rotator is for, as in ``role``."""
     _write(
         "INFO",
-        role=role,
+        **subject,
         action=action,
         version=token,
         outcome=report.outcome,
@@ -38,9 +38,9 @@ def log_report(report: Report, *, role: str, action: str, token: str) -> None:
     )
 
 
-def log_failure(error: Exception, *, role: str, action: str) -> None:
+def log_failure(error: Exception, *, action: str, **subject: str) -> None:
     """Write the line of an action that failed; ``error`` is one of the rotator's own, whose texts show nothing."""
-    _write("ERROR", role=role, action=action, outcome="failed", error=type(error).__name__, message=str(error))
+    _write("ERROR", **subject, action=action, outcome="failed", error=type(error).__name__, message=str(error))
 
 
 def _write(level: str, **fields: object) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from klaviyo_access.keys.labels import AwsLabel, SecretLabels
+from klaviyo_access.keys.labels import SecretLabels
 from klaviyo_access.klaviyo.probes import Prober
 from rotation.settings import Settings
 from rotation.store import StoredSecret
@@ -27,12 +27,6 @@ class RoleKeys:
     reserve: StoredSecret
     klaviyo: Prober
     clock: Callable[[], datetime]
-
-    def abandon(self, token: str) -> None:
-        """Take AWSPENDING off the version ``token``, if it is there, so that another rotation can start."""
-        version = self.key.labels().version(token)
-        if version and version.has(AwsLabel.PENDING):
-            self.key.remove(AwsLabel.PENDING, token)
 
     def both_labels(self) -> tuple[SecretLabels, SecretLabels]:
         """The labels of key and reserve, as they are now."""

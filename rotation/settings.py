@@ -45,18 +45,23 @@ class Settings:
             SettingsError: a variable is missing or wrong.
         """
         return cls(
-            key_secret_arn=_required(environ, "KEY_SECRET_ARN"),
-            reserve_secret_arn=_required(environ, "RESERVE_SECRET_ARN"),
-            role=_required(environ, "ROLE"),
-            scopes=_scopes(_required(environ, "SCOPES")),
-            klaviyo_url=_klaviyo_url(_required(environ, "KLAVIYO_URL")),
-            klaviyo_revision=_required(environ, "KLAVIYO_REVISION"),
+            key_secret_arn=required(environ, "KEY_SECRET_ARN"),
+            reserve_secret_arn=required(environ, "RESERVE_SECRET_ARN"),
+            role=required(environ, "ROLE"),
+            scopes=_scopes(required(environ, "SCOPES")),
+            klaviyo_url=safe_url(required(environ, "KLAVIYO_URL")),
+            klaviyo_revision=required(environ, "KLAVIYO_REVISION"),
             klaviyo_account_id=environ.get("KLAVIYO_ACCOUNT_ID", ""),
-            require_proof=_require_proof(_required(environ, "REQUIRE_PROOF")),
+            require_proof=_require_proof(required(environ, "REQUIRE_PROOF")),
         )
 
 
-def _required(environ: Mapping[str, str], name: str) -> str:
+def required(environ: Mapping[str, str], name: str) -> str:
+    """A variable that must be set.
+
+    Raises:
+        SettingsError: it is not.
+    """
     value = environ.get(name, "")
     if not value:
         raise SettingsError(f"The rotator needs the environment variable {name}, which is not set: deploy it again.")
@@ -74,7 +79,12 @@ def _scopes(text: str) -> tuple[str, ...]:
     return scopes
 
 
-def _klaviyo_url(url: str) -> str:
+def safe_url(url: str) -> str:
+    """Klaviyo's base URL, to which keys are sent.
+
+    Raises:
+        SettingsError: a key must not travel there.
+    """
     if is_safe(url):
         return url
     parts = urlsplit(url)

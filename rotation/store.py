@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from klaviyo_access.keys.labels import Label, SecretLabels
+from klaviyo_access.keys.labels import AwsLabel, Label, SecretLabels
 from rotation.errors import StoreError
 
 
@@ -65,6 +65,12 @@ class StoredSecret:
         """Move ``label`` if ``holder`` is who has it now, else fail: a compare-and-swap. None: nobody has it."""
         present = {} if holder is None else {"RemoveFromVersionId": holder}
         self._call("update_secret_version_stage", VersionStage=str(label), MoveToVersionId=to, **present)
+
+    def abandon(self, token: str) -> None:
+        """Take AWSPENDING off the version ``token``, if it is there, so that another rotation can start."""
+        version = self.labels().version(token)
+        if version and version.has(AwsLabel.PENDING):
+            self.remove(AwsLabel.PENDING, token)
 
     def _describe(self) -> Mapping[str, Any]:
         return self._call("describe_secret")

@@ -266,7 +266,9 @@ def _require_account(body: bytes, account_id: str) -> None:
         raise KeyRefusedError("The key belongs to another Klaviyo account.", reason="other-account")
 
 
-def send(method: str, url: str, headers: Mapping[str, str], timeout: float) -> tuple[int, Mapping[str, str], bytes]:
+def send(
+    method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
+) -> tuple[int, Mapping[str, str], bytes]:
     """The real transport: one request on a connection of its own, no redirect followed, no proxy.
 
     Args:
@@ -274,6 +276,7 @@ def send(method: str, url: str, headers: Mapping[str, str], timeout: float) -> t
         url: an http or https URL.
         headers: sent as they are.
         timeout: seconds for connecting and for each read.
+        body: sent as it is, where there is one.
 
     Raises:
         OSError: no connection, a TLS failure, or a time-out.
@@ -283,7 +286,7 @@ def send(method: str, url: str, headers: Mapping[str, str], timeout: float) -> t
     connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = connect(parts.netloc, timeout=timeout)
     try:
-        connection.request(method, parts._replace(scheme="", netloc="").geturl(), headers=dict(headers))
+        connection.request(method, parts._replace(scheme="", netloc="").geturl(), body, dict(headers))
         response = connection.getresponse()
         return response.status, dict(response.getheaders()), response.read(BODY_LIMIT)
     finally:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from klaviyo_access.keys.secret import fingerprint
-from rotation import rotator
+from rotation import entry, rotator
 from rotation.errors import EventRefusedError, KlaviyoSilentError, RotatorFailedError, SettingsError
 from rotation.rotator import handler
 from tests.rotation.rotation_world import World, key_value
@@ -37,7 +37,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(rotator, "_secrets_manager", lambda: world.client)
+    monkeypatch.setattr(rotator, "secrets_manager", lambda: world.client)
     monkeypatch.setattr(rotator, "send", world.klaviyo)
     monkeypatch.setattr(world, "invoke", lambda event: handler(event, Context()))
     return world
@@ -73,7 +73,7 @@ def test_an_unforeseen_error_leaves_as_its_kind_alone(world: World, monkeypatch:
     def broken() -> World:
         raise ZeroDivisionError(key_value("secret text"))
 
-    monkeypatch.setattr(rotator, "_secrets_manager", broken)
+    monkeypatch.setattr(rotator, "secrets_manager", broken)
     event = {"Step": "testSecret", "SecretId": world.key_arn, "ClientRequestToken": "0" * 32}
 
     with pytest.raises(RotatorFailedError) as failed:
@@ -141,4 +141,4 @@ def test_no_key_is_shown_in_any_log_error_or_label(world: World, capsys: pytest.
 def test_the_client_of_secrets_manager_is_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
 
-    assert rotator._secrets_manager() is rotator._secrets_manager()
+    assert entry.secrets_manager() is entry.secrets_manager()

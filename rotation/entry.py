@@ -1,0 +1,86 @@
+"""What the entry of every rotator does: one log line for each action, and no error but the rotator's own leaves it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from typing import Final, Protocol
+
+import boto3
+from botocore.config import Config
+
+from klaviyo_access.keys.labels import AwsLabel
+from rotation.errors import EventRefusedError, RotationError, RotatorFailedError
+from rotation.log import log_failure
+from rotation.store import SecretsManagerClient, StoredSecret
+
+SECONDS_FOR_LABELS: Final = 15.0
+"""Kept back from the function's time when Klaviyo is waited for: the labels still have to be written."""
+
+
+class LambdaContext(Protocol):
+    """The part of Lambda's context that is used."""
+
+    def get_remaining_time_in_millis(self) -> int: ...
+
+
+@dataclass
+class Progress:
+    """Which action a handler is at."""
+
+    action: str = "read event"
+
+
+@contextmanager
+def only_own_errors(**subject: str) -> Iterator[Progress]:
+    """Log whatever fails, and let nothing leave that could show a value.
+
+    Args:
+        subject: what the rotator is for, as in ``role``.
+
+    Raises:
+        RotationError: the only kind of error that leaves, with a fixed text.
+    """
+    progress = Progress()
+    try:
+        yield progress
+    except RotationError as error:
+        log_failure(error, action=progress.action, **subject)
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, its text could hold a value
+        failed = RotatorFailedError(progress.action, type(error).__name__)
+        log_failure(failed, action=progress.action, **subject)
+        raise failed from None
+
+
+def require_under_way(secret: StoredSecret, token: str) -> None:
+    """Refuse a token that names no version of a rotation under way, or of one just finished.
+
+    Raises:
+        EventRefusedError: it names none, or rotation is switched off.
+        StoreError: a call to Secrets Manager failed.
+    """
+    if not secret.rotates():
+        raise EventRefusedError("Rotation of this secret is switched off: switch it on before its steps are run.")
+    version = secret.labels().version(token)
+    if version is None or not (version.has(AwsLabel.PENDING) or version.has(AwsLabel.CURRENT)):
+        raise EventRefusedError("The ClientRequestToken names no version that is pending or current.")
+
+
+@cache
+def secrets_manager() -> SecretsManagerClient:
+    """The function's client, made once."""
+    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 4, "mode": "standard"})
+    client: SecretsManagerClient = boto3.client("secretsmanager", config=config)
+    return client
+
+
+def seconds_left(context: LambdaContext) -> float:
+    """Seconds that may still be spent on Klaviyo."""
+    return context.get_remaining_time_in_millis() / 1000 - SECONDS_FOR_LABELS
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
