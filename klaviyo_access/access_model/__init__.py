@@ -7,7 +7,7 @@
     marketer.scopes, marketer.taken_away, marketer.lost_permissions
 """
 
-from klaviyo_access.access_model.grants import EnvironmentAccess, RoleAccess, ServiceAccess
+from klaviyo_access.access_model.grants import EnvironmentAccess, OAuthAppAccess, RoleAccess, ServiceAccess
 from klaviyo_access.access_model.model import AccessModel
 from klaviyo_access.access_model.problems import AccessModelError, Problem, UnknownEnvironmentError
 
@@ -15,6 +15,7 @@ __all__ = [
     "AccessModel",
     "AccessModelError",
     "EnvironmentAccess",
+    "OAuthAppAccess",
     "Problem",
     "RoleAccess",
     "ServiceAccess",

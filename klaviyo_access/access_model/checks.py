@@ -19,6 +19,7 @@ def check_entries(draft: Draft) -> Iterator[Finding]:
     yield from _references(draft)
     for name, service in draft.declarations.services.items():
         yield from _reading(("services", name), service)
+    yield from _oauth_apps(draft)
     yield from _custodian(draft)
 
 
@@ -84,21 +85,33 @@ def _wider(scope: str, *, among: tuple[str, ...]) -> str | None:
 def _references(draft: Draft) -> Iterator[Finding]:
     known = draft.names
     for name, role in draft.declarations.roles.items():
-        for position, permission in enumerate(role.permissions):
-            where: Where = ("roles", name, "permissions", position)
-            if permission in role.permissions[:position]:
-                yield Finding(where=where, rule=rules.ONCE, value=shown(permission), fix="take it out")
-            elif permission not in known["permissions"]:
-                fix = choice(permission, among=known["permissions"])
-                yield Finding(where=where, rule=rules.KNOWN_PERMISSION, value=shown(permission), fix=fix)
+        yield from _permissions(("roles", name, "permissions"), role.permissions, known=known["permissions"])
     for name, service in draft.declarations.services.items():
+        yield from _permissions(("services", name, "oauth"), service.oauth, known=known["permissions"])
         for position, role_name in enumerate(service.role_names):
-            where = ("services", name, "roles", position) if service.roles else ("services", name, "role")
+            where: Where = ("services", name, "roles", position) if service.roles else ("services", name, "role")
             if role_name in service.role_names[:position]:
                 yield Finding(where=where, rule=rules.ONCE, value=shown(role_name), fix="take it out")
             elif role_name not in known["roles"]:
                 fix = choice(role_name, among=known["roles"])
                 yield Finding(where=where, rule=rules.KNOWN_ROLE, value=shown(role_name), fix=fix)
+
+
+def _permissions(where: Where, permissions: tuple[str, ...], *, known: frozenset[str]) -> Iterator[Finding]:
+    for position, permission in enumerate(permissions):
+        place = (*where, position)
+        if permission in permissions[:position]:
+            yield Finding(where=place, rule=rules.ONCE, value=shown(permission), fix="take it out")
+        elif permission not in known:
+            fix = choice(permission, among=known)
+            yield Finding(where=place, rule=rules.KNOWN_PERMISSION, value=shown(permission), fix=fix)
+
+
+def _oauth_apps(draft: Draft) -> Iterator[Finding]:
+    apps = [name for name, service in draft.declarations.services.items() if service.oauth]
+    for extra in apps[1:]:
+        fix = f"keep `oauth:` in one of: {listing(apps)}"
+        yield Finding(where=("services", extra, "oauth"), rule=rules.ONE_OAUTH_APP, value=shown(extra), fix=fix)
 
 
 def _reading(where: Where, service: Service) -> Iterator[Finding]:

@@ -58,6 +58,7 @@ class Service(_Entry):
     reason: Text | None = Field(default=None, description="why it reads several keys")
     needs: Names = Field(default=(), description="the scopes it uses; without it, those of its roles' permissions")
     reads: Reads = Field(description="how it follows a rotation: library, injected or synced")
+    oauth: Names = Field(default=(), description="permissions that it uses on other Klaviyo accounts, by OAuth")
 
     @property
     def role_names(self) -> tuple[str, ...]:
@@ -95,6 +96,11 @@ class Declarations(BaseModel):
         """The scopes that ``service`` needs: those it names, else those of its roles' permissions."""
         entry = self.services[service]
         return frozenset(entry.needs) or frozenset().union(*map(self.permission_scopes, entry.role_names))
+
+    def oauth_scopes(self, service: str) -> frozenset[str]:
+        """The scopes that the OAuth app of ``service`` asks for: what its permissions need, and whose account it is."""
+        named = (self.permissions[name].scopes for name in self.services[service].oauth)
+        return frozenset({ACCOUNT_SCOPE}).union(*named)
 
     def readers(self, role: str) -> tuple[str, ...]:
         """The services that read the key of ``role``, sorted."""

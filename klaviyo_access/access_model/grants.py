@@ -73,12 +73,32 @@ class ServiceAccess:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OAuthAppAccess:
+    """The OAuth app of one environment: what it asks the owners of other Klaviyo accounts for.
+
+    Attributes:
+        service: the service that asks, and keeps the tokens.
+        scopes: what it asks for here, sorted: what its permissions need, and accounts:read.
+        taken_away: what its permissions need and the environment's ceiling does not let through.
+        permissions: what it may do on those accounts here.
+        lost_permissions: what it may not do here, because a scope of it was taken away.
+    """
+
+    service: str
+    scopes: tuple[str, ...]
+    taken_away: tuple[str, ...]
+    permissions: tuple[str, ...]
+    lost_permissions: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EnvironmentAccess:
-    """Every role and service of one environment, by name, in the file's order."""
+    """Every role and service of one environment, by name, in the file's order, and the OAuth app if there is one."""
 
     name: str
     roles: Mapping[str, RoleAccess]
     services: Mapping[str, ServiceAccess]
+    oauth_app: OAuthAppAccess | None = None
 
 
 def intersect(declared: Declarations, *, environment: str) -> EnvironmentAccess:
@@ -96,7 +116,14 @@ def intersect(declared: Declarations, *, environment: str) -> EnvironmentAccess:
         name: _role(declared, name, environment=environment, scopes=scopes, unmet=unmet)
         for name, scopes in effective.items()
     }
-    return EnvironmentAccess(name=environment, roles=MappingProxyType(roles), services=MappingProxyType(services))
+    return EnvironmentAccess(
+        name=environment,
+        roles=MappingProxyType(roles),
+        services=MappingProxyType(services),
+        oauth_app=next(
+            (_oauth_app(declared, name, ceiling) for name in services if declared.services[name].oauth), None
+        ),
+    )
 
 
 def _lets_through(ceiling: Iterable[str], scope: str, *, required: frozenset[str]) -> bool:
@@ -114,6 +141,20 @@ def _service(declared: Declarations, name: str, *, effective: Mapping[str, froze
         needs=_sorted(needs),
         unmet=_sorted(needs.difference(*(effective[role] for role in service.role_names))),
         reads=service.reads,
+    )
+
+
+def _oauth_app(declared: Declarations, service: str, ceiling: Iterable[str]) -> OAuthAppAccess:
+    needs = declared.oauth_scopes(service)
+    scopes = frozenset(scope for scope in needs if _lets_through(ceiling, scope, required=needs))
+    permissions = declared.services[service].oauth
+    kept = tuple(name for name in permissions if scopes.issuperset(declared.permissions[name].scopes))
+    return OAuthAppAccess(
+        service=service,
+        scopes=_sorted(scopes),
+        taken_away=_sorted(needs - scopes),
+        permissions=kept,
+        lost_permissions=tuple(name for name in permissions if name not in kept),
     )
 
 

@@ -84,7 +84,8 @@ BETA: Final = Rule(
     "with credentials:write every key of the account can be disabled, and Klaviyo may change what a beta scope allows",
 )
 KNOWN_PERMISSION: Final = Rule(
-    "A role holds permissions that the model declares", "another name grants nothing, though it looks as if it did"
+    "Roles and OAuth apps hold permissions that the model declares",
+    "another name grants nothing, though it looks as if it did",
 )
 KNOWN_ROLE: Final = Rule("A service reads roles that the model declares", "another role has no key to read")
 SERVICE_ROLE: Final = Rule(
@@ -94,6 +95,10 @@ SERVICE_ROLE: Final = Rule(
 SEVERAL_ROLES: Final = Rule(
     "A service reads the keys of several roles only with a reason",
     "whoever takes over that service holds all of those keys",
+)
+ONE_OAUTH_APP: Final = Rule(
+    "At most one service has an OAuth app",
+    "the app has one client secret, and each account's tokens have one writer",
 )
 POINTLESS_REASON: Final = Rule(
     "A reason stands only where one is needed", "a reason left behind allows tomorrow what nobody decided"

@@ -525,6 +525,37 @@ RELATIONS = [
         "custodian",
         "name another role",
     ),
+    Case(
+        "an OAuth app has an unknown permission",
+        {"    reads: synced\n": "    reads: synced\n    oauth: [send-campaign] # here\n"},
+        r.KNOWN_PERMISSION,
+        "send-campaign",
+        "write send-campaigns",
+    ),
+    Case(
+        "an OAuth app has a permission twice",
+        {"    reads: synced\n": "    reads: synced\n    oauth: [read-profiles, read-profiles] # here\n"},
+        r.ONCE,
+        "read-profiles",
+        "take it out",
+    ),
+    Case(
+        "two services have an OAuth app",
+        {
+            "    reads: library\n": "    reads: library\n    oauth: [read-profiles]\n",
+            "    reads: synced\n": "    reads: synced\n    oauth: [read-profiles] # here\n",
+        },
+        r.ONE_OAUTH_APP,
+        "mailer",
+        "keep `oauth:` in one of: desk, mailer",
+    ),
+    Case(
+        "an OAuth app has nothing to ask for",
+        {"    reads: synced\n": "    reads: synced\n    oauth: [] # here\n"},
+        r.NOT_EMPTY,
+        "an empty list",
+        "or leave `oauth` out",
+    ),
 ]
 # fmt: on
 

@@ -40,7 +40,9 @@ def models(draw: st.DrawFn) -> AccessModel:
         "worker": Service(
             description="one", role="first", needs=tuple(draw(st.sets(SCOPES, min_size=1))), reads="library"
         ),
-        "api": Service(description="all", roles=ROLES, reason="it serves both", reads="synced"),
+        "api": Service(description="all", roles=ROLES, reason="it serves both", reads="synced").model_copy(
+            update={"oauth": tuple(draw(st.sets(st.sampled_from(PERMISSIONS))))}
+        ),
     }
     ceiling = draw(st.sets(PATTERNS | st.just("required"), min_size=1, max_size=4))
     return AccessModel(
@@ -127,3 +129,23 @@ def test_the_slowest_reader_says_how_a_role_is_read() -> None:
     )
 
     assert model.in_environment("here").roles["only"].reads == "synced"
+
+
+@any_speed
+@given(models())
+def test_an_oauth_app_asks_for_what_its_permissions_need_within_the_ceiling_and_says_what_it_lacks(
+    model: AccessModel,
+) -> None:
+    app = model.in_environment("here").oauth_app
+    permissions = model.services["api"].oauth
+    if not permissions:
+        assert app is None
+        return
+    needs = {"accounts:read"}.union(*(model.permissions[name].scopes for name in permissions))
+    ceiling = model.environments["here"].ceiling
+    through = {scope for scope in needs if "required" in ceiling or any(matches(part, scope) for part in ceiling)}
+    assert app is not None
+    assert (app.service, set(app.scopes), set(app.taken_away)) == ("api", through, needs - through)
+    assert {*app.permissions, *app.lost_permissions} == set(permissions)
+    assert all(through.issuperset(model.permissions[name].scopes) for name in app.permissions)
+    assert not any(through.issuperset(model.permissions[name].scopes) for name in app.lost_permissions)

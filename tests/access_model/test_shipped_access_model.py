@@ -185,3 +185,11 @@ def test_the_values_handed_down_cannot_be_changed(model: AccessModel) -> None:
         model.roles["marketer"].owner = "intruder"  # type: ignore[misc]  # the attribute is read-only
     with pytest.raises(AttributeError):
         grants.roles["marketer"].scopes = ()  # type: ignore[misc]  # the attribute is read-only
+
+
+def test_the_oauth_app_asks_for_three_scopes_and_for_less_where_nothing_is_changed(model: AccessModel) -> None:
+    prod, dev = (model.in_environment(name).oauth_app for name in ("prod", "dev"))
+    assert prod is not None
+    assert dev is not None
+    assert prod.scopes == ("accounts:read", "events:write", "profiles:read")
+    assert (dev.scopes, dev.lost_permissions) == (("accounts:read", "profiles:read"), ("track-events",))
