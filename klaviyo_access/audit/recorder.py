@@ -8,6 +8,8 @@ cannot continue one chain.
 import secrets
 import threading
 import time
+from contextlib import suppress
+from queue import Empty
 
 from klaviyo_access.audit.courier import Courier, Mark
 from klaviyo_access.audit.delivery import Delivery
@@ -34,6 +36,7 @@ class Recorder:
             self.stream, settings, courier=self.courier, delivery=self.delivery, troubles=self.troubles
         )
         self.queue = self.writer.queue
+        self._work = (("writer", self.writer.run), ("courier", self.courier.run))
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
 
@@ -41,11 +44,16 @@ class Recorder:
         """Start the threads, once; whoever comes while another starts them does not wait."""
         if self.is_running or not self._starting.acquire(blocking=False):
             return
-        for name, work in (("writer", self.writer.run), ("courier", self.courier.run)):
-            thread = threading.Thread(target=work, name=f"klaviyo-audit-{name}", daemon=True)
-            self._threads.append(thread)
-            thread.start()
-        self.is_running = True
+        try:
+            for name, work in self._work[len(self._threads) :]:
+                thread = threading.Thread(target=work, name=f"klaviyo-audit-{name}", daemon=True)
+                thread.start()
+                self._threads.append(thread)
+            self.is_running = True
+        except RuntimeError as error:  # the system gives no thread now: the next entry asks again
+            self.troubles.note("Audit entries wait in memory", error)
+        finally:
+            self._starting.release()
 
     def flush(self, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds until what was accepted so far is delivered; whether it was."""
@@ -60,14 +68,25 @@ class Recorder:
         if self.is_closed:
             return True
         self.is_closed = True
-        if not self.is_running:
-            return self.queue.empty()
-        deadline = time.monotonic() + timeout
+        if not self.queue.empty():
+            self.start()
         mark = Mark(last=True)
-        self.writer.hurry(mark)
-        for thread in self._threads:
-            thread.join(max(0.0, deadline - time.monotonic()))
+        if self.is_running:
+            deadline = time.monotonic() + timeout
+            self.writer.hurry(mark)
+            for thread in self._threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+        else:
+            mark.reached.set()
+        self._lose_the_rest()
         return mark.reached.is_set()
+
+    def _lose_the_rest(self) -> None:
+        """Count what came too late for the writer, or what it was not given the time for."""
+        with suppress(Empty):
+            while True:
+                if not isinstance(self.queue.get_nowait(), Mark):
+                    self.troubles.lose(1)
 
     def abandon(self) -> None:
         """In a forked child: let go of what is the parent's."""

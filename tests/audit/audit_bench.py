@@ -17,7 +17,13 @@ NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 
 def entry(action: str = "read-profiles", **fields: Any) -> AuditEntry:
     """An entry of ada's, a marketer."""
-    given = {"timestamp": NOON, "user_id": "ada", "role": "marketer", "resource": "profiles/1", "result": "allowed"}
+    given: dict[str, Any] = {
+        "timestamp": NOON,
+        "user_id": "ada",
+        "role": "marketer",
+        "resource": "profiles/1",
+        "result": "allowed",
+    }
     return AuditEntry(action=action, **(given | fields))
 
 
@@ -49,4 +55,5 @@ class Kept:
 
 def open_log(directory: Path, sink: Any, **settings: Any) -> AuditLog:
     """A log of the service app-api with its spool in ``directory``, which gathers for a moment only."""
-    return AuditLog("app-api", sink, **({"spool": directory / "spool", "gather_seconds": 0.001} | settings))
+    given: dict[str, Any] = {"spool": directory / "spool", "gather_seconds": 0.001} | settings
+    return AuditLog("app-api", sink, **given)
