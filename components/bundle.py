@@ -13,8 +13,10 @@ SHARED_MODULES: Final = (
     "klaviyo_access/keys/secret.py",
     "klaviyo_access/klaviyo/__init__.py",
     "klaviyo_access/klaviyo/answers.py",
-    "klaviyo_access/klaviyo/errors.py",
     "klaviyo_access/klaviyo/probes.py",
+    "klaviyo_access/webhooks/__init__.py",
+    "klaviyo_access/webhooks/labels.py",
+    "klaviyo_access/webhooks/secret.py",
 )
 """Modules of the package that import nothing but the standard library."""
 

@@ -1,6 +1,7 @@
-"""The rotator: the Lambda, one for each role, that promotes a spare key. Standard library and boto3 only.
+"""The rotators: the Lambdas, one for each role and one for each webhook. Standard library and boto3 only.
 
-`rotator` is the entry; each action has a module of its own: `promotion` (the four steps of a rotation) and `healing`
-(what comes first in every run). They share `role_keys` (the two secrets, Klaviyo, the clock), `events`, `settings`,
-`values`, `store` and `errors`.
+`rotator` promotes a role's spare key; each of its actions has a module of its own: `promotion` (the four steps of a
+rotation) and `healing` (what comes first in every run). They share `role_keys` (the two secrets, Klaviyo, the clock),
+`settings` and `values`. `webhook_rotator` changes a webhook's secret: `webhook_change` (the four steps),
+`webhook_klaviyo` and `webhook_settings`. Both share `entry`, `events`, `store`, `log` and `errors`.
 """

@@ -12,7 +12,9 @@
         ├── NoSpareError            the reserve holds no good spare
         ├── LabelsFullError         too few of AWS's 20 labels are free
         ├── ScopesUnprovedError     a scope cannot be proved, and the settings ask for all proofs
-        └── PendingKeyRefusedError  the pending key was refused, or a verdict was passed on it
+        ├── PendingKeyRefusedError  the pending key was refused, or a verdict was passed on it
+        ├── NoRoleKeyError          there is no key with which a webhook's secret could be changed
+        └── ChangeRefusedError      Klaviyo did not take a webhook's new secret
 """
 
 from collections.abc import Sequence
@@ -98,4 +100,30 @@ class PendingKeyRefusedError(DeadEndError):
         super().__init__(
             f"The pending key of role {role} is not promoted ({reason}). The current key stays in use; rotate again to "
             "take the next spare."
+        )
+
+
+class NoRoleKeyError(DeadEndError):
+    """The role whose key changes webhooks has none."""
+
+    def __init__(self, webhook: str) -> None:
+        super().__init__(
+            f"The secret of the webhook {webhook} is changed with a role's key, and that role has no good key yet: "
+            "stage one and rotate the role, then rotate the webhook's secret. The current secret stays in use."
+        )
+
+
+class ChangeRefusedError(DeadEndError):
+    """Klaviyo did not take the new secret.
+
+    Attributes:
+        never_taken: whether no earlier try of the same run may have been taken without an answer.
+    """
+
+    def __init__(self, reason: str, status: int, *, never_taken: bool) -> None:
+        self.never_taken = never_taken
+        super().__init__(
+            f"Klaviyo did not take the webhook's new secret ({status}, {reason}). Look whether the webhook's id is "
+            "right and the role's key has webhooks:write; Klaviyo keeps webhooks for some plans alone. The secret "
+            "that Klaviyo signs with stays in use."
         )

@@ -129,5 +129,5 @@ class _Fixed:
 
 
 def _refused(reason: str) -> WebhookRefused:
-    _log.warning("Klaviyo webhook refused: %s", reason)
+    _log.info("Klaviyo webhook refused: %s", reason)
     return WebhookRefused(reason)

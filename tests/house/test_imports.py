@@ -21,7 +21,7 @@ ALLOWED = {
     "klaviyo_access/cli": {"klaviyo_access"},
     "klaviyo_access": {"klaviyo_access"},
     "components": {"klaviyo_access.access_model"},
-    "rotation": {"klaviyo_access.keys", "klaviyo_access.klaviyo"},
+    "rotation": {"klaviyo_access.keys", "klaviyo_access.klaviyo", "klaviyo_access.webhooks"},
     "sandbox": {"klaviyo_access", "components", "rotation", "tools"},
     "tools": {"klaviyo_access", "components"},
     "examples": {"klaviyo_access"},
