@@ -5,7 +5,7 @@ from klaviyo_access.klaviyo import session_for_role
 
 def main() -> None:
     klaviyo = session_for_role("reporting")
-    campaigns = klaviyo.Campaigns.get_campaigns(filter="equals(messages.channel,'email')")
+    campaigns = klaviyo.Campaigns.get_campaigns(filter="equals(archived,false)")
     metrics = klaviyo.Metrics.get_metrics()
     print(f"reporting\tget_campaigns\t{len(campaigns.data)} campaigns")
     print(f"reporting\tget_metrics\t{len(metrics.data)} metrics")

@@ -1,21 +1,26 @@
 """Klaviyo's API over the store: what each admitted request reads or changes."""
 
-import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from klaviyo_access.klaviyo.operations import Operation
-from sandbox.klaviyo.documents import Query, linkage, page_document, resource_document
-from sandbox.klaviyo.problems import invalid, not_found, not_simulated
-from sandbox.klaviyo.store import Ref, Resource, Store, plural, singular
-from sandbox.klaviyo.writes import Json, attributes_of, refs_of, write
+from sandbox.klaviyo.actions import ACTIONS
+from sandbox.klaviyo.documents import Query, included, is_many, linkage, page_document, resource_document
+from sandbox.klaviyo.forms import Form, form_of
+from sandbox.klaviyo.key_inventory import FORMS
+from sandbox.klaviyo.kinds import plural, singular
+from sandbox.klaviyo.problems import not_found, not_simulated
+from sandbox.klaviyo.refused import REFUSED
+from sandbox.klaviyo.store import Ref, Resource, Store
+from sandbox.klaviyo.writes import Json, clone, create, refs_of, replace_links, update
 
 _GROUPS = frozenset({"list", "segment"})
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiRequest:
-    """A request whose key, scopes and limits are settled; ``parts`` is its path without ``/api``."""
+    """A request whose credential, scopes and limits are settled; ``parts`` is its path below ``base``."""
 
     operation: Operation
     parts: tuple[str, ...]
@@ -27,7 +32,7 @@ class ApiRequest:
     def url(self) -> str:
         """The request's own URL."""
         query = f"?{self.query_string}" if self.query_string else ""
-        return f"{self.base}/api/{'/'.join(self.parts)}{query}"
+        return f"{self.base}/{'/'.join(self.parts)}{query}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,108 +55,99 @@ class Api:
         Raises:
             Problem: Klaviyo's refusal of it.
         """
-        if request.operation.method == "GET":
-            return self._read(request)
-        return self._change(request, request.operation.method)
+        name = request.operation.name
+        form = FORMS.get(name) or form_of(name)
+        query, data = Query.parse(request.query_string, form), form.read(request.body)
+        if name in REFUSED:
+            raise not_simulated(name, REFUSED[name])
+        return _Answering(self._store, request, form, query).answer(data)
 
-    def _read(self, request: ApiRequest) -> Reply:
-        match request.parts:
-            case (collection,):
-                return self._list(request, self._store.all(singular(collection)))
-            case (collection, identifier):
-                return self._one(request, self._store.get(Ref(singular(collection), identifier)))
-            case (collection, identifier, name):
-                return self._related(request, Ref(singular(collection), identifier), name)
-            case (collection, identifier, _, name):
-                return self._linkage(request, Ref(singular(collection), identifier), name)
-        raise not_simulated(request.operation.name)
 
-    def _change(self, request: ApiRequest, method: str) -> Reply:
-        match method, request.parts:
+@dataclass(frozen=True)
+class _Answering:
+    store: Store
+    request: ApiRequest
+    form: Form
+    query: Query
+
+    def answer(self, data: Any) -> Reply:
+        match self.request.operation.method, self.request.parts:
             case "POST", (collection,):
-                return self._write(request, collection)
-            case "PATCH", (collection, identifier):
-                return self._update(request, Ref(singular(collection), identifier))
-            case "DELETE", (collection, identifier):
-                self._store.delete(Ref(singular(collection), identifier))
-                return Reply(status=204)
-            case _, (collection, identifier, _, name):
-                return self._link(request, Ref(singular(collection), identifier), name)
-        raise not_simulated(request.operation.name)
+                return self._post(collection, data)
+            case "GET", (collection,):
+                return self._page(self.store.all(singular(collection)))
+            case method, (collection, identifier):
+                return self._resource(method, self.store.get(Ref(singular(collection), identifier)), data)
+            case "GET", (collection, identifier, name):
+                return self._related(self.store.get(Ref(singular(collection), identifier)), name)
+            case method, (collection, identifier, _, name):
+                return self._relationship(method, self.store.get(Ref(singular(collection), identifier)), name, data)
+        raise not_found("The requested URL was not found.")
 
-    def _list(self, request: ApiRequest, resources: list[Resource]) -> Reply:
-        query = Query.parse(request.query_string)
-        documents = [resource_document(request.base, one, query) for one in query.select(resources)]
-        return Reply(status=200, document=page_document(request.url, documents, query))
+    def _post(self, collection: str, data: Json) -> Reply:
+        if collection.endswith("-clone"):
+            source = self.store.get(Ref(collection.removesuffix("-clone"), data["id"]))
+            return self._one(clone(self.store, source, data))
+        if (action := ACTIONS.get(collection)) is None:
+            return self._one(create(self.store, singular(collection), data))
+        done = action(self.store, data)
+        if isinstance(done, Resource):
+            return self._one(done)
+        if done is None:
+            return Reply(status=self.form.status)
+        link = {"self": "/".join([self.request.base, plural(done["type"]), *filter(None, [done.get("id")])])}
+        return Reply(status=self.form.status, document={"data": {**done, "links": link}, "links": link})
 
-    def _one(self, request: ApiRequest, resource: Resource, *, status: int = 200) -> Reply:
-        query = Query.parse(request.query_string)
-        document = resource_document(request.base, resource, query)
-        return Reply(status=status, document={"data": document, "links": document["links"]})
+    def _resource(self, method: str, resource: Resource, data: Json) -> Reply:
+        if method == "DELETE":
+            self.store.delete(resource.ref)
+        if method == "PATCH":
+            update(self.store, resource, data)
+        return self._one(resource)
 
-    def _related(self, request: ApiRequest, ref: Ref, name: str) -> Reply:
-        refs = self._store.get(ref).links.get(name, {})
-        related = [self._store.get(other) for other in refs]
-        if ref.type in _GROUPS:
-            related = [replace(one, attributes={**one.attributes, "joined_group_at": refs[one.ref]}) for one in related]
-        if _is_many(name):
-            return self._list(request, related)
+    def _related(self, owner: Resource, name: str) -> Reply:
+        related = [self.store.get(ref) for ref in owner.related(name)]
+        if owner.ref.type in _GROUPS:
+            related = [
+                replace(one, attributes={**one.attributes, "joined_group_at": owner.links[one.ref]}) for one in related
+            ]
+        if is_many(name):
+            return self._page(related)
         if not related:
-            raise not_found(f"The {ref.type} {ref.id} has no {name}.")
-        return self._one(request, related[0])
+            raise not_found(f"The {owner.ref.type} {owner.ref.id} has no {name}.")
+        return self._one(related[0])
 
-    def _linkage(self, request: ApiRequest, ref: Ref, name: str) -> Reply:
-        refs = self._store.get(ref).links.get(name, {})
-        if _is_many(name):
-            return Reply(
-                status=200, document=page_document(request.url, linkage(refs), Query.parse(request.query_string))
-            )
-        if not refs:
-            raise not_found(f"The {ref.type} {ref.id} has no {name}.")
-        return Reply(status=200, document={"data": linkage(refs)[0], "links": {"self": request.url}})
-
-    def _link(self, request: ApiRequest, ref: Ref, name: str) -> Reply:
-        refs = refs_of(_data_of(request.body))
-        match request.operation.method:
+    def _relationship(self, method: str, owner: Resource, name: str, data: Any) -> Reply:
+        match method:
             case "POST":
-                self._store.relate(ref, name, refs)
+                self.store.relate(owner.ref, refs_of(data))
             case "DELETE":
-                self._store.unrelate(ref, name, refs)
+                self.store.unrelate(owner.ref, refs_of(data))
+            case "PATCH":
+                replace_links(self.store, owner, name, refs_of(data))
             case _:
-                raise not_simulated(request.operation.name)
-        return Reply(status=204)
+                return self._linkage(owner, name)
+        return Reply(status=self.form.status)
 
-    def _update(self, request: ApiRequest, ref: Ref) -> Reply:
-        data = _resource_of(request.body)
-        resource = self._store.get(ref)
-        resource.change({**attributes_of(data), "updated": self._store.now()})
-        return Reply(status=204) if ref.type == "tag" else self._one(request, resource)
+    def _linkage(self, owner: Resource, name: str) -> Reply:
+        refs = owner.related(name)
+        if is_many(name):
+            return Reply(status=200, document=page_document(self.request.url, linkage(refs), self.query))
+        if not refs:
+            raise not_found(f"The {owner.ref.type} {owner.ref.id} has no {name}.")
+        return Reply(status=200, document={"data": linkage(refs)[0], "links": {"self": self.request.url}})
 
-    def _write(self, request: ApiRequest, collection: str) -> Reply:
-        written = write(self._store, collection, _resource_of(request.body))
-        if written is None:
-            raise not_simulated(request.operation.name)
-        if written.resource is not None:
-            return self._one(request, written.resource, status=written.status)
-        if written.data is None:
-            return Reply(status=written.status)
-        link = {"self": f"{request.base}/api/{plural(written.data['type'])}"}
-        return Reply(status=written.status, document={"data": {**written.data, "links": link}, "links": link})
+    def _page(self, resources: Sequence[Resource]) -> Reply:
+        chosen, base = self.query.select(resources), self.request.base
+        documents = [resource_document(base, one, self.query) for one in chosen]
+        page = page_document(self.request.url, documents, self.query)
+        shown = chosen[self.query.start : self.query.start + self.query.size]
+        return Reply(status=200, document=page | included(base, shown, self.query, self.store))
 
-
-def _is_many(relationship: str) -> bool:
-    return relationship.endswith("s")
-
-
-def _data_of(body: bytes) -> Any:
-    try:
-        return json.loads(body)["data"]
-    except (ValueError, RecursionError, TypeError, KeyError):
-        raise invalid("The body must be a JSON document with a member 'data'.", pointer="/") from None
-
-
-def _resource_of(body: bytes) -> Json:
-    data = _data_of(body)
-    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
-        raise invalid("'type' is a required field.", pointer="/data/type")
-    return data
+    def _one(self, resource: Resource) -> Reply:
+        if self.form.answer is None:
+            return Reply(status=self.form.status)
+        document = resource_document(self.request.base, resource, self.query)
+        answer = {"data": document, "links": document["links"]}
+        included_too = included(self.request.base, [resource], self.query, self.store)
+        return Reply(status=self.form.status, document=answer | included_too)

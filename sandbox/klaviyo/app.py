@@ -16,7 +16,7 @@ from sandbox.klaviyo.oauth import CONTROL_PREFIX as OAUTH_APPS
 from sandbox.klaviyo.oauth import PREFIX as OAUTH
 from sandbox.klaviyo.oauth import AppRegistry, OAuthServer
 from sandbox.klaviyo.oauth_grants import Grants
-from sandbox.klaviyo.problems import Problem, not_simulated
+from sandbox.klaviyo.problems import Problem
 from sandbox.klaviyo.seed import fill
 from sandbox.klaviyo.store import Store
 
@@ -31,8 +31,9 @@ def create_app(*, control_token: str, clock: Callable[[], float], account_id: st
         clock: the time in seconds since the epoch.
         account_id: the account's company id, 6 alphanumerics.
     """
-    keys, store = KeyRing(account_id, clock), Store(clock)
+    store = Store(clock)
     fill(store, account_id)
+    keys = KeyRing(account_id, store)
     account = Account(id=account_id, clock=clock, control_token=control_token, keys=keys, store=store)
     grants = Grants(clock)
     gate = Gate(schemes=_schemes(account, grants), limits=RateLimits(clock))
@@ -85,11 +86,9 @@ class _Klaviyo:
 
     def _answer_api(self, request: Request) -> Response:
         operation = route(request.method, request.raw_path)
-        if not operation.path.startswith("/api/"):
-            # The client API is called from browsers, without a key.
-            raise not_simulated(operation.name)
-        windows = self._gate.admit(operation, request.headers)
+        caller, windows = self._gate.count(operation, request.headers)
         try:
+            self._gate.permit(operation, caller, request.headers.get("revision", ""))
             reply = self._api.answer(_api_request(operation, request))
         except Problem as problem:
             return _refusal(problem, windows)
@@ -98,12 +97,13 @@ class _Klaviyo:
 
 
 def _api_request(operation: Operation, request: Request) -> ApiRequest:
+    api, *parts = (unquote(part) for part in request.raw_path.strip("/").split("/"))
     return ApiRequest(
         operation=operation,
-        parts=tuple(unquote(part) for part in request.raw_path.strip("/").split("/")[1:]),
+        parts=tuple(parts),
         query_string=request.query_string,
         body=request.body,
-        base=f"http://{request.headers.get('host', 'localhost')}",
+        base=f"http://{request.headers.get('host', 'localhost')}/{api}",
     )
 
 

@@ -6,7 +6,8 @@ from typing import Any
 from sandbox.aws.http import Request, Response
 from sandbox.klaviyo.account import Account
 from sandbox.klaviyo.keys import UnknownScopeError
-from sandbox.klaviyo.problems import invalid, method_not_allowed, not_found
+from sandbox.klaviyo.problems import invalid, method_not_allowed
+from sandbox.klaviyo.store import Ref
 
 PREFIX = "/sandbox/keys"
 
@@ -16,7 +17,6 @@ class Control:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._keys = account.keys
 
     async def answer(self, request: Request) -> Response:
         """Do what a request asks for.
@@ -30,7 +30,7 @@ class Control:
             case "POST", False:
                 return self._create(_read(request))
             case "GET", False:
-                return _json(200, [key.describe() for key in self._keys.inventory()])
+                return _json(200, self._account.keys.inventory())
             case "PATCH", True:
                 return self._set_status(identifier, _read(request))
         raise method_not_allowed(request.method, {"PATCH"} if identifier else {"GET", "POST"})
@@ -40,18 +40,19 @@ class Control:
         if not isinstance(scopes, list) or written not in {"plain", "company"}:
             raise invalid("A key has a list 'scopes', and a 'format' of 'plain' (the default) or 'company'.")
         try:
-            made = self._keys.create(name=str(asked.get("name", "")), scopes=map(str, scopes), written=written)
+            identifier, key = self._account.keys.create(
+                name=str(asked.get("name", "")), scopes=map(str, scopes), written=written
+            )
         except UnknownScopeError as error:
             raise invalid(str(error), pointer="scopes") from None
-        return _json(201, {"id": made.id, "key": made.key.reveal()})
+        return _json(201, {"id": identifier, "key": key.reveal()})
 
     def _set_status(self, identifier: str, asked: dict[str, Any]) -> Response:
         status = asked.get("status")
         if status not in {"active", "disabled"}:
             raise invalid("The 'status' of a key is 'active' or 'disabled'.", pointer="status")
-        if (changed := self._keys.set_status(identifier, status)) is None:
-            raise not_found(f"A key with id {identifier} does not exist.")
-        return _json(200, changed.describe())
+        self._account.store.get(Ref("api-key", identifier)).attributes["status"] = status
+        return _json(200, next(key for key in self._account.keys.inventory() if key["id"] == identifier))
 
 
 def _read(request: Request) -> dict[str, Any]:

@@ -1,40 +1,14 @@
-"""The account's private keys, as Klaviyo's dashboard makes, lists and disables them. In memory only."""
+"""The account's private keys: resources of the type ``api-key``, whose values the store never shows."""
 
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from klaviyo_access.access_model.catalog import BETA_SCOPES, GA_SCOPES
 from klaviyo_access.keys.secret import Key
+from sandbox.klaviyo.store import Resource, Store
 
-Status = Literal["active", "disabled"]
 Format = Literal["plain", "company"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class PrivateKey:
-    """One key; ``key`` shows nothing of itself."""
-
-    id: str
-    name: str
-    status: Status
-    scopes: frozenset[str]
-    created: datetime
-    key: Key
-
-    def describe(self) -> dict[str, Any]:
-        """What the dashboard shows: never the value, which Klaviyo shows once. The fingerprint is the sandbox's own."""
-        return {
-            "id": self.id,
-            "fingerprint": self.key.fingerprint,
-            "name": self.name,
-            "status": self.status,
-            "scopes": sorted(self.scopes),
-            "created": self.created.isoformat(),
-            "redacted_key": f"pk_****{self.key.reveal()[-4:]}",
-        }
 
 
 class UnknownScopeError(ValueError):
@@ -46,16 +20,15 @@ class KeyRing:
 
     Args:
         account_id: the company id, which the newer format of keys carries.
-        clock: the time in seconds since the epoch.
+        store: where the keys are kept.
     """
 
-    def __init__(self, account_id: str, clock: Callable[[], float]) -> None:
+    def __init__(self, account_id: str, store: Store) -> None:
         self._account_id = account_id
-        self._clock = clock
-        self._keys: dict[str, PrivateKey] = {}
+        self._store = store
 
-    def create(self, *, name: str, scopes: Iterable[str], written: Format = "plain") -> PrivateKey:
-        """Make a key; names are labels and may repeat.
+    def create(self, *, name: str, scopes: Iterable[str], written: Format = "plain") -> tuple[str, Key]:
+        """Make a key; names are labels and may repeat. Returns its identifier and its value.
 
         Raises:
             UnknownScopeError: a scope that Klaviyo does not have.
@@ -64,31 +37,31 @@ class KeyRing:
         if unknown := sorted(wanted.difference(GA_SCOPES, BETA_SCOPES)):
             raise UnknownScopeError(f"Klaviyo has no scope {', '.join(unknown)}.")
         company = f"{self._account_id}_" if written == "company" else ""
-        made = PrivateKey(
-            id=secrets.token_hex(13),
-            name=name,
-            status="active",
-            scopes=wanted,
-            created=datetime.fromtimestamp(self._clock(), UTC),
-            key=Key(f"pk_{company}{secrets.token_hex(17)}"),
-        )
-        self._keys[made.id] = made
-        return made
+        key = Key(f"pk_{company}{secrets.token_hex(17)}")
+        shown = {
+            "name": name,
+            "status": "active",
+            "scopes": sorted(wanted),
+            "created": self._store.now(),
+            "redacted_key": f"pk_****{key.reveal()[-4:]}",
+        }
+        made = self._store.add("api-key", shown, identifier=secrets.token_hex(13))
+        made.hidden["key"] = key
+        return made.ref.id, key
 
-    def inventory(self) -> list[PrivateKey]:
-        """All keys, oldest first."""
-        return list(self._keys.values())
-
-    def set_status(self, identifier: str, status: Status) -> PrivateKey | None:
-        """Disable or enable a key, at once; None where there is no such key."""
-        if (known := self._keys.get(identifier)) is None:
-            return None
-        self._keys[identifier] = replace(known, status=status)
-        return self._keys[identifier]
+    def inventory(self) -> list[dict[str, Any]]:
+        """What the dashboard shows of all keys, oldest first. The fingerprint is the sandbox's own."""
+        return [
+            {"id": one.ref.id, "fingerprint": one.hidden["key"].fingerprint, **one.attributes}
+            for one in self._store.all("api-key")
+        ]
 
     def scopes_of(self, value: str) -> frozenset[str] | None:
         """The scopes of the active key with this value; None where there is none."""
-        for known in self._keys.values():
-            if secrets.compare_digest(known.key.reveal().encode(), value.encode()):
-                return known.scopes if known.status == "active" else None
-        return None
+        found = next(filter(lambda one: _has_value(one, value), self._store.all("api-key")), None)
+        return frozenset(found.attributes["scopes"]) if found and found.attributes["status"] == "active" else None
+
+
+def _has_value(resource: Resource, value: str) -> bool:
+    key: Key = resource.hidden["key"]
+    return secrets.compare_digest(key.reveal().encode(), value.encode())

@@ -15,7 +15,7 @@ class Problem(Exception):
     code: str
     title: str
     detail: str
-    pointer: str = "/data/"
+    source: Mapping[str, str] = field(default_factory=lambda: {"pointer": "/data/"})
     headers: Mapping[str, str] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
@@ -28,7 +28,7 @@ class Problem(Exception):
             "code": self.code,
             "title": self.title,
             "detail": self.detail,
-            "source": {"pointer": self.pointer},
+            "source": dict(self.source),
             "links": {},
             "meta": dict(self.meta),
         }
@@ -73,9 +73,15 @@ def method_not_allowed(method: str, allowed: Iterable[str]) -> Problem:
     )
 
 
-def invalid(detail: str, *, pointer: str = "/data") -> Problem:
-    """The request is malformed at ``pointer``."""
-    return Problem(status=400, code="invalid", title="Invalid input.", detail=detail, pointer=pointer)
+def invalid(detail: str, *, pointer: str = "/data", parameter: str = "") -> Problem:
+    """The request is malformed, at ``pointer`` of its body or in a parameter of its query."""
+    source = {"parameter": parameter} if parameter else {"pointer": pointer}
+    return Problem(status=400, code="invalid", title="Invalid input.", detail=detail, source=source)
+
+
+def conflict(detail: str) -> Problem:
+    """The resource exists already."""
+    return Problem(status=409, code="conflict", title="Conflict.", detail=detail)
 
 
 def duplicate_profile(identifier: str) -> Problem:
@@ -85,7 +91,7 @@ def duplicate_profile(identifier: str) -> Problem:
         code="duplicate_profile",
         title="Conflict.",
         detail="A profile already exists with one of these identifiers.",
-        pointer="/data/attributes",
+        source={"pointer": "/data/attributes"},
         meta={"duplicate_profile_id": identifier},
     )
 
@@ -101,12 +107,12 @@ def throttled(seconds: int) -> Problem:
     )
 
 
-def not_simulated(operation: str) -> Problem:
-    """The sandbox enforces the operation's scopes and limits, and keeps no data for it."""
+def not_simulated(operation: str, reason: str) -> Problem:
+    """The sandbox enforces the operation's scopes, limits and body, and does not do what it asks for."""
     return Problem(
         status=501,
         code="not_implemented",
         title="The sandbox does not do this.",
-        detail=f"The sandbox let the key through to {operation}, whose scopes and limits it enforces; it keeps no data "
-        "for it. Try this operation on a test account of Klaviyo's.",
+        detail=f"The sandbox let the key through to {operation}, whose scopes, limits and body it checks; {reason}. "
+        "Try this operation on a test account of Klaviyo's.",
     )

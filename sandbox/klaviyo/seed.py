@@ -42,14 +42,54 @@ _RESOURCES: Final[dict[str, dict[str, dict[str, Any]]]] = {
     },
     "tag": {"4c8f3a52-0000-4000-8000-000000000001": {"name": "spring"}},
     "flow": {"FlwWel": {"name": "Welcome", "status": "live", "archived": False, **_DATED}},
+    "flow-action": {
+        "10001": {**_DATED, "definition": {"id": "10001", "type": "send-email", "data": {"status": "live"}}}
+    },
+    "flow-message": {"MsgWel": {**_DATED, "channel": "email", "definition": {"name": "Welcome"}}},
+    "metric-property": {
+        "MtrOrdValue": {"label": "$value", "property": "$value", "inferred_type": "numeric", "sample_values": [10]}
+    },
+    "review": {
+        "1": {**_DATED, "verified": True, "review_type": "review", "images": [], "rating": 5, "content": "Fits."},
+    },
+    "tag-group": {"4c8f3a52-0000-4000-8000-0000000000ff": {"name": "Default", "default": True, "exclusive": False}},
+    "tracking-setting": {
+        "SbxTrk": {
+            "auto_add_parameters": False,
+            "utm_source": {
+                "campaign": {"type": "static", "value": "klaviyo"},
+                "flow": {"type": "static", "value": "klaviyo"},
+            },
+            "utm_medium": {
+                "campaign": {"type": "static", "value": "email"},
+                "flow": {"type": "static", "value": "email"},
+            },
+        }
+    },
+    "mapped-metric": {
+        name: {"updated": _SINCE}
+        for name in (
+            *("revenue", "added_to_cart", "cancelled_sales", "ordered_product", "refunded_sales"),
+            *("started_checkout", "viewed_product"),
+        )
+    },
+    "ip-allowlist": {
+        "integration-egress": {"prefixes": ["127.0.0.1/32"], "sync_token": "loopback", "created": _SINCE},
+    },
     "webhook-topic": {"event:klaviyo.opened_email": {}, "event:klaviyo.placed_order": {}},
 }
 
 _LINKS: Final = (
-    (Ref("list", "LstNew"), "profiles", "profile", 5),
-    (Ref("list", "LstVip"), "profiles", "profile", 2),
-    (Ref("segment", "SegRec"), "profiles", "profile", 3),
-    (Ref("list", "LstNew"), "tags", "tag", 1),
+    (Ref("list", "LstNew"), "profile", 5),
+    (Ref("list", "LstVip"), "profile", 2),
+    (Ref("segment", "SegRec"), "profile", 3),
+    (Ref("list", "LstNew"), "tag", 1),
+    (Ref("tag-group", "4c8f3a52-0000-4000-8000-0000000000ff"), "tag", 1),
+    (Ref("mapped-metric", "revenue"), "metric", 1),
+    (Ref("metric", "MtrOrd"), "metric-property", 1),
+    (Ref("flow", "FlwWel"), "flow-action", 1),
+    (Ref("flow-action", "10001"), "flow-message", 1),
+    (Ref("flow-message", "MsgWel"), "template", 1),
 )
 
 
@@ -59,13 +99,12 @@ def fill(store: Store, account_id: str) -> None:
     for kind, resources in _RESOURCES.items():
         for identifier, attributes in resources.items():
             store.add(kind, attributes, identifier=identifier)
-    for ref, name, kind, count in _LINKS:
-        store.relate(ref, name, [one.ref for one in store.all(kind)[:count]])
+    for ref, kind, count in _LINKS:
+        store.relate(ref, [one.ref for one in store.all(kind)[:count]])
     for number, customer in enumerate(store.all("profile"), start=1):
         order = {"timestamp": 1767603600 + number, "datetime": _SINCE, "event_properties": {"$value": 10 * number}}
         event = store.add("event", {**order, "uuid": f"00000000-0000-4000-8000-{number:012d}"})
-        store.relate(event.ref, "metric", [Ref("metric", "MtrOrd")])
-        store.relate(event.ref, "profile", [customer.ref])
+        store.relate(event.ref, [Ref("metric", "MtrOrd"), customer.ref])
 
 
 def _account(account_id: str) -> dict[str, Any]:

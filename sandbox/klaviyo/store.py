@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
+from sandbox.klaviyo.kinds import related_kind
 from sandbox.klaviyo.problems import not_found
-
-_HIDDEN: Final = frozenset({"secret_key"})
 
 
 class Ref(NamedTuple):
@@ -20,20 +19,24 @@ class Ref(NamedTuple):
 
 @dataclass(kw_only=True)
 class Resource:
-    """One resource; ``links`` holds what it is related to, by the relationship's name, and since when.
+    """One resource.
 
-    ``hidden`` holds what a caller sends and is never shown again, as a webhook's ``secret_key``.
+    Attributes:
+        ref: its type and identifier.
+        attributes: what a caller may see of it.
+        hidden: what is never shown, as a webhook's ``secret_key``.
+        links: what it is related to, and since when.
     """
 
     ref: Ref
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any]
     hidden: dict[str, Any] = field(default_factory=dict)
-    links: dict[str, dict[Ref, str]] = field(default_factory=dict)
+    links: dict[Ref, str] = field(default_factory=dict)
 
-    def change(self, attributes: Mapping[str, Any]) -> None:
-        """Set these attributes and keep the others."""
-        for name, value in attributes.items():
-            (self.hidden if name in _HIDDEN else self.attributes)[name] = value
+    def related(self, relationship: str) -> list[Ref]:
+        """What a relationship leads to, in the order of linking."""
+        kind = related_kind(relationship)
+        return [ref for ref in self.links if ref.type == kind]
 
 
 class Store:
@@ -56,8 +59,7 @@ class Store:
         """Keep a new resource; without ``identifier`` it gets one."""
         self._made += 1
         chosen = identifier or hashlib.sha256(f"{kind} {self._made}".encode()).hexdigest()[:12]
-        resource = Resource(ref=Ref(kind, chosen))
-        resource.change(attributes)
+        resource = Resource(ref=Ref(kind, chosen), attributes=dict(attributes))
         self._resources.setdefault(kind, {})[chosen] = resource
         return resource
 
@@ -71,6 +73,10 @@ class Store:
             return self._resources[ref.type][ref.id]
         except KeyError:
             raise not_found(f"A {ref.type} with id {ref.id} does not exist.") from None
+
+    def has(self, ref: Ref) -> bool:
+        """Whether there is such a resource."""
+        return ref.id in self._resources.get(ref.type, {})
 
     def all(self, kind: str) -> list[Resource]:
         """Every resource of a type, oldest first."""
@@ -86,12 +92,10 @@ class Store:
         Raises:
             Problem: 404, there is none.
         """
-        resource = self.get(ref)
-        for name in list(resource.links):
-            self.unrelate(ref, name, list(resource.links[name]))
+        self.unrelate(ref, list(self.get(ref).links))
         del self._resources[ref.type][ref.id]
 
-    def relate(self, ref: Ref, name: str, others: Iterable[Ref]) -> None:
+    def relate(self, ref: Ref, others: Iterable[Ref]) -> None:
         """Link a resource to others, and each of them back to it.
 
         Raises:
@@ -99,27 +103,16 @@ class Store:
         """
         one = self.get(ref)
         for other in [self.get(other) for other in others]:
-            one.links.setdefault(name, {}).setdefault(other.ref, self.now())
-            other.links.setdefault(plural(ref.type), {}).setdefault(ref, self.now())
+            one.links.setdefault(other.ref, self.now())
+            other.links.setdefault(ref, self.now())
 
-    def unrelate(self, ref: Ref, name: str, others: Iterable[Ref]) -> None:
-        """Take links away on both sides; a link that is not there is no error."""
+    def unrelate(self, ref: Ref, others: Iterable[Ref]) -> None:
+        """Take links away on both sides; a link that is not there is no error.
+
+        Raises:
+            Problem: 404, one of them does not exist; nothing is changed.
+        """
         one = self.get(ref)
         for other in [self.get(other) for other in others]:
-            one.links.get(name, {}).pop(other.ref, None)
-            back = plural(ref.type) if plural(ref.type) in other.links else ref.type
-            other.links.get(back, {}).pop(ref, None)
-
-
-def plural(kind: str) -> str:
-    """The collection of a type: ``catalog-category`` is found under ``catalog-categories``."""
-    if kind.endswith("y"):
-        return f"{kind[:-1]}ies"
-    return kind if kind.endswith("content") else f"{kind}s"
-
-
-def singular(collection: str) -> str:
-    """The type of a collection's resources."""
-    if collection.endswith("ies"):
-        return f"{collection[:-3]}y"
-    return collection.removesuffix("s")
+            one.links.pop(other.ref, None)
+            other.links.pop(ref, None)

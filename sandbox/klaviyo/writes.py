@@ -1,187 +1,165 @@
-"""What a POST to a collection does, for the operations whose data the sandbox keeps."""
+"""How resources are made and changed, whatever their type."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 
-from sandbox.klaviyo.problems import duplicate_profile, invalid
-from sandbox.klaviyo.store import Ref, Resource, Store, singular
+from klaviyo_access.klaviyo.operations import operations
+from sandbox.klaviyo.forms import Form, form_of, shown
+from sandbox.klaviyo.kinds import plural
+from sandbox.klaviyo.problems import conflict, not_simulated
+from sandbox.klaviyo.store import Ref, Resource, Store
 
 Json = dict[str, Any]
 
+_MADE: Final = ("created", "created_at", "recorded_date")
+_CHANGED: Final = ("updated", "updated_at")
 
-@dataclass(frozen=True, kw_only=True)
-class Written:
-    """What a write answers with: a status, and a resource or a document of its own where there is one."""
+# What a new resource starts with, beside what its creator says and what the SDK has as defaults.
+_BORN: Final[Mapping[str, Json]] = {
+    "coupon-code": {"status": "UNASSIGNED"},
+    "list": {"opt_in_process": "double_opt_in"},
+    "segment": {"is_active": True, "is_processing": False},
+    "tag-group": {"default": False},
+    "template": {"html": ""},
+    "template-universal-content": {"screenshot_status": "never_generated", "screenshot_url": ""},
+    "webhook": {"enabled": True},
+}
 
-    status: int
-    resource: Resource | None = None
-    data: Json | None = None
+# Attributes that are resources of their own, which a creator may also make one by one.
+_INLINE: Final = {"campaign": {"audiences", "messages"}, "campaign-message": {"variations"}}
 
-
-@dataclass(frozen=True, kw_only=True)
-class _Rule:
-    required: tuple[str, ...]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
-_PLAIN: Final = {
-    "lists": _Rule(required=("name",), defaults={"opt_in_process": "double_opt_in"}),
-    "segments": _Rule(
-        required=("name", "definition"), defaults={"is_active": True, "is_processing": False, "is_starred": False}
-    ),
-    "templates": _Rule(required=("name", "editor_type"), defaults={"html": ""}),
-    "webhooks": _Rule(required=("name", "endpoint_url", "secret_key"), defaults={"enabled": True}),
-    "tags": _Rule(required=("name",)),
-    "coupons": _Rule(required=("external_id",)),
-    "campaigns": _Rule(required=("definition",)),
+# What is cloned along with a resource.
+_PARTS: Final = {
+    "campaign": ("campaign-audience", "campaign-message"),
+    "campaign-message": ("campaign-variation",),
 }
 
 
-def write(store: Store, collection: str, data: Json) -> Written | None:
-    """Do what a POST of ``data`` to ``collection`` asks for; None where the sandbox keeps no such data.
+def create(store: Store, kind: str, data: Json) -> Resource:
+    """Make a resource of what its creator sent.
 
     Raises:
-        Problem: 400 for malformed data, 404 for a link to nothing, 409 for a profile that exists.
+        Problem: 404 for a link to nothing, 409 where its creator chose an identifier that is taken.
     """
-    if (rule := _PLAIN.get(collection)) is not None:
-        return _create(store, singular(collection), rule, data)
-    if collection.endswith("-reports") or collection == "metric-aggregates":
-        return _report(singular(collection), data)
-    if (special := _SPECIAL.get(collection)) is not None:
-        return special(store, data)
-    return None
+    given: Json = data.get("attributes") or {}
+    if inline := sorted(_INLINE.get(kind, set()) & given.keys()):
+        raise not_simulated(f"a {kind} with {inline[0]}", "it makes them one by one only")
+    identifier = _NAMED[kind](data) if kind in _NAMED else None
+    if identifier is not None and store.has(Ref(kind, identifier)):
+        raise conflict(f"A {kind} with id {identifier} already exists.")
+    linked = _linked(store, data)
+    known = shown(kind)
+    dated: Json = {name: store.now() for name in (*_MADE, *_CHANGED) if name in known}
+    resource = store.add(kind, {**dated, **_BORN.get(kind, {})}, identifier=identifier)
+    _set(resource, {**_creation(kind).defaults, **given})
+    store.relate(resource.ref, [ref for refs in linked.values() for ref in refs])
+    return resource
 
 
-def attributes_of(data: object, *required: str) -> Json:
-    """The attributes of a resource object.
+def update(store: Store, resource: Resource, data: Json) -> None:
+    """Change the attributes and relationships that are named, and leave the others.
 
     Raises:
-        Problem: 400, there are none or one that is required is missing.
+        Problem: 404, a link to nothing; nothing is changed.
     """
-    attributes = member(data, "attributes")
-    if not isinstance(attributes, dict):
-        raise invalid("'attributes' is a required field.", pointer="/data/attributes")
-    for name in required:
-        if name not in attributes:
-            kind = member(data, "type")
-            raise invalid(
-                f"'{name}' is a required field for the resource '{kind}'.", pointer=f"/data/attributes/{name}"
-            )
-    return attributes
+    linked = _linked(store, data)
+    _set(resource, data.get("attributes") or {})
+    resource.attributes |= {name: store.now() for name in _CHANGED if name in resource.attributes}
+    for name, refs in linked.items():
+        replace_links(store, resource, name, refs)
 
 
-def refs_of(data: object) -> list[Ref]:
-    """Resource identifiers out of a linkage, one or many.
+def replace_links(store: Store, resource: Resource, relationship: str, refs: list[Ref]) -> None:
+    """Let a relationship lead to these resources and to no other.
 
     Raises:
-        Problem: 400, not a linkage.
+        Problem: 404, one of them does not exist; nothing is changed.
     """
-    found: list[Any] = data if isinstance(data, list) else [data]
-    try:
-        return [Ref(str(one["type"]), str(one["id"])) for one in found]
-    except (TypeError, KeyError):
-        raise invalid("Each resource identifier has a 'type' and an 'id'.") from None
-
-
-def member(parent: object, *path: str) -> Any:
-    """What lies at a path of names, None where there is nothing or no object on the way."""
-    for name in path:
-        parent = parent.get(name) if isinstance(parent, dict) else None
-    return parent
-
-
-def _create(store: Store, kind: str, rule: _Rule, data: Json) -> Written:
-    given = attributes_of(data, *rule.required)
-    dated = {"created": store.now(), "updated": store.now()}
-    relationships = data.get("relationships")
-    named = relationships if isinstance(relationships, dict) else {}
-    links = {name: refs_of(member(linkage, "data") or []) for name, linkage in named.items()}
-    for ref in (ref for refs in links.values() for ref in refs):
+    for ref in refs:
         store.get(ref)
-    resource = store.add(kind, {**rule.defaults, **given, **dated})
-    for name, refs in links.items():
-        store.relate(resource.ref, name, refs)
-    return Written(status=201, resource=resource)
+    store.unrelate(resource.ref, resource.related(relationship))
+    store.relate(resource.ref, refs)
 
 
-def _report(kind: str, data: Json) -> Written:
-    # The seeded account has sent nothing: a report of it is true and empty.
-    attributes_of(data)
-    if kind == "metric-aggregate":
-        return Written(status=200, data={"type": kind, "id": "aggregate", "attributes": {"dates": [], "data": []}})
-    dates: Json = {"date_times": []} if kind.endswith("-series-report") else {}
-    return Written(status=200, data={"type": kind, "id": "report", "attributes": {"results": [], **dates}})
+def clone(store: Store, source: Resource, data: Json) -> Resource:
+    """Make a resource like another, with its parts, under another name and with other links where these are given.
+
+    Raises:
+        Problem: 404, a link to nothing; nothing is made.
+    """
+    linked = _linked(store, data)
+    copies = {one.ref: _copy(store, one) for one in _with_parts(store, source)}
+    for ref, copied in copies.items():
+        links = store.get(ref).links
+        store.relate(copied.ref, [copies[other].ref if other in copies else other for other in links])
+    made = copies[source.ref]
+    for name, refs in linked.items():
+        replace_links(store, made, name, refs)
+    _rename(made, data["attributes"].get("name"))
+    return made
 
 
-def _create_profile(store: Store, data: Json) -> Written:
-    attributes = attributes_of(data)
-    if (known := _known_profile(store, attributes)) is not None:
-        raise duplicate_profile(known.ref.id)
-    return Written(status=201, resource=_add_profile(store, attributes))
+def _with_parts(store: Store, resource: Resource) -> list[Resource]:
+    kinds = _PARTS.get(resource.ref.type, ())
+    parts = [store.get(ref) for ref in resource.links if ref.type in kinds]
+    return [resource, *(one for part in parts for one in _with_parts(store, part))]
 
 
-def _import_profile(store: Store, data: object) -> Written:
-    attributes = attributes_of(data)
-    if (known := _known_profile(store, attributes)) is None:
-        return Written(status=201, resource=_add_profile(store, attributes))
-    known.change({**attributes, "updated": store.now()})
-    return Written(status=200, resource=known)
+def _copy(store: Store, resource: Resource) -> Resource:
+    dated: Json = {name: store.now() for name in (*_MADE, *_CHANGED) if name in resource.attributes}
+    copied = store.add(resource.ref.type, {**resource.attributes, **dated})
+    copied.hidden |= resource.hidden
+    return copied
 
 
-def _import_profiles(store: Store, data: Json) -> Written:
-    profiles = member(attributes_of(data, "profiles"), "profiles", "data")
-    imported = [_import_profile(store, one).resource for one in (profiles if isinstance(profiles, list) else [])]
-    lists = refs_of(member(data, "relationships", "lists", "data") or [])
-    for target in lists:
-        store.relate(target, "profiles", [one.ref for one in imported if one])
-    total = len(imported)
-    done = {"status": "complete", "created_at": store.now(), "completed_at": store.now(), "total_count": total}
-    return Written(status=202, resource=store.add("profile-bulk-import-job", {**done, "completed_count": total}))
+def refs_of(data: Any) -> list[Ref]:
+    """Resource identifiers out of a linkage: one, many or none."""
+    found: list[Any] = data if isinstance(data, list) else [data] if data else []
+    return [Ref(one["type"], one["id"]) for one in found]
 
 
-def _create_event(store: Store, data: Json) -> Written:
-    attributes = attributes_of(data, "properties", "metric", "profile")
-    metric = attributes_of(member(attributes, "metric", "data"), "name")
-    profile = _import_profile(store, member(attributes, "profile", "data")).resource
-    measured = store.find("metric", "name", metric["name"]) or store.add("metric", {**metric, "created": store.now()})
-    event = store.add(
-        "event", {"event_properties": attributes["properties"], "datetime": attributes.get("time", store.now())}
-    )
-    store.relate(event.ref, "metric", [measured.ref])
-    if profile is not None:
-        store.relate(event.ref, "profile", [profile.ref])
-    return Written(status=202)
+def _rename(copied: Resource, name: str | None) -> None:
+    described = copied.attributes if "name" in shown(copied.ref.type) else dict(copied.attributes["definition"])
+    if name is None and copied.ref.type == "campaign":
+        name = f"Copy of {described.get('name')}"
+    if name is not None:
+        described["name"] = name
+    if described is not copied.attributes:
+        copied.attributes["definition"] = described
 
 
-def _delete_profile(store: Store, data: Json) -> Written:
-    subject = member(attributes_of(data, "profile"), "profile", "data")
-    identifiers = member(subject, "attributes")
-    known = _known_profile(
-        store, {**(identifiers if isinstance(identifiers, dict) else {}), "id": member(subject, "id")}
-    )
-    if known is not None:
-        store.delete(known.ref)
-    return Written(status=202)
+def _set(resource: Resource, given: Json) -> None:
+    known = shown(resource.ref.type)
+    for name, value in given.items():
+        old = resource.attributes.get(name)
+        merged = {**old, **value} if name == "properties" and isinstance(old, dict) else value
+        (resource.attributes if name in known or name in resource.attributes else resource.hidden)[name] = merged
 
 
-_SPECIAL: Final[Mapping[str, Callable[[Store, Json], Written]]] = {
-    "profiles": _create_profile,
-    "profile-import": _import_profile,
-    "profile-bulk-import-jobs": _import_profiles,
-    "events": _create_event,
-    "data-privacy-deletion-jobs": _delete_profile,
+def _linked(store: Store, data: Json) -> dict[str, list[Ref]]:
+    named: Json = data.get("relationships") or {}
+    linked = {name: refs_of((linkage or {}).get("data")) for name, linkage in named.items()}
+    for ref in (ref for refs in linked.values() for ref in refs):
+        store.get(ref)
+    return linked
+
+
+def _creation(kind: str) -> Form:
+    made_by = [one.name for one in operations() if (one.method, one.path) == ("POST", f"/api/{plural(kind)}")]
+    return form_of(made_by[0]) if made_by else Form(status=201)
+
+
+def _catalog_identifier(data: Json) -> str:
+    given = data["attributes"]
+    integration, catalog = given.get("integration_type") or "$custom", given.get("catalog_type") or "$default"
+    return f"{integration}:::{catalog}:::{given['external_id']}"
+
+
+# The resources whose identifier follows from what their creator sends.
+_NAMED: Final[Mapping[str, Callable[[Json], str]]] = {
+    "catalog-category": _catalog_identifier,
+    "catalog-item": _catalog_identifier,
+    "catalog-variant": _catalog_identifier,
+    "coupon": lambda data: str(data["attributes"]["external_id"]),
+    "coupon-code": lambda data: f"{data['relationships']['coupon']['data']['id']}-{data['attributes']['unique_code']}",
 }
-
-
-def _add_profile(store: Store, attributes: Json) -> Resource:
-    return store.add("profile", {**attributes, "created": store.now(), "updated": store.now()})
-
-
-def _known_profile(store: Store, attributes: Json) -> Resource | None:
-    identified = (one for one in store.all("profile") if one.ref.id == attributes.get("id"))
-    found = [store.find("profile", name, attributes[name]) for name in _IDENTIFIERS if attributes.get(name)]
-    return next(identified, None) or next((one for one in found if one), None)
-
-
-_IDENTIFIERS: Final = ("email", "external_id", "phone_number")
