@@ -57,15 +57,18 @@ def to_json(pattern: Pattern, *, what: str) -> str:
 
 
 def _named(name: str, arn_prefix: str) -> list[Any]:
-    """Match a secret however the caller spelt it: by name, by ARN, or by ARN without the six characters at its end."""
-    return [name, {"prefix": f"{arn_prefix}{name}"}]
+    """Match a secret however the caller spelt it: by name, by ARN, or by ARN without the six characters at its end.
+
+    A name with a slash at its end stands for every secret below it.
+    """
+    return [{"prefix": name} if name.endswith("/") else name, {"prefix": f"{arn_prefix}{name}"}]
 
 
 def read_by_stranger(*, secret_name: str, arn_prefix: str, readers: Sequence[str]) -> Pattern:
     """A read, allowed or denied, of a secret's value by anybody but ``readers``.
 
     Args:
-        secret_name: the secret's name.
+        secret_name: the secret's name, or with a slash at its end what the names of several begin with.
         arn_prefix: ``arn:aws:secretsmanager:<region>:<account>:secret:``.
         readers: ARNs of the roles that may read, with their path.
     """

@@ -11,12 +11,13 @@ from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
 from components.key_operators import KeyOperators
 from components.key_rotation import KeyRotation
+from components.oauth_app import OAuthApp
 from components.plan import Plan
 from components.principals import Principals
 from components.role_key import RoleKey
 from components.service_access import ServiceAccess
 from components.settings import Settings
-from components.snippets import snippets
+from components.snippets import oauth_dotenv, snippets
 from klaviyo_access.access_model import EnvironmentAccess
 from klaviyo_access.access_model.environment import Environment
 
@@ -47,6 +48,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         operator_role_arn: ARN of the operators' role.
         alert_topic_arn: ARN of the topic of the alerts.
         snippets: what each role's services paste: ECS task definition, External Secrets manifest, ``.env``.
+        oauth_app: what the OAuth app's service pastes, a ``.env``; None where the settings deploy no app.
     """
 
     key_arns: pulumi.Output[Mapping[str, str]]
@@ -54,6 +56,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
     operator_role_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
     snippets: pulumi.Output[Mapping[str, Mapping[str, str]]]
+    oauth_app: str | None
 
     def __init__(self, name: str, args: KlaviyoAccessArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:KlaviyoAccess", name, None, opts)
@@ -80,6 +83,12 @@ class KlaviyoAccess(pulumi.ComponentResource):
             for service in args.settings.services
         }
         operators = KeyOperators(f"{name}-operators", plan.operators(encryption.key_arn), child)
+        if app := plan.deployed_oauth_app:
+            roles = {service: granted.role_arn for service, granted in services.items()}
+            secrets = plan.oauth_app(
+                app, roles=roles, operators=operators.role_arn, encryption_key_arn=encryption.key_arn
+            )
+            OAuthApp(f"{name}-oauth", secrets, child)
         audit = AuditTrail(f"{name}-audit", plan.audit_trail(), child)
 
         self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})
@@ -87,6 +96,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         self.operator_role_arn = operators.role_arn
         self.alert_topic_arn = audit.topic_arn
         self.snippets = self.key_arns.apply(lambda arns: snippets(args.environment, arns))
+        self.oauth_app = oauth_dotenv(args.environment, app.scopes) if app else None
         self.register_outputs(
             {
                 "key_arns": self.key_arns,
@@ -94,5 +104,6 @@ class KlaviyoAccess(pulumi.ComponentResource):
                 "operator_role_arn": self.operator_role_arn,
                 "alert_topic_arn": self.alert_topic_arn,
                 "snippets": self.snippets,
+                "oauth_app": self.oauth_app,
             }
         )

@@ -41,6 +41,18 @@ def secret_arn_pattern(environment: Environment, kind: Literal["key", "reserve"]
     return f"arn:{here}:secret:{environment.secret_name('*', kind)}-??????"
 
 
+def oauth_secret_name(environment: Environment, account: str | None = None) -> str:
+    """The name of the secret with an account's OAuth tokens; without an account, of the app's client secret."""
+    folder = f"{environment.prefix}/{environment.name}/oauth"
+    return f"{folder}/client" if account is None else f"{folder}/{account}/tokens"
+
+
+def oauth_arn_pattern(environment: Environment, account: str | None = None) -> str:
+    """The pattern of the ARN of such a secret; the account ``*`` stands for all."""
+    here = f"{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}"
+    return f"arn:{here}:secret:{oauth_secret_name(environment, account)}-??????"
+
+
 def function_arn_pattern(environment: Environment) -> str:
     """The pattern of the ARNs of the environment's functions; no prefix and no environment has a hyphen."""
     here = f"{environment.partition}:lambda:{environment.region}:{environment.account_id}"

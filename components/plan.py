@@ -18,16 +18,20 @@ from components.names import (
     Tags,
     account_root_arn,
     function_arn_pattern,
+    oauth_arn_pattern,
+    oauth_secret_name,
     physical_name,
     secret_arn_pattern,
 )
+from components.oauth_app import OAuthAppArgs
+from components.oauth_policies import client_principals, tokens_principals
 from components.policies import KeyPlace, secrets_key_policy
 from components.principals import Principals, rotator_role_name, service_role_name
 from components.role_key import RoleKey, RoleKeyArgs
 from components.service_access import ServiceAccessArgs
 from components.settings import Settings
-from components.watch import key_detections
-from klaviyo_access.access_model import EnvironmentAccess, RoleAccess
+from components.watch import key_detections, oauth_detections
+from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess, RoleAccess
 from klaviyo_access.access_model.catalog import REVISION
 from klaviyo_access.access_model.environment import Environment
 
@@ -151,19 +155,56 @@ class Plan:
             tags=self.tags(),
         )
 
+    def oauth_app(
+        self, app: OAuthAppAccess, *, roles: Mapping[str, KeyArn], operators: KeyArn, encryption_key_arn: KeyArn
+    ) -> OAuthAppArgs:
+        """The secrets of the OAuth app; ``roles`` holds the ARN of each service's IAM role."""
+        here, service = self.environment, self.principals.services[app.service]
+        managers, operator = self.principals.managers, self.principals.operator
+        accounts = self.settings.oauth_app.accounts if self.settings.oauth_app else ()
+        return OAuthAppArgs(
+            service=app.service,
+            client_name=oauth_secret_name(here),
+            token_names={account: oauth_secret_name(here, account) for account in accounts},
+            client_pattern=oauth_arn_pattern(here),
+            tokens_pattern=oauth_arn_pattern(here, "*"),
+            client_principals=client_principals(service=service, operator=operator, managers=managers),
+            tokens_principals=tokens_principals(service=service, managers=managers),
+            service_role_name=name_of_role(roles[app.service]),
+            operator_role_name=name_of_role(operators),
+            encryption_key_arn=encryption_key_arn,
+            region=here.region,
+            recovery_window_days=0 if self.settings.force_destroy else self.settings.recovery_window_days,
+            tags=self.tags(service=app.service),
+            protect=self.protect,
+        )
+
+    @property
+    def deployed_oauth_app(self) -> OAuthAppAccess | None:
+        """What the OAuth app asks for, if the stack's settings deploy it."""
+        return self.access.oauth_app if self.settings.oauth_app else None
+
     def audit_trail(self) -> AuditTrailArgs:
         """The record of every read, and its alerts."""
+        app, detections = self.deployed_oauth_app, key_detections(self.environment, self.principals)
+        if app:
+            detections += oauth_detections(self.environment, self.principals, app.service)
         return AuditTrailArgs(
             names=AuditNames.of(self.environment),
             key_place=self.key_place,
             iam_path=self.environment.iam_path,
-            detections=key_detections(self.environment, self.principals),
+            detections=detections,
             alert_emails=self.settings.alert_emails,
             retention_days=self.settings.audit_retention_days,
             force_destroy=self.settings.force_destroy,
             tags=self.tags(),
             protect=self.protect,
         )
+
+
+def name_of_role(arn: KeyArn) -> pulumi.Output[str]:
+    """The name of the IAM role with this ARN."""
+    return pulumi.Output.from_input(arn).apply(lambda text: text.rsplit("/", 1)[-1])
 
 
 def rotator_environment(

@@ -35,11 +35,12 @@ class Principals:
 
         Raises:
             EnvironmentSettingsError: the settings run a service that access.yaml does not know, two principals would
-                have one name, or an existing role must not be a reader.
+                have one name, an existing role must not be a reader, or the OAuth app has no service here.
         """
         refuse_unknown_services(environment, settings, access)
         refuse_equal_names(environment, settings, access)
         refuse_roles_that_do_not_read(environment, settings)
+        refuse_oauth_app_without_service(environment, settings, access)
         services = {
             name: platform.role_arn
             if isinstance(platform, ExistingRole)
@@ -142,3 +143,19 @@ def refuse_roles_that_do_not_read(environment: Environment, settings: Settings) 
             lines.append(f"  services.{name}.roleArn: {platform.role_arn} deploys or operates, and must read no key")
     if lines:
         raise EnvironmentSettingsError("\n".join([f"Pulumi.{environment.name}.yaml:", *lines]))
+
+
+def refuse_oauth_app_without_service(environment: Environment, settings: Settings, access: EnvironmentAccess) -> None:
+    """Refuse an OAuth app that no service in access.yaml has, or whose service does not run in this environment.
+
+    Raises:
+        EnvironmentSettingsError: says which, and what to add.
+    """
+    if settings.oauth_app is None or (access.oauth_app and access.oauth_app.service in settings.services):
+        return
+    lacking = (
+        f"its service {access.oauth_app.service!r} does not run here; add it to klaviyo-access:services"
+        if access.oauth_app
+        else "no service of access.yaml has `oauth:`; add it to the service that asks accounts for consent"
+    )
+    raise EnvironmentSettingsError(f"Pulumi.{environment.name}.yaml:\n  klaviyo-access:oauthApp: {lacking}")

@@ -31,6 +31,9 @@ Regime = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,24}$", description="shor
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
+KlaviyoAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{6}$")]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
@@ -90,6 +93,23 @@ Platform = Annotated[
 ]
 
 
+class OAuthAppSettings(_Section):
+    """The OAuth app of the service that access.yaml gives one.
+
+    Attributes:
+        accounts: ids of the Klaviyo accounts that it may be installed in; each gets a secret for its tokens.
+    """
+
+    accounts: Annotated[tuple[KlaviyoAccountId, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _accounts_are_distinct(self) -> "OAuthAppSettings":
+        twice = {account for account in self.accounts if self.accounts.count(account) > 1}
+        if twice:
+            raise ValueError(f"an account has one secret; named twice: {', '.join(sorted(twice))}")
+        return self
+
+
 class Settings(_Section):
     """The settings of one environment beside `Environment`.
 
@@ -100,6 +120,7 @@ class Settings(_Section):
         break_glass: who else may manage the secrets in an emergency.
         operators: who may take the operators' role, to stage and rotate keys.
         services: platform of each service that runs in this environment, by the service's name in access.yaml.
+        oauth_app: the accounts of the OAuth app; without it no secret of the app is made.
         rotate_every: how often each role's key rotates.
         require_proof: ``all`` refuses a key of which a scope cannot be proved by a probe.
         recovery_window_days: how long a deleted secret can be restored, 7 to 30 days.
@@ -114,6 +135,7 @@ class Settings(_Section):
     break_glass: tuple[PrincipalArn, ...] = ()
     operators: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
     services: Mapping[str, Platform] = {}
+    oauth_app: OAuthAppSettings | None = None
     rotate_every: Literal["month", "quarter"] = "quarter"
     require_proof: Literal["available", "all"] = "available"
     recovery_window_days: Annotated[int, Field(ge=7, le=30)] = 30

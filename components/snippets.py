@@ -1,6 +1,6 @@
 """The lines that a service's owner pastes: how each platform is told where the key is. None holds a key."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from klaviyo_access.access_model.environment import Environment
 
@@ -34,6 +34,16 @@ AWS_REGION={environment.region}
 KLAVIYO_ACCESS_PREFIX={environment.prefix}
 KLAVIYO_ACCESS_ENVIRONMENT={environment.name}
 KLAVIYO_ACCESS_ROLE={role}
+"""
+
+
+def oauth_dotenv(environment: Environment, scopes: Sequence[str]) -> str:
+    """The environment variables by which the library finds the OAuth app; the redirect URI is the service's own."""
+    return f"""\
+AWS_REGION={environment.region}
+KLAVIYO_ACCESS_PREFIX={environment.prefix}
+KLAVIYO_ACCESS_ENVIRONMENT={environment.name}
+KLAVIYO_OAUTH_SCOPES="{" ".join(scopes)}"
 """
 
 

@@ -9,6 +9,7 @@ from components.detections import (
     to_json,
 )
 from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name
+from components.oauth_policies import tokens_principals as oauth_tokens_principals
 from components.policies import SecretPrincipals
 from components.principals import Principals
 from klaviyo_access.access_model.environment import Environment
@@ -22,6 +23,13 @@ def key_detections(environment: Environment, principals: Principals) -> tuple[De
         detections.append(_stranger_reads(environment, f"{role}-key", key, principals.of_key(role)))
         detections.append(_stranger_reads(environment, f"{role}-reserve", reserve, principals.of_reserve(role)))
     return tuple(detections)
+
+
+def oauth_detections(environment: Environment, principals: Principals, service: str) -> tuple[Detection, ...]:
+    """A stranger's read of the OAuth app's client secret, or of any account's tokens."""
+    who = oauth_tokens_principals(service=principals.services[service], managers=principals.managers)
+    folder = f"{environment.prefix}/{environment.name}/oauth/"
+    return (_stranger_reads(environment, "oauth", folder, who),)
 
 
 def _stranger_reads(environment: Environment, label: str, secret: str, who: SecretPrincipals) -> Detection:
