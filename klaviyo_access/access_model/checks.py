@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 from klaviyo_access.access_model import rules
 from klaviyo_access.access_model.catalog import BETA_SCOPES
-from klaviyo_access.access_model.declarations import REQUIRED, Service
+from klaviyo_access.access_model.declarations import REQUIRED, Service, Suspicion
 from klaviyo_access.access_model.problems import choice, listing, shown
 from klaviyo_access.access_model.rules import Finding, Where
 from klaviyo_access.access_model.schema import Draft
 from klaviyo_access.access_model.scopes import ACCOUNT_SCOPE, CUSTODIAN_SCOPES, correction, expand, is_pattern, matches
+from klaviyo_access.moments import Burst, Hours
 
 
 def check_entries(draft: Draft) -> Iterator[Finding]:
@@ -20,6 +21,8 @@ def check_entries(draft: Draft) -> Iterator[Finding]:
     for name, service in draft.declarations.services.items():
         yield from _reading(("services", name), service)
     yield from _oauth_apps(draft)
+    for name, suspicion in draft.declarations.suspicious.items():
+        yield from _suspicion(("suspicious", name), suspicion)
     yield from _custodian(draft)
 
 
@@ -90,11 +93,19 @@ def _references(draft: Draft) -> Iterator[Finding]:
         yield from _permissions(("services", name, "oauth"), service.oauth, known=known["permissions"])
         for position, role_name in enumerate(service.role_names):
             where: Where = ("services", name, "roles", position) if service.roles else ("services", name, "role")
-            if role_name in service.role_names[:position]:
-                yield Finding(where=where, rule=rules.ONCE, value=shown(role_name), fix="take it out")
-            elif role_name not in known["roles"]:
-                fix = choice(role_name, among=known["roles"])
-                yield Finding(where=where, rule=rules.KNOWN_ROLE, value=shown(role_name), fix=fix)
+            yield from _role(where, role_name, before=service.role_names[:position], known=known["roles"])
+    for name, suspicion in draft.declarations.suspicious.items():
+        yield from _permissions(("suspicious", name, "permissions"), suspicion.permissions, known=known["permissions"])
+        for position, role_name in enumerate(suspicion.roles):
+            where = ("suspicious", name, "roles", position)
+            yield from _role(where, role_name, before=suspicion.roles[:position], known=known["roles"])
+
+
+def _role(where: Where, role: str, *, before: tuple[str, ...], known: frozenset[str]) -> Iterator[Finding]:
+    if role in before:
+        yield Finding(where=where, rule=rules.ONCE, value=shown(role), fix="take it out")
+    elif role not in known:
+        yield Finding(where=where, rule=rules.KNOWN_ROLE, value=shown(role), fix=choice(role, among=known))
 
 
 def _permissions(where: Where, permissions: tuple[str, ...], *, known: frozenset[str]) -> Iterator[Finding]:
@@ -105,6 +116,21 @@ def _permissions(where: Where, permissions: tuple[str, ...], *, known: frozenset
         elif permission not in known:
             fix = choice(permission, among=known)
             yield Finding(where=place, rule=rules.KNOWN_PERMISSION, value=shown(permission), fix=fix)
+
+
+def _suspicion(where: Where, suspicion: Suspicion) -> Iterator[Finding]:
+    if not suspicion.model_fields_set - {"description"}:
+        fix = "add one or more of: permissions, roles, result, burst, outside"
+        yield Finding(where=where, rule=rules.SUSPICION, value=f"{shown(str(where[-1]))} looks for nothing", fix=fix)
+    for key, text, parse, example in (
+        ("burst", suspicion.burst, Burst.parse, "10 in 60s"),
+        ("outside", suspicion.outside, Hours.parse, "mon-fri 07:00-19:00, from the earlier to the later"),
+    ):
+        try:
+            if text is not None:
+                parse(text)
+        except ValueError:
+            yield Finding(where=(*where, key), rule=rules.MOMENTS, value=shown(text), fix=f"write it as in {example}")
 
 
 def _oauth_apps(draft: Draft) -> Iterator[Finding]:

@@ -78,6 +78,19 @@ class Ceiling(_Entry):
     )
 
 
+class Suspicion(_Entry):
+    """What is worth an alarm when somebody does it, or is refused it; an entry meets all that is given."""
+
+    description: Text = Field(description="what may be behind it, for whoever is alarmed")
+    permissions: Names = Field(default=(), description="the action is one of these permissions")
+    roles: Names = Field(default=(), description="it is done in one of these roles")
+    result: Literal["allowed", "denied", "succeeded", "failed"] | None = Field(
+        default=None, description="how it ends: allowed, denied, succeeded or failed"
+    )
+    burst: Text | None = Field(default=None, description="so often by one user, as in `10 in 60s`")
+    outside: Text | None = Field(default=None, description="outside these hours in UTC, as in `mon-fri 07:00-19:00`")
+
+
 class Declarations(BaseModel):
     """All entries of an access model, by name."""
 
@@ -87,6 +100,7 @@ class Declarations(BaseModel):
     roles: Frozen[Role]
     services: Frozen[Service]
     environments: Frozen[Ceiling]
+    suspicious: Frozen[Suspicion] = Field(default_factory=lambda: MappingProxyType({}))
 
     def permission_scopes(self, role: str) -> frozenset[str]:
         """The scopes that the permissions of ``role`` need."""

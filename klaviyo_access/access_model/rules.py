@@ -84,10 +84,13 @@ BETA: Final = Rule(
     "with credentials:write every key of the account can be disabled, and Klaviyo may change what a beta scope allows",
 )
 KNOWN_PERMISSION: Final = Rule(
-    "Roles and OAuth apps hold permissions that the model declares",
-    "another name grants nothing, though it looks as if it did",
+    "Roles, OAuth apps and suspicions name permissions that the model declares",
+    "another name grants nothing and finds nothing, though it looks as if it did",
 )
-KNOWN_ROLE: Final = Rule("A service reads roles that the model declares", "another role has no key to read")
+KNOWN_ROLE: Final = Rule(
+    "Services and suspicions name roles that the model declares",
+    "another role has no key to read, and nobody acts in it",
+)
 SERVICE_ROLE: Final = Rule(
     "A service names its role in `role`, or several in `roles`",
     "without a role there is no key that it may read",
@@ -99,6 +102,12 @@ SEVERAL_ROLES: Final = Rule(
 ONE_OAUTH_APP: Final = Rule(
     "At most one service has an OAuth app",
     "the app has one client secret, and each account's tokens have one writer",
+)
+SUSPICION: Final = Rule(
+    "A suspicion says what it looks for", "one that says nothing would mark every entry, and then nobody looks at any"
+)
+MOMENTS: Final = Rule(
+    "Bursts and hours have their one form", "a span that is guessed at would stay silent when it matters"
 )
 POINTLESS_REASON: Final = Rule(
     "A reason stands only where one is needed", "a reason left behind allows tomorrow what nobody decided"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import BaseModel, ValidationError
 
 from klaviyo_access.access_model import rules
-from klaviyo_access.access_model.declarations import Ceiling, Declarations, Permission, Role, Service
+from klaviyo_access.access_model.declarations import Ceiling, Declarations, Permission, Role, Service, Suspicion
 from klaviyo_access.access_model.document import Value
 from klaviyo_access.access_model.problems import choice, shown
 from klaviyo_access.access_model.rules import Finding, Rule, Where
@@ -18,9 +18,17 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 ENTRIES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
-    {"permissions": Permission, "roles": Role, "services": Service, "environments": Ceiling}
+    {
+        "permissions": Permission,
+        "roles": Role,
+        "services": Service,
+        "environments": Ceiling,
+        "suspicious": Suspicion,
+    }
 )
 """The sections of the file and what each is made of."""
+
+_OPTIONAL: Final = frozenset({"suspicious"})
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]*")
 
@@ -74,7 +82,7 @@ def _sections(values: Value, findings: list[Finding]) -> Iterator[tuple[str, dic
         bodies = values.get(section)
         if isinstance(bodies, dict) and bodies:
             yield section, bodies
-        else:
+        elif section in values or section not in _OPTIONAL:
             value = f"{section}: {shown(bodies)}" if section in values else f"no {section}"
             fix = f"write `{section}:` and below it, indented, one entry per name"
             findings.append(Finding(where=(section,), rule=rules.SECTION, value=value, fix=fix))

@@ -559,4 +559,58 @@ RELATIONS = [
 ]
 # fmt: on
 
-CASES = [*SHAPE, *SCOPES, *RELATIONS]
+
+def suspicious(*lines: str) -> Mapping[str, str]:
+    """The right file with a suspicion of these lines after it."""
+    body = "".join(f"    {line}\n" for line in lines)
+    return {ENVIRONMENTS: f"{ENVIRONMENTS}suspicious:\n  odd:\n    description: Odd\n{body}"}
+
+
+SUSPICIOUS = [
+    Case(
+        "suspicions are a list",
+        {ENVIRONMENTS: f"{ENVIRONMENTS}suspicious: [] # here\n"},
+        r.SECTION,
+        "a list",
+        "one entry",
+    ),
+    Case(
+        "a suspicion looks for nothing",
+        {ENVIRONMENTS: f"{ENVIRONMENTS}suspicious:\n  odd: # here\n    description: Odd\n"},
+        r.SUSPICION,
+        "odd looks for nothing",
+        "permissions, roles, result, burst, outside",
+    ),
+    Case(
+        "a suspicion names an unknown permission",
+        suspicious("permissions: [read-profile] # here"),
+        r.KNOWN_PERMISSION,
+        "read-profile",
+        "write read-profiles",
+    ),
+    Case(
+        "a suspicion names an unknown role",
+        suspicious("roles: [senders] # here"),
+        r.KNOWN_ROLE,
+        "senders",
+        "write sender",
+    ),
+    Case(
+        "a suspicion names a role twice", suspicious("roles: [sender, sender] # here"), r.ONCE, "sender", "take it out"
+    ),
+    Case("a suspicion's result is unknown", suspicious("result: refused # here"), r.ONE_OF, "refused", "'denied'"),
+    Case("a burst has no unit", suspicious("burst: 10 in 60 # here"), r.MOMENTS, "10 in 60", "as in 10 in 60s"),
+    Case("a burst of none", suspicious("burst: 0 in 60s # here"), r.MOMENTS, "0 in 60s", "as in 10 in 60s"),
+    Case("hours have no days", suspicious("outside: 07:00-19:00 # here"), r.MOMENTS, "07:00-19:00", "mon-fri 07:00"),
+    Case(
+        "hours end before they start",
+        suspicious("outside: mon-fri 19:00-07:00 # here"),
+        r.MOMENTS,
+        "mon-fri 19:00-07:00",
+        "from the earlier to the later",
+    ),
+    Case("hours are a list", suspicious("outside: [night] # here"), r.KIND, "a list", "write text"),
+    Case("a suspicion's key is mistyped", suspicious("role: [sender] # here"), r.KNOWN_KEY, "role", "write roles"),
+]
+
+CASES = [*SHAPE, *SCOPES, *RELATIONS, *SUSPICIOUS]

@@ -42,6 +42,7 @@ class Kept:
     is_down: bool = False
     calls: int = 0
     held: threading.Event | None = None
+    written: threading.Event = field(default_factory=threading.Event)
 
     def write(self, stream: str, lines: Sequence[str]) -> None:
         self.calls += 1
@@ -51,6 +52,7 @@ class Kept:
             raise ConnectionError("the sink is down")
         self.streams.add(stream)
         self.lines.extend(lines)
+        self.written.set()
 
 
 def open_log(directory: Path, sink: Any, **settings: Any) -> AuditLog:

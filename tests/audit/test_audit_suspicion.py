@@ -10,10 +10,10 @@ import pytest
 from klaviyo_access.audit import Suspicions
 from klaviyo_access.audit.entry import document_of
 from klaviyo_access.audit.pseudonyms import PseudonymKey, Pseudonyms
-from klaviyo_access.audit.suspicion import Burst, Hours
+from klaviyo_access.moments import Burst, Hours
 from tests.audit.audit_bench import NOON, Kept, entry, open_log
 
-TABLE = {
+TABLE: dict[str, dict[str, Any]] = {
     "profile-deletion": {"permissions": ["delete-profiles"]},
     "denied-burst": {"result": "denied", "burst": "3 in 60s"},
     "out-of-hours-admin": {"roles": ["admin"], "outside": "mon-fri 07:00-19:00"},
