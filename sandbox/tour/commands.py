@@ -1,12 +1,17 @@
 """Runs the commands of a tour with this checkout's interpreter, showing each as a person would type it."""
 
+import re
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
+
+_ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:\d+")
 
 
 class StepFailedError(Exception):
@@ -58,6 +63,27 @@ class Commands:
         """Whether a command ends with exit code 0; nothing of it is shown."""
         return self._start(command, None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
+    @contextmanager
+    def serving(self, *command: str, environ: Mapping[str, str]) -> Iterator[str]:
+        """Run a server until the block ends, and yield the loopback address that it says it is running on.
+
+        Raises:
+            StepFailedError: it ended without saying one; what it said instead is shown.
+        """
+        process = subprocess.Popen(  # noqa: S603 - the project's own commands
+            _resolved(command),
+            cwd=self.project,
+            env={**self.environ, **environ},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with process:
+            try:
+                yield _address(process, command)
+            finally:
+                process.terminate()
+
     def _start(
         self,
         command: Sequence[str],
@@ -77,6 +103,16 @@ class Commands:
             text=True,
             check=False,
         )
+
+
+def _address(process: subprocess.Popen[str], command: Sequence[str]) -> str:
+    said = ""
+    for line in process.stderr or ():
+        said += line
+        if address := _ADDRESS.search(line):
+            return address[0]
+    sys.stderr.write(said)
+    raise StepFailedError(command, process.wait())
 
 
 def _resolved(command: Sequence[str]) -> list[str]:

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from klaviyo_access.access_model import RoleAccess
+from sandbox.tour.visits import Visited
 
 DENIED = "AccessDeniedException"
 
@@ -49,6 +51,7 @@ class Report:
         roles: the environment's roles.
         keys: status of each role's key, as `keys status --json` gives it.
         calls: what the services called.
+        visits: what people asked of the services that answer people.
         reads: what the intruders tried.
         events: the trail's records of GetSecretValue.
     """
@@ -56,15 +59,17 @@ class Report:
     roles: Sequence[RoleAccess]
     keys: Mapping[str, Mapping[str, Any]]
     calls: Sequence[ServiceCall]
+    visits: Sequence[Visited]
     reads: Sequence[IntruderRead]
     events: Sequence[Mapping[str, Any]]
 
     @property
     def is_as_promised(self) -> bool:
-        """Every role has a key, no intruder got one, and the trail holds each of his attempts as denied."""
+        """Every role has a key, each person what their role may, no intruder a key, and the trail his denials."""
         denied = sum(_is_denied(event) for event in self.events)
         return (
             all(key["current"] for key in self.keys.values())
+            and all(visited.status == visited.visit.expected for visited in self.visits)
             and all(read.answer == DENIED for read in self.reads)
             and denied >= len(self.reads)
         )
@@ -72,7 +77,7 @@ class Report:
 
 def show(report: Report, console: Console) -> None:
     """Print the report."""
-    console.print(_keys(report), _calls(report), _intruders(report), _trail(report))
+    console.print(_keys(report), _calls(report), _visits(report), _intruders(report), _trail(report))
     console.print(NEXT, highlight=False, markup=False, soft_wrap=True)
 
 
@@ -88,6 +93,17 @@ def _calls(report: Report) -> Table:
     table = _table("Every service calls Klaviyo with it", "Service", "Role", "Operation", "Klaviyo's answer")
     for call in report.calls:
         table.add_row(call.service, call.role, call.operation, call.answer)
+    return table
+
+
+def _visits(report: Report) -> Table:
+    table = _table("People may do what their role may", "Service", "Person", "Asked for", "The service's answer")
+    for visited in report.visits:
+        visit = visited.visit
+        said = visited.answer.get("message", "done")
+        table.add_row(
+            visited.service, f"{visit.person} ({visit.role})", visit.request, escape(f"{visited.status}: {said}")
+        )
     return table
 
 

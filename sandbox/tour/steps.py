@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import boto3
@@ -17,12 +18,15 @@ from rich.console import Console
 from klaviyo_access.access_model import AccessModel, EnvironmentAccess
 from sandbox.tour.commands import Commands
 from sandbox.tour.report import IntruderRead, Report, ServiceCall
+from sandbox.tour.visits import APPS, Visited, Visitors
 
 STACK: Final = "local"
 SPARES: Final = 2  # one to promote at once, one so that the next rotation has something to promote
-EXAMPLES: Final = {service: f"examples/{service.replace('-', '_')}.py" for service in (
-    "profile-sync", "event-tracker", "reporting", "admin-console", "app-api"
-)}  # fmt: skip
+EXAMPLES: Final = {
+    "profile-sync": "examples/profile_sync.py",
+    "event-tracker": "examples/event_tracker.py",
+    "reporting": "examples/reporting.py",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,12 +49,14 @@ class Tour:
         operator = self._sandbox_environment("--as", "operator")
         access = AccessModel.load(self.commands.project / "access.yaml").in_environment(STACK)
         self._first_keys(access, operator)
-        calls = self._let_services_call(access)
+        calls = self._let_services_call()
+        visits = self._let_people_visit()
         reads = self._let_intruder_read(access)
         return Report(
             roles=tuple(access.roles.values()),
             keys=self._status(operator),
             calls=calls,
+            visits=visits,
             reads=reads,
             events=self._key_reads(deployer),
         )
@@ -64,8 +70,11 @@ class Tour:
             else:
                 self.commands.run("python", "-m", "sandbox.engine", "destroy", "--stack", STACK, environ=deployer)
             self.commands.run("python", "-m", "sandbox", "stop")
-        home = self.commands.project / self.commands.environ.get("SANDBOX_HOME", ".sandbox")
-        shutil.rmtree(home, ignore_errors=True)
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    @property
+    def _home(self) -> Path:
+        return self.commands.project / self.commands.environ.get("SANDBOX_HOME", ".sandbox")
 
     def deploy(self, environ: Mapping[str, str]) -> None:
         """Deploy the stack: with the Pulumi CLI where it is on PATH, else with the sandbox's engine."""
@@ -92,19 +101,30 @@ class Tour:
         options = ("--name", f"{role} ({STACK})", "--scopes", ",".join(scopes), "--count", str(SPARES))
         return self.commands.output("python", "-m", "sandbox", "klaviyo-key", *options).split()
 
-    def _let_services_call(self, access: EnvironmentAccess) -> tuple[ServiceCall, ...]:
+    def _let_services_call(self) -> tuple[ServiceCall, ...]:
         self.console.print("\n[bold]Every service calls Klaviyo[/bold], each as its own IAM role")
         with ThreadPoolExecutor(max_workers=2) as pool:
-            calls = pool.map(self._let_service_call, access.services)
+            calls = pool.map(self._let_service_call, EXAMPLES)
         return tuple(call for of_service in calls for call in of_service)
 
     def _let_service_call(self, service: str) -> list[ServiceCall]:
-        environ = self._credentials("--service", service) | {
-            "KLAVIYO_ACCESS_PREFIX": "klaviyo",
-            "KLAVIYO_ACCESS_ENVIRONMENT": STACK,
-        }
+        environ = self._of_service(service)
         lines = self.commands.output("python", EXAMPLES[service], environ=environ).splitlines()
         return [ServiceCall(service, *line.split("\t")) for line in lines]
+
+    def _let_people_visit(self) -> tuple[Visited, ...]:
+        self.console.print("[bold]People use the services[/bold], each person in the role that was given to them")
+        document = self.commands.output("klaviyo-access", "permissions", "--stack", STACK, "--json")
+        visitors = Visitors(commands=self.commands, home=self._home)
+        visitors.permissions.write_text(document, "utf-8")
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            visits = pool.map(lambda service: list(visitors.visit(service, self._of_service(service))), APPS)
+        return tuple(visited for of_service in visits for visited in of_service)
+
+    def _of_service(self, service: str) -> dict[str, str]:
+        """The environment of a service on its platform."""
+        place = {"KLAVIYO_ACCESS_PREFIX": "klaviyo", "KLAVIYO_ACCESS_ENVIRONMENT": STACK}
+        return self._credentials("--service", service) | place
 
     def _let_intruder_read(self, access: EnvironmentAccess) -> tuple[IntruderRead, ...]:
         self.console.print(

@@ -31,9 +31,12 @@ KEY = re.compile(rb"pk_(?:[A-Za-z0-9]{6}_)?[0-9a-f]{34}")
 def test_the_tour_shows_every_role_every_service_every_refusal_and_the_trail(deployed: Deployed) -> None:
     for role in ROLES:
         assert re.search(rf"{role} +│ [0-9a-f]{{12}} │ \d", deployed.said), role
-    for service in ("profile-sync", "event-tracker", "reporting", "admin-console", "app-api"):
+    for service in ("profile-sync", "event-tracker", "reporting"):
         assert re.search(rf"│ {service} +│ [a-z-]+ +│ [a-z_]+ +│ \w", deployed.said), service
-    assert re.search(r"│ viewer +│ create_list +│ refused: lists:write is missing", deployed.said)
+    assert re.search(r"│ app-api +│ marie \(marketer\) +│ POST /klaviyo/lists +│ 201: done", deployed.said)
+    assert re.search(r"│ app-api +│ vera \(viewer\) +│ POST /klaviyo/lists +│ 403: Role 'viewer' does", deployed.said)
+    assert re.search(r"│ admin-console +│ ada \(admin\) +│ GET /klaviyo/webhooks +│ 200: done", deployed.said)
+    assert re.search(r"│ admin-console +│ marie \(marketer\) +│ GET /klaviyo/webhooks +│ 403: Role", deployed.said)
     assert re.search(r"an administrator +│ admin, marketer, .*custodian +│ AccessDeniedException", deployed.said)
     assert re.search(r"sandbox/intruder +│ 0 +│ 9 ", deployed.said)
 

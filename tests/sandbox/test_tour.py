@@ -1,9 +1,11 @@
 """The tour's way: with the Pulumi CLI where there is one, and an end in one line when a step fails or is stopped."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
 import pytest
 from rich.console import Console
 
@@ -11,6 +13,7 @@ from sandbox.tour import __main__ as tour_command
 from sandbox.tour.commands import Commands, StepFailedError
 from sandbox.tour.report import DENIED, IntruderRead, Report
 from sandbox.tour.steps import Tour
+from sandbox.tour.visits import Visit, Visited
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,5 +96,43 @@ REFUSED = IntruderRead("an administrator", "viewer", DENIED)
 def test_the_tour_fails_where_it_shows_other_than_the_promise(
     keys: dict[str, dict[str, object]], read: IntruderRead, events: list[dict[str, str]], promised: bool
 ) -> None:
-    report = Report(roles=(), keys=keys, calls=(), reads=(read,), events=events)
+    report = Report(roles=(), keys=keys, calls=(), visits=(), reads=(read,), events=events)
     assert report.is_as_promised is promised
+
+
+@pytest.mark.parametrize(("status", "promised"), [(403, True), (201, False), (500, False)])
+def test_the_tour_fails_where_a_person_may_other_than_their_role(status: int, promised: bool) -> None:
+    visit = Visit(person="vera", role="viewer", request="POST /klaviyo/lists", expected=403)
+    report = Report(roles=(), keys={}, calls=(), visits=[Visited("app-api", visit, status, {})], reads=(), events=())
+    assert report.is_as_promised is promised
+
+
+def commands(project: Path) -> Commands:
+    return Commands(project=project, environ=dict(os.environ), console=Console(quiet=True))
+
+
+SERVER = """
+import http.server, sys
+server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+print(f"Running on http://127.0.0.1:{server.server_port}", file=sys.stderr, flush=True)
+server.serve_forever()
+"""
+
+
+def test_a_server_runs_as_long_as_it_is_visited(tmp_path: Path) -> None:
+    with commands(tmp_path).serving("python", "-c", SERVER, environ={}) as url:
+        assert httpx.get(url).status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+def test_a_server_that_does_not_start_is_a_failed_step_that_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusal = "import sys; sys.exit('set EXAMPLE_LOGIN_SECRET')"
+    with (
+        pytest.raises(StepFailedError, match="exit code 1"),
+        commands(tmp_path).serving("python", "-c", refusal, environ={}),
+    ):
+        pass
+    assert capsys.readouterr().err == "set EXAMPLE_LOGIN_SECRET\n"
