@@ -5,7 +5,7 @@ Those frames hold the request's headers, and so the key, in variables that error
 
 from collections.abc import Iterator
 from types import TracebackType
-from typing import Any, Final
+from typing import Final
 
 _LAYERS: Final = frozenset(
     {"anyio", "h11", "h2", "hpack", "http", "httpcore", "httpx", "openapi_client", "socket", "socks", "ssl", "urllib3"}
@@ -38,12 +38,11 @@ def _is_network(trace: TracebackType) -> bool:
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
-    waiting: list[Any] = [error]
+    waiting: list[BaseException | None] = [error]
     while waiting:
         one = waiting.pop()
-        if isinstance(one, BaseException) and id(one) not in seen:
+        if one is not None and id(one) not in seen:
             seen.add(id(one))
-            # urllib3 keeps what it came from in `reason`, or among the arguments; a group keeps its members.
-            waiting += [one.__cause__, one.__context__, getattr(one, "reason", None), *one.args]
-            waiting += getattr(one, "exceptions", ())
+            waiting += [one.__cause__, one.__context__]
+            waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
             yield one

@@ -1,5 +1,6 @@
 """The lowest layer of Klaviyo's SDK, with a role's key: every request passes here last."""
 
+import os
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +25,9 @@ class RotatingRestClient(RESTClientObject):
     """
 
     def __init__(self, configuration: Any, store: KeyStore) -> None:
-        super().__init__(configuration)
+        self._configuration = configuration
         self._store = store
+        self._open_pool()
 
     def request(
         self, method: str, url: str, headers: Mapping[str, Any] | None = None, *rest: Any, **named: Any
@@ -49,14 +51,20 @@ class RotatingRestClient(RESTClientObject):
             sender = Sender(role=self._store.snapshot.role, key=key)
             operation = operation_name(method, urlsplit(url).path)
             raise refusal(answer, sender=sender, operation=operation, refresh_failure=str(error)) from error
-        if self._store.key == key:
+        if self._store.snapshot.key == key:
             return response
         response.response.drain_conn()
         return self._send(method, url, given, self._store.key, *rest, **named)
 
+    def _open_pool(self) -> None:
+        super().__init__(self._configuration)
+        self._process = os.getpid()
+
     def _send(
         self, method: str, url: str, headers: Mapping[str, Any], key: Key | None, *rest: Any, **named: Any
     ) -> RESTResponse:
+        if self._process != os.getpid():  # forked: the parent goes on using the connections that it has open
+            self._open_pool()
         try:
             response: RESTResponse = super().request(  # type: ignore[no-untyped-call] # the SDK leaves it unannotated
                 method, url, {**headers, **_authorization(key)}, *rest, **named

@@ -8,10 +8,10 @@ from klaviyo_api import KlaviyoAPI  # type: ignore[import-untyped] # the SDK shi
 from openapi_client.exceptions import ApiException, OpenApiException
 from pydantic import ValidationError
 from urllib3 import BaseHTTPResponse
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 from urllib3.util import Retry
 
-from klaviyo_access.keys.snapshot import KLAVIYO_URL
+from klaviyo_access.endpoint import KLAVIYO_URL
 from klaviyo_access.keys.store import KeyStore
 from klaviyo_access.klaviyo.answers import read_answer
 from klaviyo_access.klaviyo.errors import AnswerNotUnderstood, KlaviyoError, KlaviyoUnreachable, RequestMalformed
@@ -19,6 +19,7 @@ from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, refusal
 from klaviyo_access.klaviyo.rest_client import RotatingRestClient
 
 _VARIANTS: Final = ("_with_http_info", "_without_preload_content")
+_URLLIB3_ERRORS: Final = (HTTPError, ProxySchemeUnsupported)
 
 
 def session_for_role(
@@ -88,15 +89,16 @@ class _RoleSession(KlaviyoAPI):  # type: ignore[misc] # the SDK ships no types
                 if isinstance(result, BaseHTTPResponse) and not 200 <= result.status < 300:
                     answer = read_answer(result.status, result.headers, result.data)
                     raise refusal(answer, sender=self._sender(kwargs), operation=operation)
-            except (OpenApiException, HTTPError, ValidationError) as error:
+            except (OpenApiException, ValidationError, *_URLLIB3_ERRORS) as error:
                 raise typed_error(error, sender=self._sender(kwargs), operation=operation) from error
             return result
 
         return call
 
     def _sender(self, call: Mapping[str, Any]) -> Sender:
+        snapshot = self._store.snapshot
         own_key = call.get("_request_auth") is not None
-        return Sender(role=self._store.snapshot.role, key=None if own_key else self._store.key, roles=self._roles)
+        return Sender(role=snapshot.role, key=None if own_key else snapshot.key, roles=self._roles)
 
     def __repr__(self) -> str:
         snapshot = self._store.snapshot
@@ -118,7 +120,7 @@ def typed_error(error: Exception, *, sender: Sender, operation: str) -> KlaviyoE
     if isinstance(error, _UnreadableError):
         return AnswerNotUnderstood(str(error), **named)
     # The SDK makes an ApiException without a status of a TLS failure, and of a body that fits no content type.
-    if isinstance(error, HTTPError) or isinstance(error.__context__, HTTPError):
+    if isinstance(error, _URLLIB3_ERRORS) or isinstance(error.__context__, _URLLIB3_ERRORS):
         return KlaviyoUnreachable(str(getattr(error, "reason", error)), **named)
     return RequestMalformed(str(getattr(error, "reason", error)), **named)
 

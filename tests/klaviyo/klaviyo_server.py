@@ -50,9 +50,9 @@ class Server:
     def key(self, *scopes: str) -> Key:
         return Key(self._control("POST", "", {"name": "test", "scopes": scopes})["key"])
 
-    def disable_all(self) -> None:
-        for known in self._control("GET", ""):
-            self._control("PATCH", f"/{known['id']}", {"status": "disabled"})
+    def disable(self, key: Key) -> None:
+        (known,) = (one for one in self._control("GET", "") if one["fingerprint"] == key.fingerprint)
+        self._control("PATCH", f"/{known['id']}", {"status": "disabled"})
 
 
 def clock_that_outruns_limits() -> Callable[[], float]:
@@ -83,7 +83,7 @@ class Keys:
     fetches: int = field(default=0)
     down: bool = field(default=False)
 
-    def fetch(self) -> KeySnapshot:
+    def fetch(self, *, rejected: Key | None = None) -> KeySnapshot:  # noqa: ARG002 - a source's signature
         if self.down:
             raise KeyStoreUnavailable("AWS is down.")
         key = self.keys[min(self.fetches, len(self.keys) - 1)]
