@@ -3,6 +3,7 @@
 Both lie where the Pulumi component `OAuthApp` made their secrets, which one service alone may read and write.
 """
 
+import os
 from collections.abc import Callable
 from typing import Any, Final, Protocol, TypeVar
 
@@ -31,13 +32,18 @@ class SecretsManager(Protocol):
 
 
 def secrets_manager(region: str | None = None) -> SecretsManager:
-    """A client of Secrets Manager, with credentials, region and endpoint as botocore finds them.
+    """A client of Secrets Manager, with credentials and endpoint as botocore finds them.
+
+    Args:
+        region: without it ``AWS_REGION``, ``AWS_DEFAULT_REGION``, then that of the AWS profile.
 
     Raises:
         OAuthNotConfigured: botocore finds no region, or its settings are broken.
     """
     try:
-        client: Any = Session().create_client("secretsmanager", region_name=region, config=_PATIENCE)
+        # botocore itself looks at AWS_DEFAULT_REGION alone; Lambda and ECS set AWS_REGION.
+        here = region or os.environ.get("AWS_REGION")
+        client: Any = Session().create_client("secretsmanager", region_name=here, config=_PATIENCE)
     except BotoCoreError as error:
         raise OAuthNotConfigured(f"Secrets Manager needs a region: {error} Set AWS_REGION.") from error
     return client  # type: ignore[no-any-return] # the stubs know no client but the one that all services share
@@ -125,14 +131,11 @@ def _credentials(text: str) -> AppCredentials | None:
 
 def _failure(error: BotoCoreError | ClientError, name: str) -> OAuthError:
     code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    if code == _NOT_FOUND:
+    if code in (_NOT_FOUND, *_DENIED):
+        # AWS answers both alike to whoever may not see what secrets there are.
         return OAuthNotConfigured(
-            f"Tokens are kept in a secret that the program made for the account; there is no secret {name} here. Add "
-            "the account to klaviyo-access:oauthApp and deploy, or look at prefix, environment and region."
-        )
-    if code in _DENIED:
-        return OAuthNotConfigured(
-            f"One service alone reads and writes the secret {name}, and this principal is not that service "
-            f"({code}). Run as the service that klaviyo-access:oauthApp names."
+            f"The program makes the secret {name} for one service alone, which klaviyo-access:oauthApp is about; AWS "
+            f"answers {code}. Run as that service, in its region; if you do, add the account to "
+            "klaviyo-access:oauthApp and deploy."
         )
     return OAuthUnavailable(f"AWS Secrets Manager could not be asked for {name}: {code}")
