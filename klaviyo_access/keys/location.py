@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
 
@@ -11,8 +11,7 @@ PREFIX = "KLAVIYO_ACCESS_PREFIX"
 ENVIRONMENT = "KLAVIYO_ACCESS_ENVIRONMENT"
 
 
-@dataclass(frozen=True, kw_only=True)
-class SecretLocation:
+class SecretLocation(NamedTuple):
     """One role's secret.
 
     Attributes:
@@ -45,9 +44,7 @@ def locate(
     Raises:
         KeyStoreNotConfigured: no role, or neither a secret nor an environment; the message names what is missing.
     """
-    role = role or environ.get(ROLE)
-    if not role:
-        raise KeyStoreNotConfigured(f"A key belongs to a role, and none was named: pass one, or set {ROLE}.")
+    role = named_role(role, environ)
     if not secret_id:
         if not (environment := environ.get(ENVIRONMENT)):
             raise KeyStoreNotConfigured(
@@ -57,6 +54,13 @@ def locate(
             )
         secret_id = f"{environ.get(PREFIX) or 'klaviyo'}/{environment}/{role}/key"
     return SecretLocation(role=role, secret_id=secret_id, region=region or _region(secret_id, environ))
+
+
+def named_role(role: str | None, environ: Mapping[str, str]) -> str:
+    """``role``, or the one that ``KLAVIYO_ACCESS_ROLE`` names; raises ``KeyStoreNotConfigured`` where none is."""
+    if found := role or environ.get(ROLE):
+        return found
+    raise KeyStoreNotConfigured(f"A key belongs to a role, and none was named: pass one, or set {ROLE}.")
 
 
 def _region(secret_id: str, environ: Mapping[str, str]) -> str:

@@ -1,18 +1,19 @@
 """A key as it was fetched, with what its rotator wrote beside it."""
 
 import json
-from dataclasses import dataclass
-from ipaddress import ip_address
-from typing import Any, Final
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
 
+from klaviyo_access.endpoint import KLAVIYO_URL, RULE, is_safe
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 
-KLAVIYO_URL: Final = "https://a.klaviyo.com"
+FRESH_FOR: Final = 900.0
+"""Seconds for which a key needs not be fetched anew; about three thousand calls a month for one process."""
+
+_NO_OBJECT: Final = "is no JSON object"
 
 
-@dataclass(frozen=True, kw_only=True)
-class KeySnapshot:
+class KeySnapshot(NamedTuple):
     """One role's key at one moment; nothing in it changes, and nothing shows the key.
 
     Attributes:
@@ -22,6 +23,7 @@ class KeySnapshot:
         endpoint: Klaviyo's base URL, without a slash at its end.
         version_id: the secret's version.
         fetched_at: seconds since the epoch.
+        fresh_for: seconds for which its source advises not to ask again.
     """
 
     role: str
@@ -30,6 +32,7 @@ class KeySnapshot:
     endpoint: str
     version_id: str
     fetched_at: float
+    fresh_for: float = FRESH_FOR
 
     @property
     def fingerprint(self) -> str:
@@ -37,7 +40,9 @@ class KeySnapshot:
         return self.key.fingerprint
 
 
-def read_value(text: str, *, role: str, version_id: str, fetched_at: float) -> KeySnapshot | str:
+def read_value(
+    text: str, *, role: str, version_id: str, fetched_at: float, fresh_for: float = FRESH_FOR
+) -> KeySnapshot | str:
     """Read a secret's value, as the rotator writes it.
 
     Returns the snapshot, or what is wrong with the value as the end of a sentence. Nothing is raised here, because an
@@ -45,13 +50,13 @@ def read_value(text: str, *, role: str, version_id: str, fetched_at: float) -> K
     """
     value = _json_object(text)
     if value is None:
-        return "is no JSON object"
+        return _NO_OBJECT
     owner = value.get("role", role)
     if owner != role:
         return f"holds the key of role {owner!r}"
     endpoint = str(value.get("endpoint") or KLAVIYO_URL).rstrip("/")
-    if not _is_safe(endpoint):
-        return "names an endpoint that is neither https nor on a loopback address, where the key would travel in clear"
+    if not is_safe(endpoint):
+        return f"names an endpoint that is not {RULE}"
     if (key := _key(value.get("apiKey"))) is None:
         return "has no 'apiKey' of the form of a Klaviyo private key"
     scopes = value.get("scopes")
@@ -62,7 +67,23 @@ def read_value(text: str, *, role: str, version_id: str, fetched_at: float) -> K
         endpoint=endpoint,
         version_id=version_id,
         fetched_at=fetched_at,
+        fresh_for=fresh_for,
     )
+
+
+def read_injected(
+    text: str, *, role: str, environ: Mapping[str, str], fetched_at: float, fresh_for: float
+) -> KeySnapshot | str:
+    """Read what a platform hands over: the secret's value, or a bare key, with or without white space around it.
+
+    A bare key names no endpoint: it is for ``KLAVIYO_URL`` of ``environ``, without that for Klaviyo itself. Returns as
+    ``read_value`` does, and for the same reason.
+    """
+    text = text.strip()
+    if _key(text):
+        text = json.dumps({"apiKey": text, "endpoint": environ.get("KLAVIYO_URL")})
+    found = read_value(text, role=role, version_id="", fetched_at=fetched_at, fresh_for=fresh_for)
+    return "is neither a Klaviyo private key nor a JSON object" if found == _NO_OBJECT else found
 
 
 def _json_object(text: str) -> dict[str, Any] | None:
@@ -78,12 +99,3 @@ def _key(value: object) -> Key | None:
         return Key(value) if isinstance(value, str) else None
     except MalformedKeyError:
         return None
-
-
-def _is_safe(url: str) -> bool:
-    try:
-        parts = urlsplit(url)
-        loopback = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
-    except ValueError:
-        loopback = False
-    return url.startswith("https://") or (url.startswith("http://") and loopback)

@@ -1,81 +1,188 @@
-"""A role's key in a service's own process: fetched at startup, fetched anew when Klaviyo rejects it."""
+"""A role's key in a service's own process: fetched at startup, fresh from then on, anew when Klaviyo rejects it."""
 
 import os
-import threading
-from collections.abc import Mapping
-from typing import Protocol
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from copy import copy
+from types import TracebackType
+from typing import Final, NoReturn, Self
 
-from klaviyo_access.keys.location import locate
+from klaviyo_access.keys.keeper import Keeper
+from klaviyo_access.keys.location import named_role
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.keys.secrets_manager import SecretsManagerSource
+from klaviyo_access.keys.shared import Shared
 from klaviyo_access.keys.snapshot import KeySnapshot
+from klaviyo_access.keys.sources import Sought, Source
+from klaviyo_access.keys.sources.configured import open_sources, source_names
+from klaviyo_access.klaviyo.errors import KeyStoreError, KeyStoreUnavailable
 
+STALE_AFTER: Final = 86_400.0
+"""Seconds for which a key is served when AWS is down: the grace that a superseded key has before it is disabled."""
 
-class Source(Protocol):
-    """Where a role's key comes from."""
-
-    def fetch(self) -> KeySnapshot:
-        """The key that is current now; raises a ``KeyStoreError``."""
-        ...
+REFRESH_LIMIT: Final = 30.0
+"""Seconds for which somebody waits for a refresh; the attempts of each source end before."""
 
 
 class KeyStore:
-    """One role's key, ready when the store is.
+    """One role's key, ready when the store is, and kept fresh by a daemon thread until it is closed.
 
     ``store.key`` reads one immutable snapshot: no lock, no copy, no input or output. A store may be shared by any
-    number of threads.
+    number of threads and tasks, and goes on working in a forked child.
 
     Args:
         role: as in access.yaml; without it ``KLAVIYO_ACCESS_ROLE``.
         secret_id: the secret's name or ARN; without it ``KLAVIYO_ACCESS_PREFIX`` and ``KLAVIYO_ACCESS_ENVIRONMENT``.
         region: without it the ARN's, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the AWS profile's.
-        source: where the key comes from; without it Secrets Manager.
+        sources: names of sources, tried in this order: ``secrets-manager``, ``agent``, ``lambda-extension``,
+            ``environment``, ``file``; without it ``KLAVIYO_ACCESS_SOURCES``, without that Secrets Manager alone.
+        source: a source of your own, in place of those.
+        clock: the time in seconds since the epoch.
+        refresh_every: seconds between two refreshes, give or take a tenth; without it what the source advises: 900,
+            from an agent 300, from a file 10.
+        stale_after: seconds for which the last key is served when no refresh succeeds.
         environ: the environment variables.
 
     Raises:
         KeyStoreError: the key could not be had; its kinds are drawn in `klaviyo_access.klaviyo.errors`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has its default; one names what one changes
         self,
         role: str | None = None,
         *,
         secret_id: str | None = None,
         region: str | None = None,
+        sources: Sequence[str] | None = None,
         source: Source | None = None,
+        clock: Callable[[], float] = time.time,
+        refresh_every: float | None = None,
+        stale_after: float = STALE_AFTER,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
-        self._source = source or SecretsManagerSource(
-            locate(role, secret_id=secret_id, region=region, environ=environ), environ=environ
+        sought = Sought(named=role, secret_id=secret_id, region=region, environ=environ, clock=clock)
+        if source is None:
+            names = source_names(sources, environ)
+            open_source = lambda: open_sources(names, sought)  # noqa: E731 - beside the other form of the same
+        else:
+            open_source = lambda: source  # noqa: E731 - beside the other form of the same
+        self._clock = clock
+        self._keeper = Keeper(
+            open_source,
+            named_role(role, environ),
+            clock=clock,
+            refresh_every=refresh_every,
+            stale_after=stale_after,
         )
-        self._fetching = threading.Lock()
-        self._snapshot = self._source.fetch()
+        weakref.finalize(self, self._keeper.stop).atexit = False
+
+    @classmethod
+    def shared(
+        cls,
+        role: str | None = None,
+        *,
+        secret_id: str | None = None,
+        region: str | None = None,
+        sources: Sequence[str] | None = None,
+        environ: Mapping[str, str] = os.environ,
+    ) -> "KeyStore":
+        """The process's one store of a role: however many threads or tasks ask for it first, AWS is asked once.
+
+        Who asks with the same arguments and under the same ``AWS_…`` and ``KLAVIYO_…`` variables gets the same store;
+        after it was closed, a new one. Arguments and errors as of the class.
+        """
+        variables = sorted(item for item in environ.items() if item[0].startswith(("AWS_", "KLAVIYO_")))
+        settings = (role, secret_id, region, None if sources is None else tuple(sources), hash(tuple(variables)))
+        return _SHARED.get(
+            settings, lambda: cls(role, secret_id=secret_id, region=region, sources=sources, environ=environ)
+        )
 
     @property
     def key(self) -> Key:
-        """The key as last fetched."""
-        return self._snapshot.key
+        """The key as last fetched.
+
+        Raises:
+            KeyStoreUnavailable: it was last fetched ``stale_after`` seconds ago or more, and could not be since.
+        """
+        held = self._keeper.held
+        if self._clock() >= held.stale_at:
+            raise self._keeper.stale(held)
+        return held.key
 
     @property
     def snapshot(self) -> KeySnapshot:
-        """The key with its role, scopes, endpoint, version and the time it was fetched."""
-        return self._snapshot
+        """The key as last fetched, however old, with its role, scopes, endpoint, version and the time of the fetch."""
+        return self._keeper.held.snapshot
 
-    def refresh(self, *, rejected: Key) -> None:
-        """Fetch the key anew after Klaviyo answered 401 to ``rejected``; call it for no other answer.
+    def refresh(self, *, rejected: Key | None = None) -> None:
+        """Fetch the key anew, and wait for it.
 
-        One fetch at a time: whoever comes while it runs waits for its result. Where the store holds another key than
-        the rejected one already, nothing is fetched.
+        One fetch at a time: whoever comes while one is asked for waits for the same. Where the store holds another key
+        than the rejected one already, nothing is fetched; and where the secret was found to hold the rejected key
+        still, or could not be read, that is the answer for 5 seconds to whoever asks again.
+
+        Args:
+            rejected: the key that Klaviyo answered 401 to, and no other answer; without it the key is fetched in any
+                case.
 
         Raises:
             KeyStoreError: the key could not be fetched; the store keeps the one it has.
         """
-        seen = self._snapshot
-        if seen.key != rejected:
-            return
-        with self._fetching:
-            if self._snapshot is seen:
-                self._snapshot = self._source.fetch()
+        try:
+            error = self._keeper.ask(rejected).result(REFRESH_LIMIT)
+        except TimeoutError:
+            error = _too_slow()
+        _raise(error)
+
+    async def arefresh(self, *, rejected: Key | None = None) -> None:
+        """``refresh`` for asyncio: the same fetch as threads wait for, awaited."""
+        import asyncio  # noqa: PLC0415 - costs more than reading a key, and threads do not need it
+
+        try:
+            error = await asyncio.wait_for(asyncio.wrap_future(self._keeper.ask(rejected)), REFRESH_LIMIT)
+        except TimeoutError:
+            error = _too_slow()
+        _raise(error)
+
+    def close(self) -> None:
+        """End the refreshes; a fetch that is under way is left to end by itself. The key in hand can still be read."""
+        _SHARED.forget(self)
+        self._keeper.stop()
+        self._keeper.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
     def __repr__(self) -> str:
-        return f"KeyStore(role={self._snapshot.role!r}, key={self._snapshot.key})"
+        return f"KeyStore(role={self.snapshot.role!r}, key={self.snapshot.key})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("A KeyStore is never pickled: hand over the role's name and open a store there.")
+
+
+_SHARED: Shared[KeyStore] = Shared()
+
+
+def _raise(error: KeyStoreError | None) -> None:
+    """Raise a copy, since everybody who waited raises, each with a traceback of his own."""
+    if error:
+        raise copy(error) from error.__cause__
+
+
+def _too_slow() -> KeyStoreUnavailable:
+    return KeyStoreUnavailable(
+        f"The key was not fetched within {REFRESH_LIMIT:.0f} s: its source hangs, or the process runs no threads."
+    )

@@ -1,115 +1,264 @@
-"""A store's key: fetched at startup, anew for a rejected key, once however many ask."""
+"""A store: its key at once, every 401 answered by one fetch, in threads and tasks; stale, closed, forgotten, hidden."""
 
-import itertools
+import asyncio
+import copy
+import gc
+import logging
+import pickle
+import sys
 import threading
-from dataclasses import dataclass, field
+import traceback
+from collections.abc import Callable
+from subprocess import run
+from typing import Any
 
 import pytest
 
-from klaviyo_access.keys import Key, KeySnapshot, KeyStore
-from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
-
-KEYS = [Key(f"pk_{digit * 34}") for digit in "abc"]
-
-
-@dataclass
-class Source:
-    """Hands out ``keys`` one after the other, the last one for good; a fetch after the first waits for ``gate``."""
-
-    keys: list[Key]
-    gate: threading.Event = field(default_factory=threading.Event)
-    started: threading.Event = field(default_factory=threading.Event)
-    fetches: int = 0
-    down: bool = False
-
-    def fetch(self) -> KeySnapshot:
-        if self.fetches:
-            self.started.set()
-            self.gate.wait(timeout=30)
-        if self.down:
-            raise KeyStoreUnavailable("AWS is down")
-        key = self.keys[min(self.fetches, len(self.keys) - 1)]
-        self.fetches += 1
-        return KeySnapshot(
-            role="viewer",
-            key=key,
-            scopes=("lists:read",),
-            endpoint="https://a.klaviyo.com",
-            version_id=f"v{self.fetches}",
-            fetched_at=float(self.fetches),
-        )
+from klaviyo_access.keys import KeyStore
+from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured, KeyStoreUnavailable
+from tests.keys.fakes import KEYS, PATIENCE, Source, Time
 
 
 def test_the_key_is_there_when_the_store_is() -> None:
-    store = KeyStore("viewer", source=Source(KEYS))
-    assert store.key == KEYS[0]
-    assert (store.snapshot.version_id, store.snapshot.fingerprint) == ("v1", KEYS[0].fingerprint)
+    with KeyStore("viewer", source=Source()) as store:
+        assert store.key == KEYS[0]
+        assert (store.snapshot.scopes, store.snapshot.fingerprint) == (("lists:read",), KEYS[0].fingerprint)
 
 
-def test_a_store_without_a_key_is_no_store() -> None:
+def test_a_store_without_a_key_is_no_store_and_leaves_no_thread() -> None:
+    before = threading.active_count()
     with pytest.raises(KeyStoreUnavailable):
-        KeyStore("viewer", source=Source(KEYS, down=True))
+        KeyStore("viewer", source=Source(down=True))
+    with pytest.raises(KeyStoreNotConfigured, match="KLAVIYO_ACCESS_ROLE"):
+        KeyStore(source=Source(), environ={})
+    assert threading.active_count() == before
 
 
-def test_only_the_key_in_hand_is_fetched_anew() -> None:
-    source = Source(KEYS)
-    source.gate.set()
-    store = KeyStore("viewer", source=source)
-    store.refresh(rejected=KEYS[0])
-    store.refresh(rejected=KEYS[0])
-    assert (store.key, source.fetches) == (KEYS[1], 2)
-    store.refresh(rejected=KEYS[1])
-    assert (store.key, source.fetches) == (KEYS[2], 3)
+def test_a_store_may_be_given_its_role_by_the_environment() -> None:
+    with KeyStore(source=Source(), environ={"KLAVIYO_ACCESS_ROLE": "viewer"}) as store:
+        assert store.key == KEYS[0]
 
 
-@pytest.mark.parametrize("after", [KEYS[1], KEYS[0]], ids=["a new key", "the same key still"])
-def test_however_many_threads_see_a_rejection_the_key_is_fetched_once(after: Key) -> None:
-    source = Source([KEYS[0], after])
-    store = KeyStore("viewer", source=source)
-    waiting = itertools.count(1)
-    all_waiting = threading.Event()
+def test_a_read_is_the_snapshots_own_key_without_a_lock_or_a_fetch() -> None:
+    source = Source()
+    with KeyStore("viewer", source=source) as store:
+        store._keeper._wake = None  # type: ignore[assignment] # a lock would be an error now
+        assert all(store.key is store.snapshot.key for _ in range(1000))
+        assert source.fetches == 1
+        store._keeper._start()
 
-    class Watched:
-        """A lock that tells when every thread has come to it."""
 
-        def __init__(self) -> None:
-            self._lock = threading.Lock()
-
-        def __enter__(self) -> None:
-            if next(waiting) == 16:
-                all_waiting.set()
-            self._lock.acquire()
-
-        def __exit__(self, *_: object) -> None:
-            self._lock.release()
-
-    store._fetching = Watched()  # type: ignore[assignment] # counts who waits
-    threads = [threading.Thread(target=store.refresh, kwargs={"rejected": KEYS[0]}) for _ in range(16)]
+def in_threads(store: KeyStore, count: int) -> None:
+    threads = [threading.Thread(target=store.refresh, kwargs={"rejected": KEYS[0]}) for _ in range(count)]
     for thread in threads:
         thread.start()
-    assert all_waiting.wait(timeout=30)
-    assert store.key == KEYS[0]  # a reader never waits for a fetch
-    source.gate.set()
     for thread in threads:
-        thread.join()
-    assert (store.key, source.fetches) == (after, 2)
+        thread.join(PATIENCE)
 
 
-def test_when_aws_is_down_the_error_is_raised_and_the_key_kept() -> None:
-    source = Source(KEYS)
-    source.gate.set()
-    store = KeyStore("viewer", source=source)
-    source.down = True
-    with pytest.raises(KeyStoreUnavailable):
-        store.refresh(rejected=KEYS[0])
+def in_tasks(store: KeyStore, count: int) -> None:
+    async def together() -> None:
+        await asyncio.gather(*(store.arefresh(rejected=KEYS[0]) for _ in range(count)))
+
+    asyncio.run(together())
+
+
+def in_both(store: KeyStore, count: int) -> None:
+    tasks = threading.Thread(target=in_tasks, args=(store, count))
+    tasks.start()
+    in_threads(store, count)
+    tasks.join(PATIENCE)
+
+
+@pytest.mark.parametrize("together", [in_threads, in_tasks, in_both])
+@pytest.mark.parametrize("after", [KEYS[1], KEYS[0]], ids=["a new key", "the same key still"])
+def test_however_many_see_a_401_the_key_is_fetched_once(together: Callable[[KeyStore, int], None], after: Any) -> None:
+    source = Source()
+    with KeyStore("viewer", source=source) as store:
+        source.key = after
+        together(store, 64)
+        assert (store.key, source.fetches, source.most_at_once) == (after, 2, 1)
+
+
+def test_readers_and_the_event_loop_go_on_while_a_refresh_hangs() -> None:
+    source = Source()
+
+    async def serve(store: KeyStore) -> int:
+        source.gate.clear()
+        source.key = KEYS[1]
+        waiting = asyncio.create_task(store.arefresh(rejected=KEYS[0]))
+        turns = 0
+        while source.fetches < 2 or turns < 100:
+            assert store.key == KEYS[0]
+            await asyncio.sleep(0)
+            turns += 1
+        assert not waiting.done()
+        source.gate.set()
+        await waiting
+        assert store.key == KEYS[1]
+        return turns
+
+    with KeyStore("viewer", source=source) as store:
+        assert asyncio.run(serve(store)) >= 100
+
+
+def test_a_task_that_gives_up_leaves_the_refresh_to_the_others() -> None:
+    source = Source()
+
+    async def give_up(store: KeyStore) -> None:
+        source.gate.clear()
+        source.key = KEYS[1]
+        impatient, patient = (asyncio.create_task(store.arefresh(rejected=KEYS[0])) for _ in range(2))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await impatient
+        source.gate.set()
+        await patient
+
+    with KeyStore("viewer", source=source) as store:
+        asyncio.run(give_up(store))
+        assert (store.key, source.fetches) == (KEYS[1], 2)
+
+
+def test_when_aws_is_down_each_who_asked_gets_an_error_of_his_own_and_the_key_is_kept() -> None:
+    source = Source()
+    with KeyStore("viewer", source=source) as store:
+        source.down = True
+        errors = []
+        for _ in range(2):
+            with pytest.raises(KeyStoreUnavailable, match="AWS is down") as raised:
+                store.refresh(rejected=KEYS[0])
+            errors.append(raised.value)
+        assert errors[0] is not errors[1]
+        assert (store.key, source.fetches) == (KEYS[0], 2)
+
+
+@pytest.mark.parametrize("awaits", [False, True])
+def test_a_source_that_hangs_is_waited_for_no_longer_than_the_limit(
+    awaits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("klaviyo_access.keys.store.REFRESH_LIMIT", 0.01)
+    source = Source()
+    with KeyStore("viewer", source=source) as store:
+        source.gate.clear()
+        with pytest.raises(KeyStoreUnavailable, match="hangs"):
+            asyncio.run(store.arefresh()) if awaits else store.refresh()
+        source.gate.set()
+
+
+def test_a_key_is_served_up_to_the_stated_age_then_an_error_says_why() -> None:
+    source, time = Source(), Time()
+    with KeyStore("viewer", source=source, clock=time, stale_after=3_600.0) as store:
+        source.down = True
+        with pytest.raises(KeyStoreUnavailable):
+            store.refresh()
+        time.now += 3_599.9
+        assert store.key == KEYS[0]
+        time.now += 0.1
+        with pytest.raises(KeyStoreUnavailable, match=r"at most 3600 s .* is 3600 s old: AWS is down") as raised:
+            _ = store.key
+        assert isinstance(raised.value.__cause__, KeyStoreUnavailable)
+        assert store.snapshot.key == KEYS[0]
+        source.down = False
+        store.refresh()
+        assert store.key == KEYS[0]
+
+
+def test_the_read_of_a_stale_key_starts_the_refresh_that_is_overdue() -> None:
+    source, time = Source(), Time()
+    with KeyStore("viewer", source=source, clock=time, stale_after=3_600.0) as store:
+        time.now += 86_400.0  # as after a machine's sleep
+        with pytest.raises(KeyStoreUnavailable, match="no refresh has run"):
+            _ = store.key
+        source.has_started(2)
+
+
+def test_a_store_refreshes_by_itself() -> None:
+    source = Source()
+    with KeyStore("viewer", source=source, refresh_every=0.001) as store:
+        source.key = KEYS[1]
+        source.has_started(source.fetches + 2)
+        assert store.key == KEYS[1]
+
+
+def test_a_closed_store_serves_its_key_and_fetches_no_more() -> None:
+    async def use() -> KeyStore:
+        async with KeyStore("viewer", source=source) as store:
+            assert store.key == KEYS[0]
+        return store
+
+    source = Source()
+    store = asyncio.run(use())
+    assert not store._keeper._thread.is_alive()
     assert store.key == KEYS[0]
-    source.down = False
-    store.refresh(rejected=KEYS[0])
-    assert store.key == KEYS[1]
+    with pytest.raises(KeyStoreUnavailable, match="was closed"):
+        store.refresh(rejected=KEYS[0])
+    store.close()
+    assert source.fetches == 1
 
 
-def test_a_store_shows_role_and_fingerprint_and_no_key() -> None:
-    store = KeyStore("viewer", source=Source(KEYS))
-    shown = f"{store!r} {store} {vars(store)} {store.snapshot!r}"
-    assert KEYS[0].reveal() not in shown
-    assert repr(store) == f"KeyStore(role='viewer', key={KEYS[0]!r})"
+def test_close_does_not_wait_for_a_fetch_that_hangs() -> None:
+    source = Source()
+    store = KeyStore("viewer", source=source)
+    source.gate.clear()
+    asked = store._keeper.ask(None)
+    source.has_started(2)
+    store.close()
+    source.gate.set()
+    assert asked.result(PATIENCE) is None
+    store._keeper._thread.join(PATIENCE)
+    assert not store._keeper._thread.is_alive()
+
+
+def test_a_store_that_is_forgotten_ends_its_thread() -> None:
+    store = KeyStore("viewer", source=Source())
+    thread = store._keeper._thread
+    del store
+    gc.collect()
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
+
+
+def test_a_process_ends_with_an_open_store_and_warns_of_nothing(aws: Any) -> None:
+    program = (
+        "from klaviyo_access.keys import KeyStore\n"
+        "KeyStore('viewer', secret_id='x', region='eu-west-1').close()\n"
+        "forgotten = KeyStore('viewer', secret_id='x', region='eu-west-1')\n"
+        "del forgotten\n"
+        "store = KeyStore('viewer', secret_id='x', region='eu-west-1', refresh_every=0.001)\n"
+        "store.refresh()\n"
+        "print(store.key)\n"
+    )
+    done = run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", program],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("pk_…")
+
+
+def fail(*_: object) -> float:
+    return 1 / 0
+
+
+def test_nothing_shows_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    source = Source()
+    with KeyStore("viewer", source=source) as store:
+        with pytest.raises(ZeroDivisionError) as raised:
+            fail(store._keeper.held, store.key, store.snapshot)
+        trace = "".join(traceback.TracebackException.from_exception(raised.value, capture_locals=True).format())
+        with caplog.at_level(logging.DEBUG):
+            logging.getLogger(__name__).debug("%s %r %s %s", store.key, store, store.snapshot, vars(store))
+            store.refresh(rejected=KEYS[0])
+        shown = f"{store!r} {store} {vars(store)} {vars(store._keeper)} {store.snapshot!r} {store.key:>40}"
+        assert KEYS[0].reveal() not in f"{shown} {trace} {caplog.text}"
+        assert repr(store) == f"KeyStore(role='viewer', key={KEYS[0]!r})"
+        for one in (store, store.snapshot, store.key):
+            with pytest.raises(TypeError, match="never pickled"):
+                pickle.dumps(one)
+        with pytest.raises(TypeError, match="never pickled"):
+            copy.deepcopy(store.snapshot)

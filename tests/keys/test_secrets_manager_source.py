@@ -1,22 +1,18 @@
-"""The key out of Secrets Manager, over real HTTP: signed, kept alive, each refusal told apart, shown nowhere."""
+"""The key out of Secrets Manager, over real HTTP: signed, kept alive, tried again, each refusal told apart."""
 
-import json
+import os
 import re
 import sys
-import threading
 import traceback
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import run
-from typing import Any
 
 import pytest
 
 from klaviyo_access.keys import KeyStore
 from klaviyo_access.keys.location import SecretLocation
-from klaviyo_access.keys.secrets_manager import SecretsManagerSource
+from klaviyo_access.keys.sources.aws import find_settings
+from klaviyo_access.keys.sources.secrets_manager import SecretsManagerSource
 from klaviyo_access.klaviyo.errors import (
     KeyReadDenied,
     KeyStoreError,
@@ -25,75 +21,18 @@ from klaviyo_access.klaviyo.errors import (
     KeyValueMalformed,
     NoKeyYet,
 )
+from tests.keys.secrets_manager_stub import KEY, READER, Answer, SecretsManagerStub, current, refused, value
 
-KEY = "pk_" + "ab" * 17
-VALUE = json.dumps({"apiKey": KEY, "role": "viewer", "scopes": ["lists:read"]})
-CURRENT = {"VersionId": "v1", "SecretString": VALUE, "VersionStages": ["AWSCURRENT"]}
-READER = "arn:aws:sts::111122223333:assumed-role/reader/i-1"
 LOCATION = SecretLocation(role="viewer", secret_id="klaviyo/dev/viewer/key", region="eu-west-1")
 
 
-@dataclass
-class SecretsManagerStub:
-    """Answers every request with ``status`` and ``document`` and keeps what it was asked."""
-
-    status: int = 200
-    document: Any = field(default_factory=lambda: dict(CURRENT))
-    requests: list[tuple[dict[str, str], Any]] = field(default_factory=list)
-    connections: set[Any] = field(default_factory=set)
-    url: str = ""
+def source(pauses: list[float] | None = None, location: SecretLocation = LOCATION) -> SecretsManagerSource:
+    return SecretsManagerSource(location, clock=lambda: 7.0, pause=([] if pauses is None else pauses).append)
 
 
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[SecretsManagerStub]:
-    stub = SecretsManagerStub()
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            stub.requests.append(({k.lower(): v for k, v in self.headers.items()}, json.loads(body)))
-            stub.connections.add(self.client_address)
-            answer = json.dumps(stub.document).encode()
-            self.send_response(stub.status)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    stub.url = f"http://127.0.0.1:{server.server_port}"
-    for name, value in {
-        "AWS_ENDPOINT_URL": stub.url,
-        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_SESSION_TOKEN": "token",
-        "AWS_CONFIG_FILE": str(tmp_path / "config"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
-        "AWS_EC2_METADATA_DISABLED": "true",
-    }.items():
-        monkeypatch.setenv(name, value)
-    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL_SECRETS_MANAGER"):
-        monkeypatch.delenv(name, raising=False)
-    yield stub
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def refused(code: str, message: str, status: int = 400) -> dict[str, Any]:
-    return {"status": status, "document": {"__type": f"com.amazonaws.secretsmanager#{code}", "Message": message}}
-
-
-def test_the_current_version_is_asked_for_with_a_signature_of_this_region_and_service(aws: SecretsManagerStub) -> None:
-    snapshot = SecretsManagerSource(LOCATION, clock=lambda: 7.0).fetch()
-    assert (snapshot.key.reveal(), snapshot.version_id, snapshot.fetched_at) == (KEY, "v1", 7.0)
+def test_the_current_version_is_fetched_by_a_signed_request(aws: SecretsManagerStub) -> None:
+    found = source().fetch()
+    assert (found.key.reveal(), found.version_id, found.fetched_at) == (KEY, "v1", 7.0)
     ((headers, body),) = aws.requests
     assert body == {"SecretId": "klaviyo/dev/viewer/key", "VersionStage": "AWSCURRENT"}
     assert headers["x-amz-target"] == "secretsmanager.GetSecretValue"
@@ -106,22 +45,23 @@ def test_the_current_version_is_asked_for_with_a_signature_of_this_region_and_se
 
 
 def test_the_connection_is_kept_alive(aws: SecretsManagerStub) -> None:
-    source = SecretsManagerSource(LOCATION)
+    kept = source()
     for _ in range(3):
-        source.fetch()
+        kept.fetch()
     assert (len(aws.requests), len(aws.connections)) == (3, 1)
 
 
 def test_a_store_finds_its_secret_by_the_lines_that_the_program_prints(
     aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name, value in {
+    for name, setting in {
         "AWS_REGION": "eu-central-1",
         "KLAVIYO_ACCESS_PREFIX": "shop",
         "KLAVIYO_ACCESS_ENVIRONMENT": "prod",
     }.items():
-        monkeypatch.setenv(name, value)
-    assert KeyStore("viewer").key.reveal() == KEY
+        monkeypatch.setenv(name, setting)
+    with KeyStore("viewer") as store:
+        assert store.key.reveal() == KEY
     ((headers, body),) = aws.requests
     assert body["SecretId"] == "shop/prod/viewer/key"
     assert "/eu-central-1/secretsmanager/" in headers["authorization"]
@@ -132,9 +72,27 @@ def test_the_services_own_endpoint_goes_before_the_general_one(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_ENDPOINT_URL_SECRETS_MANAGER", aws.url)
-    assert SecretsManagerSource(LOCATION).fetch().key.reveal() == KEY
+    assert source().fetch().key.reveal() == KEY
 
 
+def test_a_profile_gives_credentials_region_and_endpoint(
+    aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_PROFILE", "shop")
+    config = "[profile shop]\nregion = eu-north-1\nservices = here\n[services here]\nsecrets_manager =\n"
+    (tmp_path / "config").write_text(f"{config}  endpoint_url = {aws.url}\n")
+    (tmp_path / "credentials").write_text("[shop]\naws_access_key_id = AKIDPROFILE\naws_secret_access_key = s\n")
+    assert source(location=LOCATION._replace(region="")).fetch().key.reveal() == KEY
+    ((headers, _),) = aws.requests
+    assert re.search(r"Credential=AKIDPROFILE/\d{8}/eu-north-1/", headers["authorization"])
+
+
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret"}
+
+
+@pytest.mark.parametrize("variables", [{}, CREDENTIALS], ids=["found by botocore", "found in variables alone"])
 @pytest.mark.parametrize(
     ("region", "environ", "url"),
     [
@@ -142,27 +100,84 @@ def test_the_services_own_endpoint_goes_before_the_general_one(
         ("us-gov-west-1", {}, "https://secretsmanager.us-gov-west-1.amazonaws.com"),
         ("cn-north-1", {}, "https://secretsmanager.cn-north-1.amazonaws.com.cn"),
         (
+            "us-east-1",
+            {"AWS_USE_FIPS_ENDPOINT": "true"},
+            "https://secretsmanager-fips.us-east-1.amazonaws.com",
+        ),
+        (
             "eu-west-1",
             {"AWS_ENDPOINT_URL": "http://x", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"},
             "https://secretsmanager.eu-west-1.amazonaws.com",
         ),
+        ("eu-west-1", {"AWS_ENDPOINT_URL": "http://x/"}, "http://x"),
     ],
 )
-def test_without_a_configured_endpoint_it_is_the_regions_own(
-    aws: SecretsManagerStub, region: str, environ: dict[str, str], url: str
+def test_the_endpoint_is_the_configured_one_or_the_regions_own(
+    aws: SecretsManagerStub,
+    monkeypatch: pytest.MonkeyPatch,
+    region: str,
+    environ: dict[str, str],
+    url: str,
+    variables: dict[str, str],
 ) -> None:
-    sent: list[str] = []
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    for name, setting in environ.items():
+        monkeypatch.setenv(name, setting)
+    files = {"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}
+    found = find_settings(LOCATION._replace(region=region), environ | variables | files)
+    assert (found.region, found.endpoint) == (region, url)
 
-    def send(request: Any) -> Any:
-        sent.append(request.url)
-        raise TimeoutError
 
-    source = SecretsManagerSource(
-        SecretLocation(role="viewer", secret_id="s", region=region), environ=environ, send=send
-    )
-    with pytest.raises(TimeoutError):
-        source.fetch()
-    assert sent == [f"{url}/"]
+def test_what_variables_say_is_what_botocore_would_find(aws: SecretsManagerStub, tmp_path: Path) -> None:
+    environ = dict(os.environ)
+    short = find_settings(LOCATION, environ)
+    (tmp_path / "config").touch()  # a file that could say more
+    long = find_settings(LOCATION, environ)
+    assert short.credentials() == long.credentials()
+    assert short._replace(credentials=long.credentials) == long
+    assert "secret'" not in repr(short.credentials())
+
+
+TROUBLES = [
+    refused("ThrottlingException", "Rate exceeded"),
+    refused("InternalServiceError", "oops", 500),
+    Answer("bad gateway", 502),
+    Answer(current().document, breaks_off=True),
+]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES, ids=["throttled", "500", "502", "broken off"])
+def test_trouble_that_passes_is_tried_three_times_each_signed_anew(aws: SecretsManagerStub, trouble: Answer) -> None:
+    aws.answers = [trouble, trouble, current()]
+    pauses: list[float] = []
+    assert source(pauses).fetch().key.reveal() == KEY
+    assert 0.1 <= pauses[0] <= 0.3
+    assert 0.2 <= pauses[1] <= 0.6
+    assert len(pauses) == 2
+    assert {"x-amz-date", "authorization"} <= set(aws.requests[2][0])
+    aws.answers = [trouble, trouble, trouble, current()]
+    with pytest.raises(KeyStoreUnavailable):
+        source().fetch()
+    assert len(aws.requests) == 6
+
+
+def test_a_refusal_is_not_tried_again(aws: SecretsManagerStub) -> None:
+    aws.answers = [refused("AccessDeniedException", DENIED), current()]
+    with pytest.raises(KeyReadDenied):
+        source().fetch()
+    assert len(aws.requests) == 1
+
+
+def test_after_a_refusal_credentials_are_looked_for_anew(
+    aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aws.answers = [refused("ExpiredTokenException", "expired"), current()]
+    kept = source()
+    with pytest.raises(KeyStoreUnavailable, match="ExpiredTokenException: expired"):
+        kept.fetch()
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "renewed")
+    kept.fetch()
+    assert [headers["x-amz-security-token"] for headers, _ in aws.requests] == ["token", "renewed"]
 
 
 STAGING = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"
@@ -180,31 +195,34 @@ DENIED = f"User: {READER} is not authorized to perform: secretsmanager:GetSecret
         ),
         (refused("AccessDeniedException", DENIED), KeyReadDenied, READER),
         (refused("AccessDeniedException", "Access to KMS is not allowed"), KeyReadDenied, "this principal"),
-        (refused("ExpiredTokenException", "expired"), KeyStoreUnavailable, "ExpiredTokenException: expired"),
         (refused("InternalServiceError", "oops", 500), KeyStoreUnavailable, "InternalServiceError"),
-        ({"status": 502, "document": "bad gateway"}, KeyStoreUnavailable, "HTTP 502"),
-        ({"status": 200, "document": {"SecretBinary": "AA=="}}, KeyStoreUnavailable, "HTTP 200"),
-        ({"status": 200, "document": {"SecretString": f"{KEY} "}}, KeyValueMalformed, "is no JSON object"),
-        ({"status": 200, "document": {"SecretString": VALUE.replace("viewer", "admin")}}, KeyValueMalformed, "'admin'"),
+        (Answer("bad gateway", 502), KeyStoreUnavailable, "HTTP 502"),
+        (Answer({"SecretBinary": "AA=="}), KeyStoreUnavailable, "HTTP 200"),
+        (Answer({"SecretString": f"{KEY} "}), KeyValueMalformed, "is no JSON object"),
+        (Answer({"SecretString": value(role="admin")}), KeyValueMalformed, "'admin'"),
+        (Answer(current().document, breaks_off=True), KeyStoreUnavailable, "broken"),
     ],
 )
 def test_each_refusal_says_what_is_wrong_and_shows_no_value(
-    aws: SecretsManagerStub, answer: dict[str, Any], error: type[KeyStoreError], said: str
+    aws: SecretsManagerStub, answer: Answer, error: type[KeyStoreError], said: str
 ) -> None:
-    aws.status, aws.document = answer["status"], answer["document"]
+    aws.answers = [answer]
     with pytest.raises(error) as raised:
-        SecretsManagerSource(LOCATION).fetch()
+        source().fetch()
     assert said in str(raised.value)
     trace = traceback.TracebackException.from_exception(raised.value, capture_locals=True)
+    shown = "".join(trace.format())
+    assert "in fetch" in shown
+    causes = [raised.value, raised.value.__cause__, raised.value.__context__]
     library = [frame for frame in trace.stack if "klaviyo_access" in frame.filename]
-    assert library
-    assert KEY not in f"{raised.value!r}{[frame.locals for frame in library]}"
+    assert KEY not in f"{causes}{[vars(cause) for cause in causes if cause]}{[frame.locals for frame in library]}"
+    assert trace.__cause__ is None or KEY not in "".join(trace.__cause__.format())
 
 
 def test_a_denied_read_names_who_was_denied(aws: SecretsManagerStub) -> None:
-    aws.status, aws.document = 400, refused("AccessDeniedException", DENIED)["document"]
+    aws.answers = [refused("AccessDeniedException", DENIED)]
     with pytest.raises(KeyReadDenied) as raised:
-        SecretsManagerSource(LOCATION).fetch()
+        source().fetch()
     assert (raised.value.role, raised.value.principal) == ("viewer", READER)
 
 
@@ -212,32 +230,44 @@ def test_nobody_listening_is_unavailable_with_the_cause(
     aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    pauses: list[float] = []
     with pytest.raises(KeyStoreUnavailable, match=r"127\.0\.0\.1:9") as raised:
-        SecretsManagerSource(LOCATION).fetch()
+        source(pauses).fetch()
     assert raised.value.__cause__ is not None
+    assert len(pauses) == 2
+
+
+def test_a_proxy_is_taken_with_its_password(aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://secrets.example")
+    monkeypatch.setenv("HTTP_PROXY", aws.url.replace("http://", "http://user:word@"))
+    monkeypatch.setenv("http_proxy", aws.url.replace("http://", "http://user:word@"))
+    assert source().fetch().key.reveal() == KEY
+    assert aws.requests[0][0]["proxy-authorization"] == "Basic dXNlcjp3b3Jk"
 
 
 def test_no_credentials_and_no_region_are_told_apart(aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(KeyStoreNotConfigured, match="AWS_REGION"):
-        SecretsManagerSource(SecretLocation(role="viewer", secret_id="s"))
+        source(location=LOCATION._replace(region="")).fetch()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(KeyStoreUnavailable, match="no AWS credentials"):
-        SecretsManagerSource(LOCATION).fetch()
+        source().fetch()
 
 
 def test_a_broken_aws_profile_is_a_matter_of_settings(aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(KeyStoreNotConfigured, match="nobody"):
-        SecretsManagerSource(SecretLocation(role="viewer", secret_id="s"))
+        source().fetch()
 
 
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("klaviyo_access.keys", ("botocore", "pydantic", "httpx", "klaviyo_api")),
+        ("klaviyo_access.keys", ("botocore", "pydantic", "httpx", "klaviyo_api", "asyncio")),
         ("klaviyo_access.klaviyo", ("botocore", "pydantic", "httpx", "klaviyo_api")),
-        ("klaviyo_access.keys.store", ("boto3", "pydantic", "httpx", "klaviyo_api")),
+        ("klaviyo_access.keys.store", ("botocore", "boto3", "pydantic", "httpx", "klaviyo_api", "asyncio", "logging")),
+        ("klaviyo_access.keys.sources.agent", ("botocore", "boto3", "urllib3")),
+        ("klaviyo_access.keys.sources.secrets_manager", ("boto3", "botocore.session", "pydantic", "httpx")),
     ],
 )
 def test_an_import_brings_no_more_than_it_says(module: str, absent: tuple[str, ...]) -> None:
