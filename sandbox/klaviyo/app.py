@@ -19,6 +19,8 @@ from sandbox.klaviyo.oauth_grants import Grants
 from sandbox.klaviyo.problems import Problem
 from sandbox.klaviyo.seed import fill
 from sandbox.klaviyo.store import Store
+from sandbox.klaviyo.webhooks import PREFIX as WEBHOOKS
+from sandbox.klaviyo.webhooks import Webhooks
 
 JSON_API = "application/vnd.api+json"
 
@@ -37,13 +39,16 @@ def create_app(*, control_token: str, clock: Callable[[], float], account_id: st
     account = Account(id=account_id, clock=clock, control_token=control_token, keys=keys, store=store)
     grants = Grants(clock)
     gate = Gate(schemes=_schemes(account, grants), limits=RateLimits(clock))
-    klaviyo = _Klaviyo(_parts(account, grants), gate, Api(store))
+    webhooks = Webhooks(account)
+    klaviyo = _Klaviyo(_parts(account, grants) | {WEBHOOKS: webhooks.answer}, gate, Api(store))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             raise RuntimeError(f"This application answers HTTP requests only; it was asked for {scope['type']!r}.")
         request = await read_request(scope, receive)
         await send_response(send, await klaviyo.answer(request))
+        if request.method == "POST":
+            webhooks.deliver_new_events()
 
     return app
 
