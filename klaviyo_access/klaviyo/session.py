@@ -42,7 +42,8 @@ def session_for_role(
 
     Args:
         role: as in access.yaml.
-        store: where the key comes from; without it ``KeyStore(role)``, which fetches the key now.
+        store: where the key comes from; without it ``KeyStore.shared(role)``, the process's one store of the role,
+            which fetches the key when it is asked for first.
         roles: role to the scopes of its key; with it a `ScopeMissing` names the roles that have the scopes.
         max_retries: attempts that the SDK makes at 429, 503 and 504; the variants make one.
         max_delay: seconds that the SDK waits between two of them at most.
@@ -54,7 +55,7 @@ def session_for_role(
     Source: https://github.com/klaviyo/klaviyo-api-python
     """
     return _RoleSession(
-        store or KeyStore(role), roles, max_retries=max_retries, max_delay=max_delay, options=dict(options or {})
+        store or KeyStore.shared(role), roles, max_retries=max_retries, max_delay=max_delay, options=dict(options or {})
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from klaviyo_access.keys import KeyStore
 from klaviyo_access.keys.shared import Shared
+from klaviyo_access.klaviyo import session_for_role
 from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
 from tests.keys.fakes import PATIENCE
 from tests.keys.secrets_manager_stub import KEY, SecretsManagerStub
@@ -42,6 +43,15 @@ def test_1000_tasks_that_start_cold_ask_aws_once(aws: SecretsManagerStub) -> Non
     (store,) = asyncio.run(start_all())
     with store:
         assert len(aws.requests) == 1
+
+
+def test_sessions_of_a_role_share_its_store(aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("KLAVIYO_ACCESS_ENVIRONMENT", "dev")
+    sessions = [session_for_role("viewer") for _ in range(8)]
+    assert len({repr(session) for session in sessions}) == 1
+    assert [body["SecretId"] for _, body in aws.requests] == ["klaviyo/dev/viewer/key"]
+    KeyStore.shared("viewer").close()
 
 
 def test_other_arguments_or_other_variables_are_another_store(
