@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
+from components.application_audit import ApplicationAudit
 from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
 from components.key_operators import KeyOperators
@@ -83,8 +84,9 @@ class KlaviyoAccess(pulumi.ComponentResource):
             for service in args.settings.services
         }
         operators = KeyOperators(f"{name}-operators", plan.operators(encryption.key_arn), child)
+        roles = {service: granted.role_arn for service, granted in services.items()}
+        ApplicationAudit(f"{name}-application-audit", plan.application_audit(roles, operators.role_arn), child)
         if app := plan.deployed_oauth_app:
-            roles = {service: granted.role_arn for service, granted in services.items()}
             secrets = plan.oauth_app(
                 app, roles=roles, operators=operators.role_arn, encryption_key_arn=encryption.key_arn
             )
@@ -92,7 +94,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         audit = AuditTrail(f"{name}-audit", plan.audit_trail(), child)
 
         self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})
-        self.service_role_arns = pulumi.Output.all(**{name: service.role_arn for name, service in services.items()})
+        self.service_role_arns = pulumi.Output.all(**roles)
         self.operator_role_arn = operators.role_arn
         self.alert_topic_arn = audit.topic_arn
         self.snippets = self.key_arns.apply(lambda arns: snippets(args.environment, arns))

@@ -7,6 +7,7 @@ from typing import Literal
 
 import pulumi
 
+from components.application_audit import ApplicationAuditArgs
 from components.audit_trail import AuditTrailArgs
 from components.bundle import rotator_code
 from components.encryption_key import EncryptionKeyArgs
@@ -25,7 +26,7 @@ from components.names import (
 )
 from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
-from components.policies import KeyPlace, secrets_key_policy
+from components.policies import KeyPlace, log_group_key_policy, secrets_key_policy
 from components.principals import Principals, rotator_role_name, service_role_name
 from components.role_key import RoleKey, RoleKeyArgs
 from components.service_access import ServiceAccessArgs
@@ -183,6 +184,28 @@ class Plan:
     def deployed_oauth_app(self) -> OAuthAppAccess | None:
         """What the OAuth app asks for, if the stack's settings deploy it."""
         return self.access.oauth_app if self.settings.oauth_app else None
+
+    def application_audit(self, roles: Mapping[str, KeyArn], operators: KeyArn) -> ApplicationAuditArgs:
+        """The services' audit entries; ``roles`` holds the ARN of each service's IAM role."""
+        here = self.environment
+        log_group = here.application_audit_log_group
+        log_group_arn = f"arn:{here.partition}:logs:{here.region}:{here.account_id}:log-group:{log_group}"
+        return ApplicationAuditArgs(
+            log_group=log_group,
+            log_group_arn=log_group_arn,
+            encryption_key=EncryptionKeyArgs(
+                alias=log_group.removeprefix("/"),
+                description=f"Encrypts the audit entries of the services of {here.name}",
+                policy=log_group_key_policy(self.key_place, log_group_arn=log_group_arn),
+                tags=self.tags(),
+                protect=self.protect,
+            ),
+            retention_days=self.settings.application_audit_retention_days,
+            service_role_names={service: name_of_role(arn) for service, arn in roles.items()},
+            verifier_role_name=name_of_role(operators),
+            tags=self.tags(),
+            protect=self.protect,
+        )
 
     def audit_trail(self) -> AuditTrailArgs:
         """The record of every read, and its alerts."""

@@ -299,6 +299,14 @@ def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str) -> Document:
     )
 
 
+def log_group_key_policy(place: KeyPlace, *, log_group_arn: str) -> Document:
+    """Key policy for one log group: CloudWatch Logs alone uses the key, for that group alone."""
+    return _document(
+        *_administer_key(place.account_root, place.managers),
+        _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_arn),
+    )
+
+
 def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> Document:
     """Key policy for the trail's files, its log group and the alerts' topic.
 

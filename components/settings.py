@@ -28,6 +28,7 @@ PrincipalArn = Annotated[
     ),
 ]
 Regime = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,24}$", description="short enough for ten of them in one tag")]
+RetentionDays = Literal[90, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
@@ -127,6 +128,7 @@ class Settings(_Section):
         force_destroy: whether ``pulumi destroy`` may delete the audit bucket with its content, and secrets at once.
         alert_emails: who is told by e-mail; each confirms AWS's message once.
         audit_retention_days: how long the trail's files and log events are kept.
+        application_audit_retention_days: how long the services' audit entries are kept.
     """
 
     owner: Annotated[str, Field(pattern=r"^[\w .@/-]{1,64}$")]
@@ -141,7 +143,8 @@ class Settings(_Section):
     recovery_window_days: Annotated[int, Field(ge=7, le=30)] = 30
     force_destroy: bool = False
     alert_emails: tuple[Email, ...] = ()
-    audit_retention_days: Literal[90, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653] = 400
+    audit_retention_days: RetentionDays = 400
+    application_audit_retention_days: RetentionDays = 400
 
     @model_validator(mode="after")
     def _principals_are_distinct(self) -> "Settings":

@@ -97,6 +97,11 @@ class Environment(BaseModel):
         return f"/{self.prefix}/{self.name}/"
 
     @property
+    def application_audit_log_group(self) -> str:
+        """The log group of the services' audit entries."""
+        return f"/{self.prefix}/{self.name}/application-audit"
+
+    @property
     def operator_role_arn(self) -> str:
         """The role in which operators stage and rotate."""
         return f"arn:{self.partition}:iam::{self.account_id}:role{self.iam_path}{self.prefix}-{self.name}-key-operator"

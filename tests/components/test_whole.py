@@ -233,9 +233,13 @@ def test_alerts_are_encrypted_and_reach_every_address(prod: Recorder) -> None:
 
 def test_logs_are_encrypted_and_kept_as_long_as_the_settings_say(prod: Recorder) -> None:
     groups = prod.of_type("aws:cloudwatch/logGroup:LogGroup")
-    assert len(groups) == len(ROLES) + 1
+    own = {
+        "klaviyo-audit-log": "klaviyo-audit-encryption-key",
+        "klaviyo-application-audit-log": "klaviyo-application-audit-encryption-key",
+    }
+    assert len(groups) == len(ROLES) + len(own)
     for name, group in groups.items():
-        key = "klaviyo-audit-encryption-key" if name == "klaviyo-audit-log" else "klaviyo-encryption-key"
+        key = own.get(name, "klaviyo-encryption-key")
         assert group.inputs["kmsKeyId"].endswith(f":{key}")
         assert group.inputs["retentionInDays"] == 400
 
