@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import pulumi
-import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.policies import Encryption, rotate_key, to_json
+from components.policies import Document, Encryption, rotate_key
 from components.role_key import RoleKey
-from components.trust import trust_service_of_any_account
+from components.rotator import RotatorArgs, make_rotator
 
-WINDOW: Final = "3h"
 _LATEST_HOUR: Final = 20  # a window that starts at 20:00 with 3 hours does not cross the UTC day
 
 
@@ -65,102 +63,51 @@ class KeyRotation(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: KeyRotationArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:KeyRotation", name, None, opts)
-        log_group = aws.cloudwatch.LogGroup(
-            f"{name}-log",
-            name=f"/aws/lambda/{args.function_name}",
-            retention_in_days=args.log_retention_days,
-            kms_key_id=args.encryption_key_arn,
-            tags=args.tags,
-            opts=ResourceOptions(parent=self),
+        secrets = {"KEY_SECRET_ARN": args.role_key.key_arn, "RESERVE_SECRET_ARN": args.role_key.reserve_arn}
+        rotator = make_rotator(
+            name,
+            RotatorArgs(
+                rotates=f"the Klaviyo key of {args.role}",
+                handler="rotation.rotator.handler",
+                function_name=args.function_name,
+                execution_role_name=args.execution_role_name,
+                iam_path=args.iam_path,
+                code=args.code,
+                environment={**args.environment, **secrets},
+                secret_arn=args.role_key.key_arn,
+                policy_name="rotate-key",
+                policy=lambda arns: _grants(arns, args.region),
+                arns={
+                    "key": args.role_key.key_arn,
+                    "reserve": args.role_key.reserve_arn,
+                    "encryption": args.encryption_key_arn,
+                },
+                after=args.role_key.policies,
+                schedule=args.schedule,
+                encryption_key_arn=args.encryption_key_arn,
+                account_id=args.account_id,
+                log_retention_days=args.log_retention_days,
+                tags=args.tags,
+            ),
+            self,
         )
-        execution_role, grant = self._execution_role(name, args, log_group)
-        function = self._function(name, args, execution_role, depends_on=[grant, log_group])
-        permission = aws.lambda_.Permission(
-            f"{name}-permission",
-            action="lambda:InvokeFunction",
-            function=function.name,
-            principal="secretsmanager.amazonaws.com",
-            source_account=args.account_id,
-            opts=ResourceOptions(parent=self),
-        )
-        aws.secretsmanager.SecretRotation(
-            f"{name}-schedule",
-            secret_id=args.role_key.key_arn,
-            rotation_lambda_arn=function.arn,
-            rotate_immediately=False,
-            rotation_rules={"schedule_expression": args.schedule, "duration": WINDOW},
-            opts=ResourceOptions(parent=self, depends_on=[permission, grant, *args.role_key.policies]),
-        )
-        self.function_arn = function.arn
-        self.execution_role_arn = execution_role.arn
+        self.function_arn = rotator.function_arn
+        self.execution_role_arn = rotator.execution_role_arn
         self.register_outputs({"function_arn": self.function_arn, "execution_role_arn": self.execution_role_arn})
 
-    def _execution_role(
-        self, name: str, args: KeyRotationArgs, log_group: aws.cloudwatch.LogGroup
-    ) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-        execution_role = aws.iam.Role(
-            f"{name}-role",
-            name=args.execution_role_name,
-            path=args.iam_path,
-            description=f"Rotator of the Klaviyo key of {args.role}",
-            assume_role_policy=to_json(trust_service_of_any_account("lambda.amazonaws.com")),
-            tags=args.tags,
-            opts=ResourceOptions(parent=self),
-        )
-        policy = pulumi.Output.all(
-            key=args.role_key.key_arn,
-            reserve=args.role_key.reserve_arn,
-            log=log_group.arn,
-            encryption=pulumi.Output.from_input(args.encryption_key_arn),
-        ).apply(
-            lambda arn: to_json(
-                rotate_key(
-                    key_arn=arn["key"],
-                    reserve_arn=arn["reserve"],
-                    log_group_arn=arn["log"],
-                    encryption=Encryption(key_arn=arn["encryption"], region=args.region),
-                )
-            )
-        )
-        grant = aws.iam.RolePolicy(
-            f"{name}-policy",
-            name="rotate-key",
-            role=execution_role.name,
-            policy=policy,
-            opts=ResourceOptions(parent=self),
-        )
-        return execution_role, grant
 
-    def _function(
-        self,
-        name: str,
-        args: KeyRotationArgs,
-        execution_role: aws.iam.Role,
-        *,
-        depends_on: list[pulumi.Resource],
-    ) -> aws.lambda_.Function:
-        secrets = {"KEY_SECRET_ARN": args.role_key.key_arn, "RESERVE_SECRET_ARN": args.role_key.reserve_arn}
-        return aws.lambda_.Function(
-            f"{name}-function",
-            name=args.function_name,
-            description=f"Promotes a spare Klaviyo key of the role {args.role}",
-            role=execution_role.arn,
-            runtime="python3.13",
-            architectures=["arm64"],
-            handler="rotation.rotator.handler",
-            code=args.code,
-            memory_size=256,
-            timeout=300,
-            reserved_concurrent_executions=1,
-            environment={"variables": {**args.environment, **secrets}},
-            tags=args.tags,
-            opts=ResourceOptions(parent=self, depends_on=depends_on),
-        )
+def _grants(arns: Mapping[str, str], region: str) -> Document:
+    return rotate_key(
+        key_arn=arns["key"],
+        reserve_arn=arns["reserve"],
+        log_group_arn=arns["log"],
+        encryption=Encryption(key_arn=arns["encryption"], region=region),
+    )
 
 
-def schedule(role: str, every: Literal["month", "quarter"]) -> str:
-    """When a role's key rotates: a day from 1 to 28 and an hour, spread over roles by the hash of the name."""
-    digest = hashlib.sha256(role.encode()).digest()
+def schedule(name: str, every: Literal["month", "quarter"]) -> str:
+    """When a secret rotates: a day from 1 to 28 and an hour, spread by the hash of its owner's name."""
+    digest = hashlib.sha256(name.encode()).digest()
     day = digest[0] % 28 + 1
     hour = digest[1] % (_LATEST_HOUR + 1)
     return f"cron(0 {hour} {day} {'*' if every == 'month' else '1/3'} ? *)"
