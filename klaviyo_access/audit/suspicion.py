@@ -4,14 +4,23 @@ An entry that meets a suspicion carries its name, so that an alarm needs nothing
 metric filter ``{ $.suspicious[0] = "*" }``. Nothing is refused by it.
 """
 
+import json
+import os
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Final, Self
 
+from klaviyo_access.klaviyo.errors import AuditNotConfigured
 from klaviyo_access.moments import Burst, Hours
 
+SUSPICIOUS: Final = "KLAVIYO_ACCESS_SUSPICIOUS"
+
+_EXPORT: Final = (
+    "Write it with 'klaviyo-access audit suspicious --stack <environment> --json', and ship it with the service."
+)
 _MOST_USERS: Final = 10_000
 
 
@@ -72,7 +81,7 @@ class Suspicions:
     """
 
     def __init__(self, table: Iterable[Suspicion]) -> None:
-        self._table = tuple(table)
+        self.table = tuple(table)
         self._seen: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
     @classmethod
@@ -84,13 +93,32 @@ class Suspicions:
         """
         return cls(Suspicion.parse(name, declared) for name, declared in section.items())
 
+    @classmethod
+    def load(cls, path: Path | None = None, *, environ: Mapping[str, str] = os.environ) -> Self:
+        """The table as the deployment ships it: what ``klaviyo-access audit suspicious --json`` prints.
+
+        Args:
+            path: the JSON file; without it ``KLAVIYO_ACCESS_SUSPICIOUS``.
+            environ: the environment variables.
+
+        Raises:
+            AuditNotConfigured: no file is named, it cannot be read, or it has another form.
+        """
+        named = path or environ.get(SUSPICIOUS)
+        if not named:
+            raise AuditNotConfigured(f"What is suspicious stands in a file, and {SUSPICIOUS} names none. {_EXPORT}")
+        try:
+            return cls.declared(json.loads(Path(named).read_text("utf-8"))["suspicious"])
+        except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            raise AuditNotConfigured(f"{named} is no table of what is suspicious: {error}. {_EXPORT}") from error
+
     def fresh(self) -> "Suspicions":
         """The same table, with nothing remembered: for another process."""
-        return Suspicions(self._table)
+        return Suspicions(self.table)
 
     def met_by(self, document: Mapping[str, Any]) -> list[str]:
         """The names of the suspicions that the entry meets, given as plain values, in the table's order."""
-        return [one.name for one in self._table if one.fits(document) and self._is_burst(one, document)]
+        return [one.name for one in self.table if one.fits(document) and self._is_burst(one, document)]
 
     def _is_burst(self, suspicion: Suspicion, document: Mapping[str, Any]) -> bool:
         burst = suspicion.burst

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from klaviyo_access.cli.audit_suspicious import suspicious
+from klaviyo_access.cli.audit_verify import verify_audit
 from klaviyo_access.cli.doctor import doctor
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
@@ -19,6 +21,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 keys = typer.Typer(no_args_is_help=True)
+audit = typer.Typer(no_args_is_help=True)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -56,10 +59,18 @@ def _keys() -> None:
     """
 
 
+@audit.callback()
+def _audit() -> None:
+    """The audit entries of services: whether any is missing or changed, and what marks one as suspicious."""
+
+
 app.command()(scopes)
 app.command()(permissions)
 app.add_typer(keys, name="keys")
+app.add_typer(audit, name="audit")
 app.command()(doctor)
 keys.command()(stage)
 keys.command()(status)
 keys.command()(rotate)
+audit.command("verify")(verify_audit)
+audit.command()(suspicious)
