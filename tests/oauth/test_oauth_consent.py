@@ -1,7 +1,7 @@
 """Consent: from the authorization URL to stored tokens, and everything that must end it."""
 
 import hashlib
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -113,6 +113,11 @@ def test_a_state_ends_after_ten_minutes() -> None:
     world.now += 1
     assert isinstance(refused(world, callback), OAuthStateExpired)
     assert "POST /oauth/token" not in world.klaviyo.seen
+
+
+def test_a_state_that_everybody_on_the_way_sees_gives_no_verifier_away() -> None:
+    state, verifier = StateSeal(Secret("client secret"), clock=lambda: 0.0).begin(BROWSER)
+    assert urlsafe_b64decode(f"{verifier.reveal()}=") not in urlsafe_b64decode(f"{state}=")
 
 
 def test_a_state_needs_a_browser_session() -> None:

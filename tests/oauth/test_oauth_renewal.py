@@ -329,6 +329,22 @@ def test_revoking_uninstalls_the_app_and_forgets_the_tokens_on_every_host() -> N
     here.revoke()  # twice is fine
 
 
+def test_revoking_gives_back_tokens_that_could_not_be_stored_yet() -> None:
+    world = World()
+    world.set_app(renews_refresh_tokens=True)
+    connection = world.connected().connection(ACCOUNT)
+    world.now += 3600
+    world.store.down = True
+    with pytest.raises(OAuthUnavailable):
+        connection.access_token()
+    unsaved = connection._unsaved
+    assert unsaved is not None
+    assert world.works(unsaved.fresh.access_token)
+    world.store.down = False
+    connection.revoke()
+    assert not world.works(unsaved.fresh.access_token)
+
+
 def test_a_revocation_that_klaviyo_did_not_hear_forgets_nothing() -> None:
     world = World()
     connection = world.connected().connection(ACCOUNT)
