@@ -19,6 +19,7 @@ from components.role_key import RoleKey
 from components.service_access import ServiceAccess
 from components.settings import Settings
 from components.snippets import oauth_dotenv, snippets
+from components.webhook_secret import WebhookSecret
 from klaviyo_access.access_model import EnvironmentAccess
 from klaviyo_access.access_model.environment import Environment
 
@@ -46,6 +47,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
     Outputs:
         key_arns: ARN of each role's secret that services read.
         service_role_arns: ARN of each service's IAM role.
+        webhook_secret_arns: ARN of each webhook's secret, which its receivers read.
         operator_role_arn: ARN of the operators' role.
         alert_topic_arn: ARN of the topic of the alerts.
         snippets: what each role's services paste: ECS task definition, External Secrets manifest, ``.env``.
@@ -54,6 +56,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
 
     key_arns: pulumi.Output[Mapping[str, str]]
     service_role_arns: pulumi.Output[Mapping[str, str]]
+    webhook_secret_arns: pulumi.Output[Mapping[str, str]]
     operator_role_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
     snippets: pulumi.Output[Mapping[str, Mapping[str, str]]]
@@ -91,10 +94,25 @@ class KlaviyoAccess(pulumi.ComponentResource):
                 app, roles=roles, operators=operators.role_arn, encryption_key_arn=encryption.key_arn
             )
             OAuthApp(f"{name}-oauth", secrets, child)
+        webhooks = {
+            webhook: WebhookSecret(
+                f"{name}-{webhook}-webhook",
+                plan.webhook(
+                    webhook,
+                    role_keys,
+                    roles=roles,
+                    operators=operators.role_arn,
+                    encryption_key_arn=encryption.key_arn,
+                ),
+                child,
+            )
+            for webhook in args.settings.webhooks
+        }
         audit = AuditTrail(f"{name}-audit", plan.audit_trail(), child)
 
         self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})
         self.service_role_arns = pulumi.Output.all(**roles)
+        self.webhook_secret_arns = pulumi.Output.all(**{name: made.secret_arn for name, made in webhooks.items()})
         self.operator_role_arn = operators.role_arn
         self.alert_topic_arn = audit.topic_arn
         self.snippets = self.key_arns.apply(lambda arns: snippets(args.environment, arns))
@@ -103,6 +121,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
             {
                 "key_arns": self.key_arns,
                 "service_role_arns": self.service_role_arns,
+                "webhook_secret_arns": self.webhook_secret_arns,
                 "operator_role_arn": self.operator_role_arn,
                 "alert_topic_arn": self.alert_topic_arn,
                 "snippets": self.snippets,

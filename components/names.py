@@ -47,6 +47,11 @@ def oauth_secret_name(environment: Environment, account: str | None = None) -> s
     return f"{folder}/client" if account is None else f"{folder}/{account}/tokens"
 
 
+def webhook_secret_name(environment: Environment, webhook: str) -> str:
+    """The name of the secret with which Klaviyo signs a webhook's deliveries."""
+    return f"{environment.prefix}/{environment.name}/{webhook}/webhook"
+
+
 def oauth_arn_pattern(environment: Environment, account: str | None = None) -> str:
     """The pattern of the ARN of such a secret; the account ``*`` stands for all."""
     here = f"{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}"

@@ -23,15 +23,17 @@ from components.names import (
     oauth_secret_name,
     physical_name,
     secret_arn_pattern,
+    webhook_secret_name,
 )
 from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
 from components.policies import KeyPlace, log_group_key_policy, secrets_key_policy
-from components.principals import Principals, rotator_role_name, service_role_name
+from components.principals import Principals, rotator_role_name, service_role_name, webhook_rotator_name
 from components.role_key import RoleKey, RoleKeyArgs
 from components.service_access import ServiceAccessArgs
 from components.settings import Settings
-from components.watch import key_detections, oauth_detections
+from components.watch import key_detections, oauth_detections, webhook_detections
+from components.webhook_secret import WebhookSecretArgs
 from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess, RoleAccess
 from klaviyo_access.access_model.catalog import REVISION
 from klaviyo_access.access_model.environment import Environment
@@ -141,6 +143,44 @@ class Plan:
             tags=self.tags(service=service),
         )
 
+    def webhook(
+        self,
+        name: str,
+        role_keys: Mapping[str, RoleKey],
+        *,
+        roles: Mapping[str, KeyArn],
+        operators: KeyArn,
+        encryption_key_arn: KeyArn,
+    ) -> WebhookSecretArgs:
+        """The secret of a webhook and its rotator; ``roles`` holds the ARN of each service's IAM role."""
+        here, webhook = self.environment, self.settings.webhooks[name]
+        return WebhookSecretArgs(
+            webhook=name,
+            secret_name=webhook_secret_name(here, name),
+            principals=self.principals.of_webhook(name, webhook.receivers),
+            key_arn=role_keys[webhook.role].key_arn,
+            receiver_roles={receiver: name_of_role(roles[receiver]) for receiver in webhook.receivers},
+            operator_role_name=name_of_role(operators),
+            rotator_name=webhook_rotator_name(here, name),
+            iam_path=here.iam_path,
+            code=rotator_code(self.project),
+            environment={
+                "WEBHOOK": name,
+                "WEBHOOK_ID": webhook.webhook_id,
+                "KLAVIYO_URL": here.klaviyo_url,
+                "KLAVIYO_REVISION": REVISION,
+            },
+            after=role_keys[webhook.role].policies,
+            schedule=schedule(name, self.settings.rotate_every),
+            encryption_key_arn=encryption_key_arn,
+            account_id=here.account_id,
+            region=here.region,
+            recovery_window_days=0 if self.settings.force_destroy else self.settings.recovery_window_days,
+            log_retention_days=self.settings.audit_retention_days,
+            tags=self.tags(webhook=name),
+            protect=self.protect,
+        )
+
     def operators(self, encryption_key_arn: KeyArn) -> KeyOperatorsArgs:
         """The operators' role."""
         here = self.environment
@@ -212,6 +252,7 @@ class Plan:
         app, detections = self.deployed_oauth_app, key_detections(self.environment, self.principals)
         if app:
             detections += oauth_detections(self.environment, self.principals, app.service)
+        detections += webhook_detections(self.environment, self.principals, self.settings)
         return AuditTrailArgs(
             names=AuditNames.of(self.environment),
             key_place=self.key_place,

@@ -111,6 +111,23 @@ class OAuthAppSettings(_Section):
         return self
 
 
+class WebhookSettings(_Section):
+    """One webhook of Klaviyo's whose secret rotates.
+
+    Attributes:
+        webhook_id: its id at Klaviyo.
+        role: the role in access.yaml whose key changes the secret; it has ``webhooks:write`` here.
+        receivers: the services that its deliveries reach, and that read the secret.
+    """
+
+    webhook_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    role: str
+    receivers: Annotated[tuple[str, ...], Field(min_length=1)]
+
+
+WebhookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
+
+
 class Settings(_Section):
     """The settings of one environment beside `Environment`.
 
@@ -122,6 +139,7 @@ class Settings(_Section):
         operators: who may take the operators' role, to stage and rotate keys.
         services: platform of each service that runs in this environment, by the service's name in access.yaml.
         oauth_app: the accounts of the OAuth app; without it no secret of the app is made.
+        webhooks: the webhooks whose secrets rotate, each by a name of your choice.
         rotate_every: how often each role's key rotates.
         require_proof: ``all`` refuses a key of which a scope cannot be proved by a probe.
         recovery_window_days: how long a deleted secret can be restored, 7 to 30 days.
@@ -138,6 +156,7 @@ class Settings(_Section):
     operators: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
     services: Mapping[str, Platform] = {}
     oauth_app: OAuthAppSettings | None = None
+    webhooks: Mapping[WebhookName, WebhookSettings] = {}
     rotate_every: Literal["month", "quarter"] = "quarter"
     require_proof: Literal["available", "all"] = "available"
     recovery_window_days: Annotated[int, Field(ge=7, le=30)] = 30

@@ -8,10 +8,11 @@ from components.detections import (
     rotation_failed,
     to_json,
 )
-from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name
+from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name, webhook_secret_name
 from components.oauth_policies import tokens_principals as oauth_tokens_principals
 from components.policies import SecretPrincipals
 from components.principals import Principals
+from components.settings import Settings
 from klaviyo_access.access_model.environment import Environment
 
 
@@ -30,6 +31,19 @@ def oauth_detections(environment: Environment, principals: Principals, service: 
     who = oauth_tokens_principals(service=principals.services[service], managers=principals.managers)
     folder = f"{environment.prefix}/{environment.name}/oauth/"
     return (_stranger_reads(environment, "oauth", folder, who),)
+
+
+def webhook_detections(environment: Environment, principals: Principals, settings: Settings) -> tuple[Detection, ...]:
+    """A stranger's read of each webhook's secret."""
+    return tuple(
+        _stranger_reads(
+            environment,
+            f"{name}-webhook",
+            webhook_secret_name(environment, name),
+            principals.of_webhook(name, webhook.receivers),
+        )
+        for name, webhook in settings.webhooks.items()
+    )
 
 
 def _stranger_reads(environment: Environment, label: str, secret: str, who: SecretPrincipals) -> Detection:
