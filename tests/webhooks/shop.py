@@ -35,12 +35,21 @@ class Shop:
 @contextmanager
 def serving(receiver: WebhookReceiver) -> Iterator[Shop]:
     """Serve an endpoint in this process until the block ends."""
+    with serving_later() as (shop, receive):
+        receive(receiver)
+        yield shop
+
+
+@contextmanager
+def serving_later() -> Iterator[tuple[Shop, Callable[[WebhookReceiver], None]]]:
+    """Serve an endpoint whose URL is known before its receiver, which is given to the function."""
     app = flask.Flask(__name__)
     server = make_server("127.0.0.1", 0, app, threaded=True)
     shop = Shop(f"http://127.0.0.1:{server.server_port}/webhook")
 
-    @app.post("/webhook")
-    @webhook(receiver)
+    def receive(receiver: WebhookReceiver) -> None:
+        app.add_url_rule("/webhook", view_func=webhook(receiver)(take), methods=["POST"])
+
     def take(delivery: Delivery) -> None:
         shop.deliveries.put(delivery)
 
@@ -53,7 +62,7 @@ def serving(receiver: WebhookReceiver) -> Iterator[Shop]:
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        yield shop
+        yield shop, receive
     finally:
         server.shutdown()
         thread.join()
