@@ -1,0 +1,180 @@
+"""Klaviyo over httpx with a role's key, sync and async: the key follows rotation, errors are typed where asked for."""
+
+import sys
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import httpx
+
+from klaviyo_access.keys.secret import Key
+from klaviyo_access.keys.store import KeyStore
+from klaviyo_access.klaviyo.answers import read_answer
+from klaviyo_access.klaviyo.errors import (
+    AnswerNotUnderstood,
+    KeyStoreError,
+    KlaviyoError,
+    KlaviyoUnreachable,
+    RequestMalformed,
+)
+from klaviyo_access.klaviyo.frames import cut_frames
+from klaviyo_access.klaviyo.operations import REVISION, operation_name
+from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, refusal
+
+_HTTPX_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+_UNSENDABLE: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
+
+
+class KlaviyoAuth(httpx.Auth):
+    """Signs each request of an httpx client with a role's key, and asks for the pinned API revision.
+
+    After a 401 the key is fetched anew, once, and where there is a newer one the request is sent once more with it. Any
+    other answer, a 403 above all, leaves the key as it is. The key is on a request only while that is on its way, and
+    goes to Klaviyo alone: a request to another host is refused. Request bodies are read into memory, so that they can
+    be sent twice; so are the bodies of errors. One object serves any number of clients, threads and tasks.
+
+    Args:
+        store: where the key comes from.
+        roles: role to the scopes of its key; with it a `ScopeMissing` names the roles that have the scopes.
+
+    The client's requests raise, beside httpx's own exceptions:
+        KeyRejected: Klaviyo rejected the key, and the secret could not be asked for a newer one.
+        RequestMalformed: the request goes to another host than Klaviyo's.
+
+    Source: https://www.python-httpx.org/advanced/authentication/#custom-authentication-schemes
+    """
+
+    def __init__(self, store: KeyStore, *, roles: RoleScopes | None = None) -> None:
+        self._store = store
+        self._roles = roles
+
+    @property
+    def base_url(self) -> str:
+        """Klaviyo's base URL, as the role's secret names it: the ``base_url`` of the client."""
+        return self._store.snapshot.endpoint
+
+    @contextmanager
+    def typed_errors(self) -> Iterator[None]:
+        """Turn httpx's exceptions inside the block into a `KlaviyoError` with the exception as its ``__cause__``.
+
+        An answer becomes an error where the block calls ``raise_for_status()``. The block may contain ``await``.
+
+        Raises:
+            KlaviyoError: for any exception of httpx; all others pass unchanged.
+        """
+        try:
+            yield
+        except _HTTPX_ERRORS as error:
+            raise self._typed(error) from error
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sign, send, and after a 401 refresh, sign and send once more."""
+        request.read()
+        with self._signed(request) as key:
+            response = yield request
+        if response.is_error:
+            response.read()
+        if response.status_code != 401:
+            return
+        with self._judged(response):
+            self._store.refresh(rejected=key)
+        if self._store.snapshot.key != key:
+            with self._signed(request):
+                response = yield request
+            if response.is_error:
+                response.read()
+
+    def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The same, and the event loop runs on while the key is fetched."""
+        return _Sealed(self._async_flow(request))
+
+    async def _async_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        await request.aread()
+        with self._signed(request) as key:
+            response = yield request
+        if response.is_error:
+            await response.aread()
+        if response.status_code != 401:
+            return
+        with self._judged(response):
+            await self._store.arefresh(rejected=key)
+        if self._store.snapshot.key != key:
+            with self._signed(request):
+                response = yield request
+            if response.is_error:
+                await response.aread()
+
+    @contextmanager
+    def _signed(self, request: httpx.Request) -> Iterator[Key]:
+        key = self._store.key
+        if _origin(request.url) != _origin(httpx.URL(self.base_url)):
+            raise RequestMalformed(
+                f"the key of role {self._sender.role!r} goes to {self.base_url} alone, not to {request.url.host!r}",
+                role=self._sender.role,
+                operation=_operation(request),
+            )
+        request.headers.setdefault("revision", REVISION)
+        request.headers["Authorization"] = f"Klaviyo-API-Key {key.reveal()}"
+        try:
+            yield key
+        except GeneratorExit as left:
+            # httpx closes the flow where sending failed: what failed, with frames that hold headers, is the context
+            cut_frames(left)
+            raise
+        finally:
+            del request.headers["Authorization"]
+
+    @contextmanager
+    def _judged(self, response: httpx.Response) -> Iterator[None]:
+        try:
+            yield
+        except KeyStoreError as error:
+            raise self._refusal(response, refresh_failure=str(error)) from error
+
+    @property
+    def _sender(self) -> Sender:
+        snapshot = self._store.snapshot
+        return Sender(role=snapshot.role, key=snapshot.key, roles=self._roles)
+
+    def _refusal(self, response: httpx.Response, *, refresh_failure: str = "") -> KlaviyoError:
+        answer = read_answer(response.status_code, response.headers, response.content)
+        operation = _operation(response.request)
+        return refusal(answer, sender=self._sender, operation=operation, refresh_failure=refresh_failure)
+
+    def _typed(self, error: Exception) -> KlaviyoError:
+        if isinstance(error, httpx.HTTPStatusError):
+            return self._refusal(error.response)
+        role, reason = self._sender.role, f"{type(error).__name__}: {error}"
+        if not isinstance(error, httpx.HTTPError):
+            return RequestMalformed(reason, role=role, operation="a request")
+        operation = _operation(error.request)
+        if isinstance(error, httpx.DecodingError):
+            return AnswerNotUnderstood(reason, role=role, operation=operation)
+        kind = RequestMalformed if isinstance(error, _UNSENDABLE) else KlaviyoUnreachable
+        return kind(reason, role=role, operation=operation)
+
+
+class _Sealed(AsyncGenerator[httpx.Request, httpx.Response]):
+    """An async flow that cuts the frames of what made httpx close it; a native one is not told what that was."""
+
+    def __init__(self, flow: AsyncGenerator[httpx.Request, httpx.Response]) -> None:
+        self._flow = flow
+
+    async def asend(self, value: httpx.Response | None) -> httpx.Request:
+        return await self._flow.asend(value)  # type: ignore[arg-type] # None starts it
+
+    async def athrow(self, *error: Any) -> httpx.Request:
+        return await self._flow.athrow(*error)
+
+    async def aclose(self) -> None:
+        if failed := sys.exception():
+            cut_frames(failed)
+        await self._flow.aclose()
+
+
+def _operation(request: httpx.Request) -> str:
+    return operation_name(request.method, request.url.path)
+
+
+def _origin(url: httpx.URL) -> tuple[str, str, int | None]:
+    return url.scheme, url.host, url.port
