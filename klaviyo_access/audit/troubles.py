@@ -16,15 +16,14 @@ class Troubles:
         self._reported = 0
         self._is_down = False
 
-    def lose(self, count: int) -> None:
-        """Count entries that nothing could keep."""
+    def lose(self, count: int, *, is_reported: bool = False) -> None:
+        """Count entries that nothing could keep; ``is_reported`` where the chain says so already."""
         with self._counting:
             self.lost += count
+            self._reported += count if is_reported else 0
             first = self.lost == count
         if first:
-            logger.error(
-                "Audit entries are lost: queue, disk and sink take no more (%s)", self.last_error or "no error"
-            )
+            logger.error("Audit entries are lost (last error: %s)", self.last_error or "none")
 
     def unreported(self) -> int:
         """How many were lost since this was last asked."""

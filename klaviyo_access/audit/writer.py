@@ -23,10 +23,17 @@ _FULL_SECONDS: Final = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """Lines that follow each other, the first of which has the place ``sequence`` in the chain."""
+    """Lines that follow each other.
+
+    Attributes:
+        sequence: the place of the first in the chain.
+        lines: the lines; the first ``own`` of them the log writes itself.
+        own: 1 where the batch starts with the loss of others, else 0.
+    """
 
     sequence: int
     lines: list[str]
+    own: int
 
 
 class Writer:
@@ -89,7 +96,7 @@ class Writer:
             sequence = self._chain.length
             line = self._line(entry)
             if not batches or sequence % self._settings.anchor_every == 0:
-                batches.append(Batch(sequence=sequence, lines=[]))
+                batches.append(Batch(sequence=sequence, lines=[], own=int(bool(lost) and not batches)))
             batches[-1].lines.append(line)
         return batches
 
@@ -98,7 +105,8 @@ class Writer:
             document = document_of(entry)
             suspicious = self._suspicions.met_by(document)
         except Exception as error:  # noqa: BLE001 - whatever an application hands over, the log goes on
-            logger.warning("An audit entry cannot be read and is lost: %s", type(error).__name__)
+            logger.warning("An audit entry cannot be read: %s", type(error).__name__)
+            self._troubles.lose(1, is_reported=True)
             document, suspicious = document_of(self._loss(1)), []
         if self._settings.pseudonyms is not None:
             document = self._settings.pseudonyms.applied(document)
@@ -119,7 +127,7 @@ class Writer:
         """See ``batch`` onto the disk or into the sink, however long that takes; at the end once more, then never."""
         while not (self._spooled(batch) or self._sent(batch)):
             if self._ending:
-                self._troubles.lose(len(batch.lines))
+                self._troubles.lose(len(batch.lines) - batch.own)
                 return
             self._pause(_FULL_SECONDS)
         self._courier.notify()

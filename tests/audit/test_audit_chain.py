@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klaviyo_access.audit.chain import Anchor, parse_link
@@ -37,32 +37,38 @@ def test_a_chain_as_it_was_written_is_whole() -> None:
     assert (stream.stream, stream.entries, stream.anchored, stream.closed) == (STREAM, 6, 6, True)
 
 
+@settings(deadline=None)
 @given(place=st.integers(0, len(WRITTEN) - 1), byte=st.integers(0, 255))
 def test_any_changed_byte_is_found(place: int, byte: int) -> None:
     changed = WRITTEN[:place] + bytes([byte]) + WRITTEN[place + 1 :]
     assert read(changed).is_whole == (changed == WRITTEN)
 
 
+@settings(deadline=None)
 @given(place=st.integers(0, len(WRITTEN)), inserted=st.binary(min_size=1, max_size=8))
 def test_anything_inserted_is_found(place: int, inserted: bytes) -> None:
     assert not read(WRITTEN[:place] + inserted + WRITTEN[place:]).is_whole
 
 
+@settings(deadline=None)
 @given(start=st.integers(0, len(WRITTEN) - 1), length=st.integers(1, len(WRITTEN)))
 def test_anything_cut_out_is_found(start: int, length: int) -> None:
     assert not read(WRITTEN[:start] + WRITTEN[start + length :]).is_whole
 
 
+@settings(deadline=None)
 @given(length=st.integers(0, len(WRITTEN) - 1))
 def test_any_cut_off_end_is_found(length: int) -> None:
     assert not read(WRITTEN[:length]).is_whole
 
 
+@settings(deadline=None)
 @given(order=st.permutations(range(len(LINES))))
 def test_any_other_order_is_found(order: list[int]) -> None:
     assert verify([LINES[place] for place in order], ANCHORS).is_whole == (order == sorted(order))
 
 
+@settings(deadline=None)
 @given(
     place=st.integers(0, len(LINES) - 1),
     field=st.sampled_from(["user_id", "role", "action", "resource", "result", "timestamp", "ip_address"]),
@@ -146,6 +152,7 @@ def test_chains_of_several_processes_in_one_file_are_told_apart() -> None:
     assert [stream.entries for stream in report.streams] == [6, 3]
 
 
+@settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8) | st.binary())
 def test_hostile_lines_are_findings_and_never_errors(value: object) -> None:
     link = {"entry": {"metadata": value}, "hash": "", "previous": "", "sequence": 0, "stream": "x", "suspicious": []}

@@ -90,7 +90,8 @@ class Aws:
     def __call__(self, request: AWSPreparedRequest) -> AWSResponse:
         operation = request.headers["X-Amz-Target"]
         name = operation.decode() if isinstance(operation, bytes) else operation
-        self.asked.append((name.rpartition(".")[2], json.loads(request.body or "")))
+        body = request.body.decode() if isinstance(request.body, bytes) else str(request.body)
+        self.asked.append((name.rpartition(".")[2], json.loads(body)))
         self.urls.add(request.url)
         status, document = self.answers.pop(0) if self.answers else (200, {})
         return AWSResponse(request.url, status, HTTPHeaders(), Raw(json.dumps(document).encode()))

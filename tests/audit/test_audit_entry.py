@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from klaviyo_access.audit import AuditEntry, PseudonymKey, Pseudonyms
@@ -97,6 +97,7 @@ def test_an_entry_that_is_too_long_says_so_instead_of_its_metadata() -> None:
     assert len(canonical(long)) < 1000
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(st.text(st.characters()), min_size=9, max_size=9),
     metadata=st.dictionaries(st.text(), st.none() | st.booleans() | st.integers() | st.floats() | st.text()),

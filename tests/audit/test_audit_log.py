@@ -142,6 +142,8 @@ def test_a_full_disk_stops_nothing_while_the_sink_is_up(tmp_path: Path) -> None:
 def test_what_neither_disk_nor_sink_take_at_the_end_is_counted_as_lost(tmp_path: Path) -> None:
     audit = open_log(tmp_path, Kept(is_down=True))
     audit.record(entry())
+    while not audit.status.last_error:
+        audit.flush(0.01)
     audit.record(entry())
     audit.close(30)
     assert audit.status.lost == 2
@@ -167,6 +169,7 @@ def test_what_is_no_entry_harms_neither_the_caller_nor_the_log(tmp_path: Path, g
         audit.record(given)
         audit.record(entry("after"))
     assert actions(sink.lines) == ["audit.entries-lost", "after"]
+    assert audit.status.lost == 1
 
 
 def test_a_closed_log_refuses_and_counts(tmp_path: Path) -> None:
