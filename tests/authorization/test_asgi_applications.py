@@ -113,6 +113,9 @@ APPLICATIONS: dict[str, Callable[[], Starlette]] = {
     "a blocking Starlette endpoint": lambda: on_starlette(send_blocking),
     "a Starlette endpoint class": lambda: on_starlette(Campaigns),
     "a mounted application": lambda: on_starlette(inside=lambda routes: Starlette(routes=routes)),
+    "an application mounted in a mounted one": lambda: on_starlette(
+        inside=lambda routes: Starlette(routes=[Mount("/", app=Starlette(routes=routes))])
+    ),
 }
 
 
@@ -309,6 +312,15 @@ def test_an_application_with_an_open_klaviyo_route_does_not_start(make: Callable
     assert f"  {named}" in str(refused.value)
 
 
+@pytest.mark.parametrize("path", ["/{rest:path}", "/api/{rest:path}"])
+def test_a_parameter_that_spans_segments_leads_under_a_longer_prefix(path: str) -> None:
+    app = FastAPI()
+    app.add_api_route(path, unguarded, response_model=None)
+    ON_FASTAPI.guard(app, prefix="/api/crm/klaviyo")
+    with pytest.raises(UnguardedRoutes), TestClient(app):
+        pass
+
+
 def test_a_server_without_lifespan_gets_no_answer_from_it_either() -> None:
     client = TestClient(fastapi_with("/klaviyo/open"))
     for path in ("/klaviyo/open", "/elsewhere", "/klaviyo/open"):
@@ -330,7 +342,18 @@ def test_the_server_is_told_why_it_cannot_start() -> None:
     assert told == [{"type": "lifespan.startup.failed", "message": str(refused.value)}]
 
 
+def dependency_of_a_dependency() -> FastAPI:
+    def client_of(role: Annotated[str, Depends(ON_FASTAPI.require("read-profiles"))]) -> str:
+        return f"client of {role}"
+
+    app = FastAPI()
+    app.add_api_route("/klaviyo/profiles", unguarded, response_model=None, dependencies=[Depends(client_of)])
+    ON_FASTAPI.guard(app)
+    return app
+
+
 STARTED: dict[str, Callable[[], Starlette]] = {
+    "a dependency that requires a permission itself": dependency_of_a_dependency,
     "routes elsewhere": lambda: fastapi_with("/status/klaviyo"),
     "a web socket with a permission": socket_on_starlette,
     "an endpoint class guarded in each method": lambda: starlette_with(Route("/klaviyo/x", Campaigns)),

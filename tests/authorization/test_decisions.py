@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable
+from inspect import iscoroutinefunction
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 from wsgiref.validate import validator
@@ -63,6 +64,7 @@ def test_a_function_runs_for_who_may_and_for_nobody_else(
     call: Callable[[str | None], Any] = access.require("send-campaigns")(send)
     if way != "a function":
         later = access.require("send-campaigns")(send_later)
+        assert iscoroutinefunction(later)
         call = lambda who: asyncio.run(later(who))  # noqa: E731 - one of two ways to call
     expected = said if isinstance(said, str) else said.get("message", said["error"])
     assert outcome(role, call) == expected

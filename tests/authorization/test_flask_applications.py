@@ -181,6 +181,11 @@ def test_an_application_with_an_open_klaviyo_view_is_refused(make: Callable[[], 
     assert f"  {named}" in str(refused.value)
 
 
+def test_a_converter_that_spans_segments_leads_under_a_longer_prefix() -> None:
+    with pytest.raises(UnguardedRoutes):
+        ACCESS.guard(application(unguarded, "/<path:rest>"), prefix="/api/crm")
+
+
 def test_a_view_that_is_declared_too_late_keeps_everything_from_being_served() -> None:
     app = application(send)
     ACCESS.guard(app)
