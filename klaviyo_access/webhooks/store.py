@@ -72,7 +72,7 @@ class WebhookSecrets:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._versions = versions or SecretsManagerVersions(
-            locate(webhook, secret_id=secret_id, region=region, environ=environ), environ=environ
+            locate(webhook, secret_id=secret_id, region=region, environ=environ)
         )
         self._clock = clock
         self._reading_now = threading.Lock()

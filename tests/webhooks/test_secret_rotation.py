@@ -21,10 +21,8 @@ CALLS_OF_A_ROTATION = 20
 
 
 @pytest.fixture
-def world(monkeypatch: pytest.MonkeyPatch) -> WebhookWorld:
+def world() -> WebhookWorld:
     """A webhook whose secret was rotated once, so that there is one to verify with, and its receivers."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATESTS")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "tests")
     world = WebhookWorld()
     assert world.rotate() == "RotationSucceeded"
     world.start_receivers()

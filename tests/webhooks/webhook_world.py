@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-
 from klaviyo_access.keys.labels import SecretLabels
 from klaviyo_access.klaviyo.errors import WebhookError
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
@@ -78,30 +76,6 @@ _DETAILS = {
 }
 
 
-@dataclass
-class Http:
-    """Secrets Manager's wire as the receiver's own client speaks it."""
-
-    service: SecretsManager
-
-    def send(self, request: AWSPreparedRequest) -> AWSResponse:
-        operation = str(request.headers["X-Amz-Target"]).partition(".")[2]
-        assert isinstance(request.body, str | bytes)
-        try:
-            status, document = 200, at_once(self.service.handle(call(operation, json.loads(request.body))))
-        except AwsError as error:
-            status, document = 400, {"__type": f"prefix#{error.code}", "message": error.message}
-        return _Answer(status, json.dumps(document, default=str).encode())  # type: ignore[return-value] # all it reads
-
-    def close(self) -> None: ...
-
-
-@dataclass(frozen=True)
-class _Answer:
-    status_code: int
-    content: bytes
-
-
 class WebhookWorld:
     """One webhook from the creation of its secret on.
 
@@ -133,7 +107,8 @@ class WebhookWorld:
         value = json.dumps({"apiKey": self.klaviyo.key})
         self._handle("PutSecretValue", SecretId=self.key_arn, SecretString=value, ClientRequestToken="k" * 32)
         place = SecretPlace(secret_id=self.secret_arn, region=REGION)
-        self.versions = SecretsManagerVersions(place, environ={}, connect=lambda: Http(self.service))
+        reader = Client(self.service)
+        self.versions = SecretsManagerVersions(place, connect=lambda: reader)
         self.settings = WebhookSettings(
             webhook="orders",
             webhook_id=WEBHOOK_ID,
