@@ -6,7 +6,6 @@ counted with 26 bytes more; its events in order of time.
 
 import json
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, Protocol
@@ -70,8 +69,7 @@ class CloudWatchLogs:
         send: Send | None = None,
     ) -> None:
         self._log_group = log_group
-        self._session = Session()
-        self._region = region or _region(self._session, environ)
+        self._region = region or _region(environ)
         if not self._region:
             raise AuditNotConfigured(
                 f"The log group {log_group} lies in a region, and none was named: set AWS_REGION, or pass region."
@@ -79,9 +77,8 @@ class CloudWatchLogs:
         self._endpoint = _endpoint(self._region, environ)
         self._clock = clock
         self._given_send = send
-        self._connection: tuple[int, Send] | None = None
+        self._connection: tuple[int, Session, Send] | None = None
         self._newest = 0
-        self._timing = threading.Lock()
 
     def write(self, stream: str, lines: Sequence[str]) -> None:
         """Put ``lines`` into the log stream ``stream``.
@@ -124,12 +121,12 @@ class CloudWatchLogs:
 
     def _now(self) -> int:
         """Milliseconds since the epoch, never before what was said last."""
-        with self._timing:
-            self._newest = max(self._newest, int(self._clock() * 1000))
-            return self._newest
+        self._newest = max(self._newest, int(self._clock() * 1000))
+        return self._newest
 
     def _ask(self, operation: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        credentials = self._session.get_credentials()
+        session, send = self._connected()
+        credentials = session.get_credentials()
         if credentials is None:
             raise CloudWatchLogsError("NoCredentials", "no AWS credentials were found where botocore looks")
         request = AWSRequest(
@@ -139,7 +136,7 @@ class CloudWatchLogs:
             headers={"Content-Type": "application/x-amz-json-1.1", "X-Amz-Target": f"Logs_20140328.{operation}"},
         )
         SigV4Auth(credentials.get_frozen_credentials(), "logs", self._region).add_auth(request)
-        answer = self._send(request.prepare())
+        answer = send(request.prepare())
         document = _read_json(answer.content)
         if answer.status_code != 200:
             code = str(document.get("__type", f"HTTP {answer.status_code}")).rpartition("#")[2]
@@ -148,22 +145,22 @@ class CloudWatchLogs:
             )
         return document
 
-    def _send(self, request: AWSPreparedRequest) -> AWSResponse:
-        """Send over this process's own connection: a forked child must not write into its parent's."""
-        if self._given_send is not None:
-            return self._given_send(request)
+    def _connected(self) -> tuple[Session, Send]:
+        """This process's own session and connection: a forked child uses neither locks nor socket of its parent."""
         if self._connection is None or self._connection[0] != os.getpid():
-            session = URLLib3Session(
-                verify=self._session.get_config_variable("ca_bundle") or True,
+            session = Session()
+            http = URLLib3Session(
+                verify=session.get_config_variable("ca_bundle") or True,
                 proxies=get_environ_proxies(self._endpoint),
                 timeout=(CONNECT_TIMEOUT, READ_TIMEOUT),  # type: ignore[arg-type] # the stubs leave the pair out
             )
-            self._connection = os.getpid(), session.send
-        return self._connection[1](request)
+            self._connection = os.getpid(), session, self._given_send or http.send
+        return self._connection[1:]
 
 
-def _region(session: Session, environ: Mapping[str, str]) -> str:
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or session.get_config_variable("region") or ""
+def _region(environ: Mapping[str, str]) -> str:
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return named or Session().get_config_variable("region") or ""
 
 
 def _endpoint(region: str, environ: Mapping[str, str]) -> str:

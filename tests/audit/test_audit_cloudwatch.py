@@ -2,6 +2,8 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +13,7 @@ from botocore.compat import HTTPHeaders
 
 from klaviyo_access.audit import CloudWatchLogs
 from klaviyo_access.audit.cloudwatch_logs import CloudWatchLogsError
-from klaviyo_access.audit.verification import verify
+from klaviyo_access.audit.verification import Report, verify
 from klaviyo_access.cli.audit_records import LogGroup
 from klaviyo_access.klaviyo.errors import AuditNotConfigured
 from tests.audit.audit_bench import entry, open_log
@@ -35,6 +37,11 @@ class Reader:
 
     def client(self, service: str, **_: Any) -> Any:
         return self._sandbox.client(service)
+
+
+def verified(sandbox: Sandbox) -> Report:
+    group = LogGroup(Reader(sandbox), GROUP)  # type: ignore[arg-type] # a session as far as it is used
+    return verify(group.entries(), group.anchors(), is_sorted=False)
 
 
 @pytest.fixture
@@ -64,14 +71,36 @@ def test_entries_and_anchors_arrive_in_streams_of_their_own_and_are_verified_fro
         one["logStreamName"] for one in sandbox.client("logs").describe_log_streams(logGroupName=GROUP)["logStreams"]
     }
     assert names == {f"entries/{stream}", f"anchors/{stream}"}
-    group = LogGroup(Reader(sandbox), GROUP)  # type: ignore[arg-type] # a session as far as it is used
-    report = verify(group.entries(), group.anchors(), is_sorted=False)
+    report = verified(sandbox)
     assert report.is_whole
     assert [(one.entries, one.anchored, one.closed) for one in report.streams] == [(35, 35, True)]
     sandbox.client("logs").delete_log_stream(logGroupName=GROUP, logStreamName=f"entries/{stream}")
-    assert [finding.kind for finding in verify(group.entries(), group.anchors(), is_sorted=False).findings] == [
-        "cut off"
-    ]
+    assert [finding.kind for finding in verified(sandbox).findings] == ["cut off"]
+    sandbox.client("logs").delete_log_stream(logGroupName=GROUP, logStreamName=f"anchors/{stream}")
+
+
+@pytest.mark.usefixtures("surroundings")
+def test_parent_and_forked_child_have_connections_of_their_own(sandbox: Sandbox, tmp_path: Any) -> None:
+    program = f"""
+import os, sys
+from pathlib import Path
+from klaviyo_access.audit import CloudWatchLogs
+from tests.audit.audit_bench import entry, open_log
+sink = CloudWatchLogs({GROUP!r})
+audit = open_log(Path({str(tmp_path)!r}), sink, anchors=sink)
+audit.record(entry("parent"))
+assert audit.flush(30)
+if os.fork() == 0:
+    audit.record(entry("child"))
+    sys.exit(not audit.close(30))
+assert os.wait()[1] == 0
+audit.record(entry("parent"))
+sys.exit(not audit.close(30))
+"""
+    before = {one.stream for one in verified(sandbox).streams}
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=120)
+    report = verified(sandbox)
+    assert sorted(one.entries for one in report.streams if one.stream not in before) == [1, 2]
 
 
 class Raw(io.BytesIO):

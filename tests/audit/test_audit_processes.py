@@ -1,6 +1,7 @@
 """Real processes: their regular ends, SIGTERM, SIGKILL and forks."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -221,4 +222,27 @@ os.kill(os.getpid(), signal.SIGKILL)
         assert running.wait(60) == -signal.SIGKILL
     with process(tmp_path, "audit = open_log(); record(audit, 1, 'next'); audit.flush(60)") as running:
         assert running.wait(60) == 0
+    assert sorted(stream.entries for stream in streams(tmp_path)) == [1, 20]
+
+
+def test_a_child_that_lives_on_keeps_nobody_from_its_dead_parents_lines(tmp_path: Path) -> None:
+    program = """
+record(open_log(Down(), gather_seconds=0.001), 20, "parent")
+while spooled() < 20:
+    time.sleep(0.001)
+if os.fork() == 0:
+    print(os.getpid(), flush=True)
+    time.sleep(3600)
+time.sleep(3600)
+"""
+    with process(tmp_path, program) as running:
+        assert running.stdout
+        child = int(running.stdout.readline())
+        running.kill()
+        running.wait(60)
+        try:
+            with process(tmp_path, "audit = open_log(); record(audit, 1, 'next'); audit.flush(60)") as following:
+                assert following.wait(60) == 0
+        finally:
+            os.kill(child, signal.SIGKILL)
     assert sorted(stream.entries for stream in streams(tmp_path)) == [1, 20]
