@@ -1,6 +1,7 @@
 """The key out of a cache on this machine: the Secrets Manager Agent and the Lambda extension."""
 
 import socket
+import threading
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -120,6 +121,33 @@ def test_refusals_are_those_of_secrets_manager_and_show_no_value(
         agent(aws).fetch()
     shown: list[Any] = [raised.value, raised.value.__cause__, raised.value.__context__]
     assert KEY not in f"{shown}{[vars(one) for one in shown if one]}"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [b"", b"nonsense", b"HTTP/1.1 OK\r\n\r\n{}", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", b"HTTP/1.1 200"],
+)
+def test_what_is_no_complete_answer_is_unavailable(aws: SecretsManagerStub, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with pytest.raises(KeyStoreUnavailable):
+            agent(aws, KLAVIYO_ACCESS_AGENT_URL=f"http://127.0.0.1:{server.getsockname()[1]}").fetch()
+        thread.join()
+
+
+def test_a_token_that_would_be_a_header_of_its_own_is_not_sent_and_not_shown(aws: SecretsManagerStub) -> None:
+    with pytest.raises(KeyStoreUnavailable, match="header") as raised:
+        agent(aws, AWS_TOKEN="a\r\nX-Evil: b").fetch()
+    assert "Evil" not in f"{raised.value}{raised.value.__cause__}"
+    assert aws.requests == []
 
 
 def test_nobody_listening_is_unavailable_at_once(aws: SecretsManagerStub) -> None:

@@ -266,7 +266,7 @@ def test_a_broken_aws_profile_is_a_matter_of_settings(aws: SecretsManagerStub, m
         ("klaviyo_access.keys", ("botocore", "pydantic", "httpx", "klaviyo_api", "asyncio")),
         ("klaviyo_access.klaviyo", ("botocore", "pydantic", "httpx", "klaviyo_api")),
         ("klaviyo_access.keys.store", ("botocore", "boto3", "pydantic", "httpx", "klaviyo_api", "asyncio", "logging")),
-        ("klaviyo_access.keys.sources.agent", ("botocore", "boto3", "urllib3")),
+        ("klaviyo_access.keys.sources.agent", ("botocore", "boto3", "urllib3", "ssl", "email")),
         ("klaviyo_access.keys.sources.secrets_manager", ("boto3", "botocore.session", "pydantic", "httpx")),
     ],
 )

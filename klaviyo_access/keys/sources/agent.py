@@ -8,10 +8,9 @@ https://docs.aws.amazon.com/secretsmanager/latest/userguide/retrieving-secrets_l
 import time
 from collections.abc import Callable, Mapping
 from functools import partial
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Final, NamedTuple
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from klaviyo_access.endpoint import is_loopback
 from klaviyo_access.keys.location import SecretLocation
@@ -19,6 +18,7 @@ from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources import Sought
 from klaviyo_access.keys.sources.answers import Refusal, read_answer
+from klaviyo_access.keys.sources.local_http import get
 from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
 
 AGENT_URL: Final = "KLAVIYO_ACCESS_AGENT_URL"
@@ -77,17 +77,12 @@ class AgentSource:
             token = self._cache.token()
         except OSError as error:
             return Refusal(message=f"the agent's token cannot be read: {error}", cause=error)
-        url = urlsplit(self._cache.url)
-        connection = HTTPConnection(url.hostname or "", url.port or 80, timeout=TIMEOUT)
+        query = f"secretId={quote(self._location.secret_id, safe='')}{'&refreshNow=true' * look_past}"
+        url = f"{self._cache.url}/secretsmanager/get?{query}"
         try:
-            query = f"secretId={quote(self._location.secret_id, safe='')}{'&refreshNow=true' * look_past}"
-            connection.request("GET", f"/secretsmanager/get?{query}", headers={"X-Aws-Parameters-Secrets-Token": token})
-            answer = connection.getresponse()
-            status, content = answer.status, answer.read()
-        except (OSError, HTTPException) as error:
-            return Refusal(message=f"{type(error).__name__}: {error}")
-        finally:
-            connection.close()
+            status, content = get(url, headers={"X-Aws-Parameters-Secrets-Token": token}, timeout=TIMEOUT)
+        except OSError as error:
+            return Refusal(message=f"{type(error).__name__}: {error}", cause=error.with_traceback(None))
         return read_answer(status, content, location=self._location, fetched_at=self._clock(), fresh_for=FRESH_FOR)
 
 
