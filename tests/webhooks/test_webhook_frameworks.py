@@ -54,12 +54,12 @@ def by_flask(receiver: WebhookReceiver, service: Service) -> Post:
     return post
 
 
-def _by_asgi(app: Any) -> Post:
+def by_asgi(app: Any, path: str = "/webhook") -> Post:
     def post(request: Signed) -> tuple[int, dict[str, Any]]:
         async def send() -> httpx.Response:
             transport = httpx.ASGITransport(app, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
-                return await client.post("/webhook", content=request.body, headers=request.headers)
+                return await client.post(path, content=request.body, headers=request.headers)
 
         answer = asyncio.run(send())
         return answer.status_code, answer.json() if "json" in answer.headers["content-type"] else {}
@@ -72,7 +72,7 @@ def by_starlette(receiver: WebhookReceiver, service: Service) -> Post:
     def handle(delivery: Delivery) -> None:
         service(delivery)
 
-    return _by_asgi(Starlette(routes=[Route("/webhook", handle, methods=["POST"])]))
+    return by_asgi(Starlette(routes=[Route("/webhook", handle, methods=["POST"])]))
 
 
 def by_fastapi(receiver: WebhookReceiver, service: Service) -> Post:
@@ -83,7 +83,7 @@ def by_fastapi(receiver: WebhookReceiver, service: Service) -> Post:
     async def handle(delivery: Delivery) -> None:
         service(delivery)
 
-    return _by_asgi(app)
+    return by_asgi(app)
 
 
 @pytest.fixture(params=[by_flask, by_starlette, by_fastapi])
