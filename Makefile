@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STACKS := local dev staging prod
 
-.PHONY: up down test check generate
+.PHONY: up down test bench check generate
 .DEFAULT_GOAL := help
 
 help: ## what there is to do
@@ -16,6 +16,9 @@ down: .venv/installed ## remove all that `make up` made
 
 test: .venv/installed ## every test, the end-to-end ones on a sandbox of their own
 	$(BIN)/pytest
+
+bench: .venv/installed ## what the project promises in numbers, beside what one would use instead; writes benchmarks/results.json
+	$(BIN)/python -m benchmarks
 
 check: .venv/installed ## formats, types, directions of imports, generated files, and that every stack renders
 	$(BIN)/ruff format --check .
