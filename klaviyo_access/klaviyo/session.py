@@ -38,8 +38,8 @@ def session_for_role(
     the key: it is added to each request where that leaves the process.
 
     The client's operations, their variants ``…_with_http_info`` and ``…_without_preload_content`` too, raise a
-    `KlaviyoError` and nothing of the layers below, whose exception stays as its ``__cause__``; a `KeyStoreError` where the
-    key is too old to be served.
+    `KlaviyoError` and nothing of the layers below, whose exception stays as its ``__cause__``. They raise a
+    `KeyStoreError` where the key is too old to be served.
 
     Args:
         role: as in access.yaml.
