@@ -56,7 +56,7 @@ def start(home: Home, options: argparse.Namespace) -> int:
     else:
         _say(f"The sandbox is already running, as process {found.pid}.")
     _say(f"AWS is at {found.ports.endpoint}, Klaviyo at {found.ports.klaviyo_url}.")
-    _say('Use it in this shell: eval "$(python -m sandbox env)"')
+    _say('Use it in this shell: eval "$(.venv/bin/python -m sandbox env)"')
     return DONE
 
 
@@ -95,11 +95,14 @@ def env(home: Home, options: argparse.Namespace) -> int:
 
 
 def credentials(home: Home, options: argparse.Namespace) -> int:
-    """Print short-lived credentials as the platform would hand them to a service or to whoever a role trusts."""
+    """Print what the platform hands to a service, or to whoever a role trusts: where AWS is, and credentials."""
     found = asking.running(home)
     role = options.role or stacks.service_role(home, options.stack, options.service)
     issued = asking.ask(home, found.ports.aws, "POST", "/_sandbox/credentials", {"role": role})
-    sys.stdout.write(shell.show(shell.credentials(issued), as_json=options.json))
+    variables = {**shell.endpoints(found.ports), **shell.credentials(issued)}
+    if options.service:
+        variables["KLAVIYO_ACCESS_ENVIRONMENT"] = options.stack
+    sys.stdout.write(shell.show(variables, as_json=options.json))
     return DONE
 
 

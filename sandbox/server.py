@@ -38,7 +38,8 @@ def bind(port: int) -> socket.socket:
         listener.close()
         raise PortInUseError(
             f"The sandbox needs port {port} of {LOOPBACK}, and another process has it: "
-            "stop that one, or choose others with --port and --klaviyo-port."
+            "stop that one (another folder's sandbox: 'python -m sandbox stop' there), or choose others: "
+            "'.venv/bin/python -m sandbox start --port 4666 --klaviyo-port 4667', and then 'make up'."
         ) from error
     return listener
 

@@ -79,7 +79,7 @@ class Explanation:
 
 SIGN_IN: Final = "Sign in again (aws sso login, or however your credentials come), or name a profile by AWS_PROFILE."
 START_SANDBOX: Final = (
-    'Start the sandbox and use it in this shell: python -m sandbox start; eval "$(python -m sandbox env)"'
+    'Start the sandbox and use it in this shell: .venv/bin/python -m sandbox start; eval "$(.venv/bin/python -m sandbox env --as operator)"'
 )
 
 _CURES: Final[Mapping[type[Exception], tuple[str, ExitCode]]] = {
@@ -158,7 +158,7 @@ def _explain_no_answer(error: aws.BotoCoreError) -> Explanation:
         case aws.NoCredentialsError() | aws.PartialCredentialsError():
             return Explanation(
                 cause="No AWS credentials were found in the environment, the AWS profile or the machine's role.",
-                cure=f'{SIGN_IN} For the stack local: eval "$(python -m sandbox env)".',
+                cure=f'{SIGN_IN} For the stack local: eval "$(.venv/bin/python -m sandbox env --as operator)".',
                 exit_code=ExitCode.FAILED,
             )
         case aws.ProfileNotFound():

@@ -3,16 +3,21 @@
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from sandbox.tour.commands import Commands, StepFailedError
 from sandbox.tour.report import show
-from sandbox.tour.steps import Tour
+from sandbox.tour.steps import Tour, WrongToolError
 
 STOPPED = "Stopped. What was done stays: the same command goes on from here, 'make down' removes it.\n"
+
+
+def own_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    """The caller's environment without what would lead to another AWS or Klaviyo than the sandbox's."""
+    return {name: value for name, value in environ.items() if not name.startswith(("AWS_", "KLAVIYO_", "PULUMI_"))}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,12 +27,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     direction = parser.parse_args(arguments).direction
     console = Console()
     project = Path(__file__).parents[2]
-    tour = Tour(commands=Commands(project=project, environ=dict(os.environ), console=console), console=console)
+    tour = Tour(
+        commands=Commands(project=project, environ=own_environment(os.environ), console=console), console=console
+    )
     try:
         if direction == "down":
             tour.down()
             return 0
         report = tour.up()
+    except WrongToolError as failure:
+        sys.stderr.write(f"{failure}\n")
+        return 2
     except StepFailedError as failure:
         sys.stderr.write(f"{failure}\n")
         return failure.code

@@ -59,9 +59,9 @@ class Commands:
             raise StepFailedError(command, done.returncode)
         return done.stdout
 
-    def succeeds(self, *command: str) -> bool:
+    def succeeds(self, *command: str, environ: Mapping[str, str] | None = None) -> bool:
         """Whether a command ends with exit code 0; nothing of it is shown."""
-        return self._start(command, None, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
+        return self._start(command, environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     @contextmanager
     def serving(self, *command: str, environ: Mapping[str, str]) -> Iterator[str]:
@@ -93,16 +93,21 @@ class Commands:
         stdout: int | None = None,
         stderr: int | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(  # noqa: S603 - the project's own commands
+        process = subprocess.Popen(  # noqa: S603 - the project's own commands
             _resolved(command),
             cwd=self.project,
             env={**self.environ, **(environ or {})},
-            input=stdin,
+            stdin=None if stdin is None else subprocess.PIPE,
             stdout=stdout,
             stderr=stderr,
             text=True,
-            check=False,
         )
+        try:
+            said, _ = process.communicate(stdin)
+        except KeyboardInterrupt:
+            process.wait()  # it was interrupted too, and needs its time to leave its state whole
+            raise
+        return subprocess.CompletedProcess(command, process.returncode, said)
 
 
 def _address(process: subprocess.Popen[str], command: Sequence[str]) -> str:

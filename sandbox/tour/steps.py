@@ -22,11 +22,22 @@ from sandbox.tour.visits import APPS, Visited, Visitors
 
 STACK: Final = "local"
 SPARES: Final = 2  # one to promote at once, one so that the next rotation has something to promote
+QUIETLY: Final = ("--yes", "--skip-preview", "--suppress-outputs")
 EXAMPLES: Final = {
     "profile-sync": "examples/profile_sync.py",
     "event-tracker": "examples/event_tracker.py",
     "reporting": "examples/reporting.py",
 }
+
+
+class WrongToolError(Exception):
+    """The stack was deployed by a Pulumi CLI that is not there any more."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "This sandbox's stack was deployed by the Pulumi CLI, which is not on PATH any more, and nothing else sees "
+            "its state. Put it on PATH again; or remove all: .venv/bin/python -m sandbox stop, then rm -r .sandbox"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +76,9 @@ class Tour:
         """Destroy the stack and stop the sandbox, leaving nothing behind."""
         if self.commands.succeeds("python", "-m", "sandbox", "status"):
             deployer = self._sandbox_environment()
-            if shutil.which("pulumi"):
-                self.commands.run("pulumi", "destroy", "--stack", STACK, "--yes", "--skip-preview", environ=deployer)
+            if self._deploys_with_cli():
+                self.commands.succeeds("pulumi", "cancel", "--stack", STACK, "--yes", environ=deployer)
+                self.commands.run("pulumi", "destroy", "--stack", STACK, *QUIETLY, environ=deployer)
             else:
                 self.commands.run("python", "-m", "sandbox.engine", "destroy", "--stack", STACK, environ=deployer)
             self.commands.run("python", "-m", "sandbox", "stop")
@@ -78,11 +90,24 @@ class Tour:
 
     def deploy(self, environ: Mapping[str, str]) -> None:
         """Deploy the stack: with the Pulumi CLI where it is on PATH, else with the sandbox's engine."""
-        if shutil.which("pulumi"):
+        if self._deploys_with_cli():
             self.commands.run("pulumi", "stack", "select", STACK, "--create", environ=environ)
-            self.commands.run("pulumi", "up", "--stack", STACK, "--yes", "--skip-preview", environ=environ)
+            self.commands.run("pulumi", "up", "--stack", STACK, *QUIETLY, environ=environ)
         else:
             self.commands.run("python", "-m", "sandbox.engine", "up", "--stack", STACK, environ=environ)
+
+    def _deploys_with_cli(self) -> bool:
+        """Whether the Pulumi CLI deploys; a stack stays with what deployed it, since neither sees the other's state.
+
+        Raises:
+            WrongToolError: the CLI deployed the stack, and is not on PATH any more.
+        """
+        if (self._home / "state" / f"{STACK}.json").exists():
+            return False
+        found = shutil.which("pulumi", path=self.commands.environ.get("PATH")) is not None
+        if not found and (self._home / "state" / ".pulumi" / "stacks").exists():
+            raise WrongToolError
+        return found
 
     def _first_keys(self, access: EnvironmentAccess, operator: Mapping[str, str]) -> None:
         """Stage what the dashboard of the sandbox's Klaviyo gives out, for each role that has no key, and rotate."""
@@ -121,18 +146,13 @@ class Tour:
             visits = pool.map(lambda service: list(visitors.visit(service, self._of_service(service))), APPS)
         return tuple(visited for of_service in visits for visited in of_service)
 
-    def _of_service(self, service: str) -> dict[str, str]:
-        """The environment of a service on its platform."""
-        place = {"KLAVIYO_ACCESS_PREFIX": "klaviyo", "KLAVIYO_ACCESS_ENVIRONMENT": STACK}
-        return self._credentials("--service", service) | place
-
     def _let_intruder_read(self, access: EnvironmentAccess) -> tuple[IntruderRead, ...]:
         self.console.print(
             "[bold]An administrator who is no reader, and a service of another role, try every key[/bold]"
         )
         who = {
-            "an administrator": self._sandbox_environment("--as", "intruder"),
-            "event-tracker": self._credentials("--service", "event-tracker"),
+            "sandbox/intruder, an administrator": self._sandbox_environment("--as", "intruder"),
+            "event-tracker": self._of_service("event-tracker"),
         }
         attempts = [
             (name, role) for name in who for role in access.roles if (name, role) != ("event-tracker", "event-tracker")
@@ -166,10 +186,11 @@ class Tour:
         environ: dict[str, str] = json.loads(self.commands.output("python", "-m", "sandbox", "env", "--json", *options))
         return environ
 
-    def _credentials(self, *options: str) -> dict[str, str]:
-        text = self.commands.output("python", "-m", "sandbox", "credentials", "--json", *options)
-        credentials: dict[str, str] = json.loads(text)
-        return self._sandbox_environment() | credentials
+    def _of_service(self, service: str) -> dict[str, str]:
+        """The environment of a service, as its platform hands it over."""
+        text = self.commands.output("python", "-m", "sandbox", "credentials", "--json", "--service", service)
+        environ: dict[str, str] = json.loads(text)
+        return environ
 
 
 def aws_client(service: str, environ: Mapping[str, str]) -> Any:

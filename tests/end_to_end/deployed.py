@@ -55,10 +55,10 @@ class Deployed:
         return environ
 
     def as_service(self, service: str) -> dict[str, str]:
-        """The environment of a service on its platform."""
+        """The environment of a service, as its platform hands it over."""
         text = self.run("-m", "sandbox", "credentials", "--json", "--service", service).stdout
-        credentials: dict[str, str] = json.loads(text)
-        return self.signed_in("deployer") | credentials | {"KLAVIYO_ACCESS_ENVIRONMENT": "local"}
+        environ: dict[str, str] = json.loads(text)
+        return environ
 
     def client(self, service: str, environ: Mapping[str, str]) -> Any:
         """A boto3 client with the credentials of ``environ``."""

@@ -37,7 +37,9 @@ def test_the_tour_shows_every_role_every_service_every_refusal_and_the_trail(dep
     assert re.search(r"│ app-api +│ vera \(viewer\) +│ POST /klaviyo/lists +│ 403: Role 'viewer' does", deployed.said)
     assert re.search(r"│ admin-console +│ ada \(admin\) +│ GET /klaviyo/webhooks +│ 200: done", deployed.said)
     assert re.search(r"│ admin-console +│ marie \(marketer\) +│ GET /klaviyo/webhooks +│ 403: Role", deployed.said)
-    assert re.search(r"an administrator +│ admin, marketer, .*custodian +│ AccessDeniedException", deployed.said)
+    assert re.search(
+        r"sandbox/intruder, an administrator +│ admin, marketer, .*custodian +│ AccessDeniedException", deployed.said
+    )
     assert re.search(r"sandbox/intruder +│ 0 +│ 9 ", deployed.said)
 
 

@@ -118,7 +118,8 @@ def test_credentials_come_as_the_trust_policy_allows(running: Shell) -> None:
     document = json.dumps({"Version": "2012-10-17", "Statement": trust})
     arn = iam.create_role(RoleName="app", Path="/a/", AssumeRolePolicyDocument=document)["Role"]["Arn"]
     issued = json.loads(running.run("credentials", "--role", arn, "--json").stdout)
-    assert set(issued) == {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"}
+    assert {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_ENDPOINT_URL"} <= set(issued)
+    assert client("sts", issued).get_caller_identity()["Arn"].startswith("arn:aws:sts::000000000000:assumed-role/app/")
     refused = running.run("credentials", "--role", "arn:aws:iam::000000000000:role/sandbox/intruder")
     assert refused.returncode == 1
     assert "names nobody that the sandbox can be" in refused.stderr

@@ -1,8 +1,11 @@
 """The tour's way: with the Pulumi CLI where there is one, and an end in one line when a step fails or is stopped."""
 
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import httpx
@@ -12,8 +15,10 @@ from rich.console import Console
 from sandbox.tour import __main__ as tour_command
 from sandbox.tour.commands import Commands, StepFailedError
 from sandbox.tour.report import DENIED, IntruderRead, Report
-from sandbox.tour.steps import Tour
+from sandbox.tour.steps import Tour, WrongToolError
 from sandbox.tour.visits import Visit, Visited
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,35 +33,93 @@ class Noted(Commands):
     def output(self, *command: str, environ: Mapping[str, str] | None = None) -> str:  # noqa: ARG002 - the same
         return "{}"
 
-    def succeeds(self, *command: str) -> bool:  # noqa: ARG002 - the same
+    def succeeds(self, *command: str, environ: Mapping[str, str] | None = None) -> bool:  # noqa: ARG002 - the same
         return True
 
 
 @pytest.fixture
 def noted(tmp_path: Path) -> Noted:
-    return Noted(project=tmp_path, environ={"SANDBOX_HOME": "home"}, console=Console(quiet=True))
+    return Noted(project=tmp_path, environ={"SANDBOX_HOME": "home", "PATH": ""}, console=Console(quiet=True))
 
 
-WITH_CLI = ["pulumi stack select local --create", "pulumi up --stack local --yes --skip-preview"]
-WITH_ENGINE = ["python -m sandbox.engine up --stack local"]
+@pytest.fixture
+def with_cli(noted: Noted, tmp_path: Path) -> Noted:
+    """A Pulumi CLI is on PATH."""
+    (tmp_path / "pulumi").touch(mode=0o755)
+    return replace(noted, environ={**noted.environ, "PATH": str(tmp_path)})
 
 
-@pytest.mark.parametrize(("cli", "expected"), [(True, WITH_CLI), (False, WITH_ENGINE)])
-def test_the_pulumi_cli_deploys_where_it_is_on_path(
-    noted: Noted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cli: bool, expected: list[str]
-) -> None:
-    if cli:
-        (tmp_path / "pulumi").touch(mode=0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_the_pulumi_cli_deploys_and_destroys_where_it_is_on_path(with_cli: Noted) -> None:
+    tour = Tour(commands=with_cli, console=with_cli.console)
+    tour.deploy({})
+    tour.down()
+    assert with_cli.ran == [
+        "pulumi stack select local --create",
+        "pulumi up --stack local --yes --skip-preview --suppress-outputs",
+        "pulumi destroy --stack local --yes --skip-preview --suppress-outputs",
+        "python -m sandbox stop",
+    ]
+
+
+def test_the_sandboxs_engine_deploys_and_destroys_where_there_is_no_pulumi_cli(noted: Noted) -> None:
     tour = Tour(commands=noted, console=noted.console)
     tour.deploy({})
-    assert noted.ran == expected
-    noted.ran.clear()
     tour.down()
-    destroy = (
-        "pulumi destroy --stack local --yes --skip-preview" if cli else "python -m sandbox.engine destroy --stack local"
-    )
-    assert noted.ran == [destroy, "python -m sandbox stop"]
+    assert noted.ran == [
+        "python -m sandbox.engine up --stack local",
+        "python -m sandbox.engine destroy --stack local",
+        "python -m sandbox stop",
+    ]
+
+
+def test_a_stack_stays_with_the_engine_that_deployed_it(with_cli: Noted) -> None:
+    (with_cli.project / "home/state").mkdir(parents=True)
+    (with_cli.project / "home/state/local.json").touch()
+    Tour(commands=with_cli, console=with_cli.console).deploy({})
+    assert with_cli.ran == ["python -m sandbox.engine up --stack local"]
+
+
+def test_a_stack_of_a_pulumi_cli_that_is_gone_is_left_alone(noted: Noted) -> None:
+    (noted.project / "home/state/.pulumi/stacks").mkdir(parents=True)
+    tour = Tour(commands=noted, console=noted.console)
+    with pytest.raises(WrongToolError, match="Put it on PATH again"):
+        tour.deploy({})
+    with pytest.raises(WrongToolError, match="Put it on PATH again"):
+        tour.down()
+    assert noted.ran == []
+
+
+STEP = """
+import signal, sys, time
+def end(*_):
+    time.sleep(0.3)
+    print("ended well", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGINT, end)
+print("ready", flush=True)
+time.sleep(60)
+"""
+TOUR = """
+import os, sys
+from pathlib import Path
+from rich.console import Console
+from sandbox.tour.commands import Commands
+commands = Commands(project=Path.cwd(), environ=dict(os.environ), console=Console(quiet=True))
+try:
+    commands.run("python", "-c", sys.argv[1])
+except KeyboardInterrupt:
+    print("the tour ends after it", flush=True)
+"""
+
+
+def test_a_step_that_is_interrupted_gets_the_time_to_end_well() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", TOUR, STEP], stdout=subprocess.PIPE, text=True, cwd=ROOT, start_new_session=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        assert process.stdout.read().splitlines() == ["ended well", "the tour ends after it"]
 
 
 @pytest.mark.parametrize(
