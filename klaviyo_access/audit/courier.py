@@ -69,14 +69,24 @@ class Courier:
 
     def _deliver(self, *, ending: bool) -> None:
         if self.spool is not None:
+            if ending:
+                with suppress(OSError):  # a full disk: the chain is delivered all the same
+                    self.spool.mark_closed()
             self._delivery.drain(self.spool)
         if ending or self._marks or time.monotonic() >= self._anchor_at:
             self._delivery.anchor(closed=ending)
         if ending and self.spool is not None:
             self.spool.discard()
         if not ending and time.monotonic() >= self._adopt_at:
+            self._adopt()
+
+    def _adopt(self) -> None:
+        """Deliver what dead processes left; where that fails it keeps up nothing else."""
+        self._adopt_at = time.monotonic() + _ADOPT_SECONDS
+        try:
             deliver_abandoned(self._settings)
-            self._adopt_at = time.monotonic() + _ADOPT_SECONDS
+        except Exception as error:  # noqa: BLE001 - a sink may raise anything, and the log goes on
+            self._troubles.note("What another process left is not delivered yet", error)
 
     def _succeeded(self) -> None:
         self._failures = 0

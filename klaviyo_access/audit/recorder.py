@@ -73,20 +73,20 @@ class Recorder:
         mark = Mark(last=True)
         if self.is_running:
             deadline = time.monotonic() + timeout
-            self.writer.hurry(mark)
+            self.writer.hurry(mark, patience=timeout / 2)
             for thread in self._threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
-        else:
-            mark.reached.set()
-        self._lose_the_rest()
-        return mark.reached.is_set()
+        return self._lose_the_rest() == 0 and (mark.reached.is_set() or not self.is_running)
 
-    def _lose_the_rest(self) -> None:
+    def _lose_the_rest(self) -> int:
         """Count what came too late for the writer, or what it was not given the time for."""
+        rest = 0
         with suppress(Empty):
             while True:
-                if not isinstance(self.queue.get_nowait(), Mark):
-                    self.troubles.lose(1)
+                rest += not isinstance(self.queue.get_nowait(), Mark)
+        if rest:
+            self.troubles.lose(rest)
+        return rest
 
     def abandon(self) -> None:
         """In a forked child: let go of what is the parent's."""

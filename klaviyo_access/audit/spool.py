@@ -42,7 +42,7 @@ def spool_directory(given: Path | None, environ: Mapping[str, str]) -> Path:
         writable = os.access(directory, os.W_OK | os.X_OK)
     except OSError as error:
         raise _unfit(directory, f"it cannot be made ({error.strerror})") from error
-    if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not directory.is_dir() or directory.is_symlink():
+    if status.st_uid != os.geteuid() or status.st_mode & 0o077 or not directory.is_dir():
         raise _unfit(directory, "it belongs to somebody else, is open to others (mode 0700 is asked for), or is a link")
     if not writable:
         raise _unfit(directory, "it cannot be written")

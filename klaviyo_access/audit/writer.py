@@ -1,5 +1,7 @@
 """The thread that writes: entries from the queue made plain, marked, pseudonymised, chained and spooled."""
 
+import math
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ LOST_ACTION: Final = "audit.entries-lost"
 """Action of the entry that a log writes itself after it had to let others go; ``metadata.count`` says how many."""
 
 _FULL_SECONDS: Final = 1.0
+_LAST_SECONDS: Final = 0.02
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +61,16 @@ class Writer:
         self._chain = Chain(stream)
         self._suspicions = settings.suspicions.fresh()
         self._hurry: SimpleQueue[None] = SimpleQueue()
-        self._ending = False
+        self._give_up_at = math.inf
 
-    def hurry(self, mark: Mark) -> None:
-        """Send ``mark`` behind the entries accepted so far, and wait for no more of them."""
-        self._ending = self._ending or mark.last
+    def hurry(self, mark: Mark, *, patience: float = math.inf) -> None:
+        """Send ``mark`` behind the entries accepted so far, and wait for no more of them.
+
+        Args:
+            mark: the mark.
+            patience: how many seconds entries that find no room are kept trying with.
+        """
+        self._give_up_at = time.monotonic() + patience
         self.queue.put(mark)
         self._hurry.put(None)
 
@@ -124,12 +132,14 @@ class Writer:
         )
 
     def _keep(self, batch: Batch) -> None:
-        """See ``batch`` onto the disk or into the sink, however long that takes; at the end once more, then never."""
+        """See ``batch`` onto the disk or into the sink, however long that takes, unless the end is near."""
         while not (self._spooled(batch) or self._sent(batch)):
-            if self._ending:
+            if time.monotonic() >= self._give_up_at:
                 self._troubles.lose(len(batch.lines) - batch.own)
                 return
-            self._pause(_FULL_SECONDS)
+            if self._give_up_at < math.inf:
+                self._courier.notify(Mark(last=False))  # no time is left to spare a failing sink
+            self._pause(_FULL_SECONDS if self._give_up_at == math.inf else _LAST_SECONDS)
         self._courier.notify()
 
     def _spooled(self, batch: Batch) -> bool:

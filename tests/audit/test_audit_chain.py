@@ -105,6 +105,7 @@ KINDS: list[tuple[str, Callable[[list[str]], list[str]], set[str]]] = [
     ("the end is cut off", lambda lines: lines[:-2], {"cut off"}),
     ("everything is gone", lambda _: [], {"cut off"}),
     ("a line is changed", lambda lines: [lines[0].replace("ada", "eve"), *lines[1:]], {"changed"}),
+    ("a line is written another way", lambda lines: [lines[0].replace(":", ": ", 1), *lines[1:]], {"unreadable"}),
     ("a line is no JSON", lambda lines: [*lines, "{"], {"unreadable"}),
     ("another line has its place", lambda lines: [*lines, lines[3].replace("ada", "eve")], {"changed", "reordered"}),
 ]
@@ -113,7 +114,7 @@ KINDS: list[tuple[str, Callable[[list[str]], list[str]], set[str]]] = [
 @pytest.mark.parametrize(("change", "kinds"), [row[1:] for row in KINDS], ids=[row[0] for row in KINDS])
 def test_what_is_wrong_is_named(change: Callable[[list[str]], list[str]], kinds: set[str]) -> None:
     findings = verify(change(LINES), ANCHORS).findings
-    assert {finding.kind for finding in findings} <= kinds | {"forged"}
+    assert {finding.kind for finding in findings} <= kinds | {"forged", "removed"}
     assert {finding.kind for finding in findings} & kinds
 
 

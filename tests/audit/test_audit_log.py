@@ -4,6 +4,9 @@ import errno
 import gc
 import json
 import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +92,9 @@ def test_what_a_closed_log_could_not_deliver_the_next_one_does(tmp_path: Path) -
         assert second.flush(30)
     report = verify(sink.lines, anchors.lines)
     assert report.is_whole
-    assert {stream.stream: (stream.entries, stream.anchored) for stream in report.streams} == {
-        first.status.stream: (5, 5),
-        second.status.stream: (1, 1),
+    assert {one.stream: (one.entries, one.anchored, one.closed) for one in report.streams} == {
+        first.status.stream: (5, 5, True),
+        second.status.stream: (1, 1, True),
     }
     assert list((tmp_path / "spool").glob("*/*")) == []
 
@@ -145,7 +148,7 @@ def test_what_neither_disk_nor_sink_take_at_the_end_is_counted_as_lost(tmp_path:
     while not audit.status.last_error:
         audit.flush(0.01)
     audit.record(entry())
-    audit.close(30)
+    audit.close(0.2)
     assert audit.status.lost == 2
 
 
@@ -192,6 +195,66 @@ def test_without_threads_entries_wait_until_there_are_some(tmp_path: Path, monke
     audit.record(entry("second"))
     assert audit.close(30)
     assert actions(sink.lines) == ["first", "second"]
+
+
+def test_what_never_had_a_thread_is_counted_as_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    audit = open_log(tmp_path, Kept())
+    audit.record(entry())
+    assert not audit.close(30)
+    assert audit.status.lost == 1
+
+
+def test_an_entry_that_is_too_long_for_a_log_is_kept_without_its_metadata(tmp_path: Path) -> None:
+    sink = Kept()
+    with open_log(tmp_path, sink) as audit:
+        audit.record(entry(metadata={str(number): "x" * 8000 for number in range(40)}))
+    assert [len(line) < 1000 for line in sink.lines] == [True]
+
+
+@dataclass
+class Picky(Kept):
+    """A sink that takes everything but one text."""
+
+    refused: str = ""
+
+    def write(self, stream: str, lines: Sequence[str]) -> None:
+        if self.refused and self.refused in "".join(lines):
+            raise ConnectionError("not that")
+        super().write(stream, lines)
+
+
+def test_nothing_overtakes_what_waits_on_a_full_disk(tmp_path: Path) -> None:
+    sink = Picky(refused="a-0")
+    with open_log(tmp_path, sink, spool_bytes=1000) as audit:
+        audit.record(entry("a-0"))
+        while not audit.status.spooled:
+            audit.flush(0.01)
+        for number in range(1, 6):
+            audit.record(entry(f"a-{number}"))
+        while "may hold 1000 bytes" not in audit.status.last_error:
+            audit.flush(0.001)
+        assert sink.lines == []
+        sink.refused = ""
+    assert actions(sink.lines) == [f"a-{number}" for number in range(6)]
+
+
+def test_a_failing_sink_is_not_asked_more_often_because_more_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "RETRY_SECONDS", (3600.0,))
+    sink = Kept(is_down=True)
+    audit = open_log(tmp_path, sink)
+    for number in range(6):
+        audit.record(entry())
+        while audit.status.spooled <= number or not audit.status.last_error:
+            time.sleep(0.001)
+    assert sink.calls == 1
+    sink.is_down = False
+    assert audit.close(30)
 
 
 def test_recording_touches_neither_disk_nor_network_and_starts_threads_once(tmp_path: Path) -> None:
