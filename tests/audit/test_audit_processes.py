@@ -19,7 +19,7 @@ START = """
 import os, signal, sys, time
 from datetime import UTC, datetime
 from pathlib import Path
-from klaviyo_access.audit import AppendedFile, AuditEntry, AuditLog
+from klaviyo_access.audit import AppendedFile, AuditEntry, AuditLog, StandardOutput
 
 class Down:
     def write(self, stream, lines):
@@ -246,3 +246,36 @@ time.sleep(3600)
         finally:
             os.kill(child, signal.SIGKILL)
     assert sorted(stream.entries for stream in streams(tmp_path)) == [1, 20]
+
+
+@pytest.mark.parametrize("blocking", [True, False], ids=["blocking", "set to non-blocking by an event loop"])
+def test_processes_that_share_standard_output_do_not_tear_each_others_lines(tmp_path: Path, blocking: bool) -> None:
+    program = f"""
+os.set_blocking(1, {blocking})
+audit = open_log(StandardOutput(), gather_seconds=0.001)
+for _ in range(3):
+    if os.fork() == 0:
+        break
+record(audit, 500)
+audit.close(60)
+"""
+    with process(tmp_path, program) as running:
+        assert running.stdout
+        written = running.stdout.read().splitlines()
+        assert running.wait(60) == 0
+    report = verify(written, lines(tmp_path / "anchors.jsonl"))
+    assert report.is_whole
+    assert [stream.entries for stream in report.streams] == [500] * 4
+
+
+def test_standard_output_that_nobody_reads_keeps_no_process_from_its_end(tmp_path: Path) -> None:
+    program = "audit = open_log(StandardOutput(), gather_seconds=0.001); record(audit, 2000); audit.close(0.3)"
+    with process(tmp_path, program) as running:
+        assert running.wait(60) == 0
+        assert running.stdout
+        fitted = running.stdout.read().splitlines()
+    with process(tmp_path, "audit = open_log(); record(audit, 1, 'next'); audit.flush(60)") as running:
+        assert running.wait(60) == 0
+    report = verify([*fitted, *lines(tmp_path / "entries.jsonl")], lines(tmp_path / "anchors.jsonl"))
+    assert report.is_whole
+    assert sorted(stream.entries for stream in report.streams) == [1, 2000]
