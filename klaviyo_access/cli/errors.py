@@ -79,7 +79,8 @@ class Explanation:
 
 SIGN_IN: Final = "Sign in again (aws sso login, or however your credentials come), or name a profile by AWS_PROFILE."
 START_SANDBOX: Final = (
-    'Start the sandbox and use it in this shell: .venv/bin/python -m sandbox start; eval "$(.venv/bin/python -m sandbox env --as operator)"'
+    "Start the sandbox and use it in this shell: .venv/bin/python -m sandbox start; "
+    'eval "$(.venv/bin/python -m sandbox env --as operator)"'
 )
 
 _CURES: Final[Mapping[type[Exception], tuple[str, ExitCode]]] = {
