@@ -24,6 +24,7 @@ _STATUS: Final = re.compile(r"'(2\d\d)': (?:None|\"(\w+)\")")
 _BODY: Final = re.compile(r":type \w+: ([A-Z]\w+)$", re.MULTILINE)
 _PARAMETER: Final = re.compile(r"_query_params\.append\(\('([^']+)'")
 _PAGE_SIZE: Final = re.compile(r":param page_size: Default: (\d+)\. Min: 1\. Max: (\d+)\.")
+_DAILY: Final = re.compile(r"Daily: `(\d+)/d`")
 _FILTERS: Final = re.compile(r":param filter: (.*)$", re.MULTILINE)
 _FILTER: Final = re.compile(r"`([\w.]+)`: ((?:`[\w-]+`(?:, )?)+)")
 
@@ -102,6 +103,15 @@ def form_of(operation: str) -> Form:
             for name, operators in _FILTER.findall(filters[1] if filters else "")
         },
     )
+
+
+@cache
+def daily_limit(operation: str) -> int | None:
+    """Requests of an operation that an account may make in one day; None where no such limit is stated."""
+    source = _source()
+    start = source.find(f"    def {operation}(")
+    found = _DAILY.search(source, start, source.find(":return:", start)) if start >= 0 else None
+    return int(found[1]) if found else None
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Klaviyo's rate limits: fixed windows of a second and of a minute, an account's for each operation.
+"""Klaviyo's rate limits: fixed windows of a second, a minute and for some operations a day, for each operation.
 
 Source: https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling
 """
@@ -8,10 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from klaviyo_access.klaviyo.operations import Operation
+from sandbox.klaviyo.forms import daily_limit
 from sandbox.klaviyo.problems import throttled
 
 _SECOND = 1
 _MINUTE = 60
+_DAY = 86_400
 
 
 @dataclass(kw_only=True)
@@ -43,17 +45,20 @@ class RateLimits:
         """
         now = self._clock()
         limits = {_SECOND: operation.burst, _MINUTE: operation.steady}
+        if daily := daily_limit(operation.name):
+            limits[_DAY] = daily
         windows = {length: self._window((quota, operation.name, length), now) for length in limits}
-        # The longer window first: its wait covers the shorter one's.
-        for length in (_MINUTE, _SECOND):
+        # The longest window first: its wait covers the shorter ones'.
+        for length in reversed(limits):
             if windows[length].used >= limits[length]:
                 raise throttled(_seconds_left(now, length))
         for window in windows.values():
             window.used += 1
-        burst, steady = operation.burst, operation.steady
         return {
-            "RateLimit-Limit": f"{burst}, {burst};w={_SECOND}, {steady};w={_MINUTE}",
-            "RateLimit-Remaining": str(steady - windows[_MINUTE].used),
+            "RateLimit-Limit": ", ".join(
+                [str(operation.burst), *(f"{most};w={length}" for length, most in limits.items())]
+            ),
+            "RateLimit-Remaining": str(operation.steady - windows[_MINUTE].used),
             "RateLimit-Reset": str(_seconds_left(now, _MINUTE)),
         }
 

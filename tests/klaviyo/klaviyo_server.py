@@ -1,7 +1,6 @@
 """The fake Klaviyo on a loopback port, and key stores that hand out its keys."""
 
 import itertools
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.store import KeyStore
 from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
 from sandbox.klaviyo.app import create_app
+from sandbox.server import bind
 
 TOKEN = "control"
 
@@ -23,7 +23,7 @@ TOKEN = "control"
 @contextmanager
 def serving(app: Any) -> Iterator[str]:
     """Serve an ASGI application; gives its URL."""
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = bind(0)
     config = uvicorn.Config(app, log_level="critical", lifespan="off", ws="none")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)

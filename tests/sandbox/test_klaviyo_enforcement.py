@@ -137,6 +137,22 @@ def test_the_steady_limit_holds_for_the_rest_of_the_minute(fake: Fake) -> None:
     assert fake.call("GET", "/api/accounts", key).status_code == 200
 
 
+def test_a_daily_limit_holds_for_the_rest_of_the_day(fake: Fake) -> None:
+    key, start = fake.key("lists:write"), fake.now - fake.now % 86_400
+    fake.now = start
+    made = {"data": {"type": "list", "attributes": {"name": "n"}}}
+    statuses = []
+    for minute in range(151):
+        fake.now = start + minute * 60
+        answer = fake.call("POST", "/api/lists", key, body=made)
+        statuses.append(answer.status_code)
+    assert statuses == [201] * 150 + [429]
+    assert answer.headers["retry-after"] == str(86_400 - 150 * 60)
+    fake.now = start + 86_400
+    after = fake.call("POST", "/api/lists", key, body=made)
+    assert (after.status_code, after.headers["ratelimit-limit"]) == (201, "10, 10;w=1, 150;w=60, 150;w=86400")
+
+
 def test_an_answer_says_what_is_left_of_the_window(fake: Fake) -> None:
     answer = fake.call("GET", "/api/accounts", fake.key("accounts:read"))
     shown = {name: value for name, value in answer.headers.items() if name.startswith("ratelimit")}
