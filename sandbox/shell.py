@@ -47,7 +47,9 @@ def pulumi(home: Home) -> dict[str, str]:
 
 
 def show(variables: Mapping[str, str], *, as_json: bool) -> str:
-    """The variables as lines that a shell evaluates, or as one JSON object."""
+    """The variables as lines for a shell, or as one JSON object; a profile would win over the credentials."""
     if as_json:
         return json.dumps(variables, indent=2) + "\n"
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    return "unset AWS_PROFILE AWS_DEFAULT_PROFILE\n" + "".join(
+        f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()
+    )

@@ -74,6 +74,9 @@ class Tour:
 
     def down(self) -> None:
         """Destroy the stack and stop the sandbox, leaving nothing behind."""
+        if not self._home.exists():
+            self.console.print("Nothing to remove.")
+            return
         if self.commands.succeeds("python", "-m", "sandbox", "status"):
             deployer = self._sandbox_environment()
             if self._deploys_with_cli():

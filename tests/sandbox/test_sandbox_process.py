@@ -215,3 +215,10 @@ def test_ctrl_c_is_one_line(shell: Shell) -> None:
     stopped = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=False)
     assert stopped.returncode == 130
     assert len(stopped.stderr.splitlines()) == 1
+
+
+def test_the_lines_for_a_shell_leave_no_profile_that_would_win_over_them(running: Shell) -> None:
+    for command in (("env",), ("env", "--as", "operator")):
+        first, *rest = running.run(*command).stdout.splitlines()
+        assert first == "unset AWS_PROFILE AWS_DEFAULT_PROFILE"
+        assert all(line.startswith("export ") for line in rest)

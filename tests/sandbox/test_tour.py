@@ -1,5 +1,6 @@
 """The tour's way: with the Pulumi CLI where there is one, and an end in one line when a step fails or is stopped."""
 
+import io
 import os
 import signal
 import subprocess
@@ -39,6 +40,7 @@ class Noted(Commands):
 
 @pytest.fixture
 def noted(tmp_path: Path) -> Noted:
+    (tmp_path / "home").mkdir()
     return Noted(project=tmp_path, environ={"SANDBOX_HOME": "home", "PATH": ""}, console=Console(quiet=True))
 
 
@@ -72,8 +74,17 @@ def test_the_sandboxs_engine_deploys_and_destroys_where_there_is_no_pulumi_cli(n
     ]
 
 
+def test_removing_nothing_runs_nothing_and_says_so(noted: Noted) -> None:
+    (noted.project / "home").rmdir()
+    console = Console(file=io.StringIO())
+    Tour(commands=noted, console=console).down()
+    assert noted.ran == []
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == "Nothing to remove.\n"
+
+
 def test_a_stack_stays_with_the_engine_that_deployed_it(with_cli: Noted) -> None:
-    (with_cli.project / "home/state").mkdir(parents=True)
+    (with_cli.project / "home/state").mkdir()
     (with_cli.project / "home/state/local.json").touch()
     Tour(commands=with_cli, console=with_cli.console).deploy({})
     assert with_cli.ran == ["python -m sandbox.engine up --stack local"]
