@@ -83,8 +83,12 @@ def test_a_failed_refresh_is_repeated_ever_less_often_and_the_key_kept() -> None
         assert keeper.held.key == KEYS[0]
         source.down, source.key = False, KEYS[1]
         time.advance(delays[-1])
-        assert 810.0 <= time.next_delay() <= 990.0
+        delay = time.next_delay()
+        assert 810.0 <= delay <= 990.0
         assert keeper.held.key == KEYS[1]
+        source.down = True
+        time.advance(delay)
+        assert time.next_delay() <= 1.1 * FIRST_RETRY
 
 
 def test_reads_never_wait_while_a_refresh_hangs() -> None:
@@ -169,6 +173,19 @@ def test_a_refresh_on_demand_knows_no_hold_off() -> None:
         for _ in range(3):
             assert outcome(keeper, None) is None
         assert source.fetches == 4
+
+
+def test_a_refresh_on_demand_is_not_spared_by_a_new_key_as_that_for_a_rejected_one_is() -> None:
+    source, time = Source(), Time()
+    with keeping(source, time) as keeper:
+        source.gate.clear()
+        source.key = KEYS[1]
+        time.advance(time.next_delay())
+        source.has_started(2)
+        asked = [keeper.ask(KEYS[0]), keeper.ask(None), keeper.ask(KEYS[0])]
+        source.gate.set()
+        assert [one.result(PATIENCE) for one in asked] == [None] * 3
+        assert source.fetches == 3
 
 
 def test_a_source_is_told_which_key_was_rejected_last() -> None:

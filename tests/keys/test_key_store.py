@@ -205,6 +205,7 @@ def test_close_does_not_wait_for_a_fetch_that_hangs() -> None:
     asked = store._keeper.ask(None)
     source.has_started(2)
     store.close()
+    assert not asked.done()
     source.gate.set()
     assert asked.result(PATIENCE) is None
     store._keeper._thread.join(PATIENCE)

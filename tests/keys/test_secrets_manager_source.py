@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import traceback
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import run
 
@@ -138,15 +139,31 @@ def test_what_variables_say_is_what_botocore_would_find(aws: SecretsManagerStub,
     assert "secret'" not in repr(short.credentials())
 
 
+def test_credentials_in_variables_that_expire_are_read_anew(
+    aws: SecretsManagerStub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def set_credentials(token: str, lifetime: timedelta) -> None:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+        monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", (datetime.now(UTC) + lifetime).isoformat())
+
+    set_credentials("old", timedelta(minutes=1))
+    settings = find_settings(LOCATION, os.environ)
+    set_credentials("new", timedelta(days=1))
+    found = settings.credentials()
+    assert found is not None
+    assert found.token == "new"
+
+
 TROUBLES = [
     refused("ThrottlingException", "Rate exceeded"),
+    refused("TooManyRequestsException", "slow down", 429),
     refused("InternalServiceError", "oops", 500),
     Answer("bad gateway", 502),
     Answer(current().document, breaks_off=True),
 ]
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=["throttled", "500", "502", "broken off"])
+@pytest.mark.parametrize("trouble", TROUBLES, ids=["throttled", "429", "500", "502", "broken off"])
 def test_trouble_that_passes_is_tried_three_times_each_signed_anew(aws: SecretsManagerStub, trouble: Answer) -> None:
     aws.answers = [trouble, trouble, current()]
     pauses: list[float] = []
