@@ -87,6 +87,8 @@ class Keeper:
         KeyStoreError: there is no key to be had.
     """
 
+    held: Held
+
     def __init__(
         self,
         open_source: Callable[[], Source],
@@ -113,8 +115,6 @@ class Keeper:
         self._hold(self._fetch())
         self._start()
         _KEEPERS.add(self)
-
-    held: Held
 
     def ask(self, rejected: Key | None) -> "Future[Outcome]":
         """Ask for a refresh; whoever asks while one is already asked for shares it.

@@ -5,11 +5,11 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from copy import copy
+from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from klaviyo_access.keys.keeper import Keeper
-from klaviyo_access.keys.location import named_role
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.shared import Shared
 from klaviyo_access.keys.snapshot import KeySnapshot
@@ -45,6 +45,7 @@ class KeyStore:
 
     Raises:
         KeyStoreError: the key could not be had; its kinds are drawn in `klaviyo_access.klaviyo.errors`.
+        ValueError: ``refresh_every`` or ``stale_after`` is not above 0.
     """
 
     def __init__(  # noqa: PLR0913 - each has its default; one names what one changes
@@ -60,16 +61,16 @@ class KeyStore:
         stale_after: float = STALE_AFTER,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
+        if min(stale_after, stale_after if refresh_every is None else refresh_every) <= 0:
+            raise ValueError(
+                f"A store refreshes its key and lets it grow stale after seconds above 0; refresh_every is "
+                f"{refresh_every} and stale_after {stale_after}: give larger ones, or leave them out."
+            )
         sought = Sought(named=role, secret_id=secret_id, region=region, environ=environ, clock=clock)
-        if source is None:
-            names = source_names(sources, environ)
-            open_source = lambda: open_sources(names, sought)  # noqa: E731 - beside the other form of the same
-        else:
-            open_source = lambda: source  # noqa: E731 - beside the other form of the same
         self._clock = clock
         self._keeper = Keeper(
-            open_source,
-            named_role(role, environ),
+            _opener(source, sources, sought),
+            sought.role,
             clock=clock,
             refresh_every=refresh_every,
             stale_after=stale_after,
@@ -89,7 +90,7 @@ class KeyStore:
         """The process's one store of a role: however many threads or tasks ask for it first, AWS is asked once.
 
         Who asks with the same arguments and under the same ``AWS_…`` and ``KLAVIYO_…`` variables gets the same store;
-        after it was closed, a new one. Arguments and errors as of the class.
+        after it was closed, which it then is for all who have it, a new one. Arguments and errors as of the class.
         """
         variables = sorted(item for item in environ.items() if item[0].startswith(("AWS_", "KLAVIYO_")))
         settings = (role, secret_id, region, None if sources is None else tuple(sources), hash(tuple(variables)))
@@ -171,6 +172,13 @@ class KeyStore:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("A KeyStore is never pickled: hand over the role's name and open a store there.")
+
+
+def _opener(source: Source | None, sources: Sequence[str] | None, sought: Sought) -> Callable[[], Source]:
+    """What opens a store's source, in a forked child once more."""
+    if source is not None:
+        return lambda: source
+    return partial(open_sources, source_names(sources, sought.environ), sought)
 
 
 _SHARED: Shared[KeyStore] = Shared()

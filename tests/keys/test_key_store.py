@@ -39,6 +39,14 @@ def test_a_store_may_be_given_its_role_by_the_environment() -> None:
         assert store.key == KEYS[0]
 
 
+@pytest.mark.parametrize("seconds", [{"refresh_every": 0.0}, {"refresh_every": -1.0}, {"stale_after": 0.0}])
+def test_a_store_that_would_ask_without_a_pause_or_be_stale_at_once_is_refused(seconds: dict[str, float]) -> None:
+    source = Source()
+    with pytest.raises(ValueError, match="above 0"):
+        KeyStore("viewer", source=source, **seconds)  # type: ignore[arg-type] # a table of seconds alone
+    assert source.fetches == 0
+
+
 def test_a_read_is_the_snapshots_own_key_without_a_lock_or_a_fetch() -> None:
     source = Source()
     with KeyStore("viewer", source=source) as store:
