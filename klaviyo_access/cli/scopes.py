@@ -50,8 +50,13 @@ def print_ticks(page: DashboardSteps, console: Console) -> None:
 
 def remarks(page: DashboardSteps) -> list[str]:
     """What is to be known of the role beside its ticks, a sentence a line."""
+    along = [scope for tick in page.ticks for scope in tick.beyond]
+    gone = [scope for scope in page.taken_away if scope not in along]
     lines = [
-        f"Taken away in {page.environment}: {', '.join(page.taken_away)}." if page.taken_away else "",
+        f"Comes along, though nothing needs it: {', '.join(along)}. Klaviyo's dashboard gives no write without read."
+        if along
+        else "",
+        f"Taken away by the ceiling of {page.environment} in access.yaml: {', '.join(gone)}." if gone else "",
         f"Its people cannot: {', '.join(page.lost_permissions)}." if page.lost_permissions else "",
         f"Services that lack a scope: {', '.join(page.lost_services)}." if page.lost_services else "",
         *(f"Excess: {', '.join(excess.scopes)}. Why: {excess.reason}." for excess in page.excess),

@@ -1,8 +1,13 @@
 """``scopes``: what to tick, what is taken away, what is excess."""
 
-from klaviyo_access.access_model.dashboard import DashboardSteps, Excess
+from pathlib import Path
+
+from klaviyo_access.access_model import AccessModel
+from klaviyo_access.access_model.dashboard import DashboardSteps, Excess, dashboard_steps
 from klaviyo_access.cli.scopes import remarks
 from tests.cli.cli_fakes import ROLES, Command
+
+ACCESS_YAML = Path(__file__).parents[2] / "access.yaml"
 
 
 def test_a_role_shows_numbered_steps_and_read_or_full_for_each_family(command: Command) -> None:
@@ -18,7 +23,7 @@ def test_a_role_shows_numbered_steps_and_read_or_full_for_each_family(command: C
 
 def test_what_an_environment_takes_away_is_said(command: Command) -> None:
     result = command("scopes", "--role", "profile-sync", "--stack", "dev")
-    assert "Taken away in dev: lists:write, profiles:write." in result.out
+    assert "Taken away by the ceiling of dev in access.yaml: lists:write, profiles:write." in result.out
     assert "Services that lack a scope: profile-sync." in result.out
 
 
@@ -49,3 +54,14 @@ def test_excess_comes_with_its_reason() -> None:
         "Its people cannot: send campaigns.",
         "Excess: forms:read, tags:read. Why: the console lists them.",
     ]
+
+
+def test_a_scope_that_comes_along_is_explained_and_not_said_to_be_taken_away() -> None:
+    role = AccessModel.load(ACCESS_YAML).in_environment("prod").roles["admin"]
+    said = remarks(dashboard_steps(role))
+    assert said[0] == (
+        "Comes along, though nothing needs it: events:read. Klaviyo's dashboard gives no write without read."
+    )
+    taken = next(line for line in said if line.startswith("Taken away by the ceiling of prod"))
+    assert "events:read" not in taken
+    assert "brands:read" in taken
