@@ -12,6 +12,7 @@ from components.audit_trail import AuditTrailArgs
 from components.bundle import rotator_code
 from components.encryption_key import EncryptionKeyArgs
 from components.key_operators import KeyOperatorsArgs
+from components.key_policies import KeyPlace, log_group_key_policy, secrets_key_policy
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
     FUNCTION_LIMIT,
@@ -27,7 +28,6 @@ from components.names import (
 )
 from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
-from components.policies import KeyPlace, log_group_key_policy, secrets_key_policy
 from components.principals import Principals, rotator_role_name, service_role_name, webhook_rotator_name
 from components.role_key import RoleKey, RoleKeyArgs
 from components.service_access import ServiceAccessArgs

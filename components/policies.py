@@ -60,16 +60,18 @@ def to_json(document: Document) -> str:
     return json.dumps(document, separators=(",", ":"), sort_keys=True)
 
 
-def _document(*statements: Statement) -> Document:
+def document(*statements: Statement) -> Document:
+    """A policy document of ``statements``."""
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _allow(sid: str, actions: Sequence[str], resources: Sequence[str], condition: Document | None = None) -> Statement:
+def allow(sid: str, actions: Sequence[str], resources: Sequence[str], condition: Document | None = None) -> Statement:
+    """Allow ``actions`` on ``resources``, where ``condition`` holds."""
     statement = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": list(resources)}
     return statement if condition is None else statement | {"Condition": condition}
 
 
-def _deny_all_but(sid: str, actions: Sequence[str], principals: Iterable[str]) -> Statement:
+def deny_all_but(sid: str, actions: Sequence[str], principals: Iterable[str]) -> Statement:
     """Deny to everybody but ``principals``; by aws:PrincipalArn, since NotPrincipal would need every session's ARN."""
     return {
         "Sid": sid,
@@ -106,12 +108,12 @@ def secret_resource_policy(principals: SecretPrincipals) -> Document:
     DescribeSecret, GetResourcePolicy and ListSecretVersionIds are never denied: they show no value, and whoever looks
     for what is wrong needs them.
     """
-    return _document(
-        _deny_all_but("ReadByReadersAlone", ["secretsmanager:GetSecretValue"], principals.readers),
-        _deny_all_but("WriteByWritersAlone", ["secretsmanager:PutSecretValue"], principals.writers),
-        _deny_all_but("LabelByTheRotatorAlone", ["secretsmanager:UpdateSecretVersionStage"], principals.labellers),
-        _deny_all_but("ManageByDeployersAlone", MANAGE_SECRET, principals.managers),
-        _deny_all_but(
+    return document(
+        deny_all_but("ReadByReadersAlone", ["secretsmanager:GetSecretValue"], principals.readers),
+        deny_all_but("WriteByWritersAlone", ["secretsmanager:PutSecretValue"], principals.writers),
+        deny_all_but("LabelByTheRotatorAlone", ["secretsmanager:UpdateSecretVersionStage"], principals.labellers),
+        deny_all_but("ManageByDeployersAlone", MANAGE_SECRET, principals.managers),
+        deny_all_but(
             "RotateByOperatorsAlone", ["secretsmanager:RotateSecret"], (*principals.managers, *principals.may_rotate)
         ),
     )
@@ -135,21 +137,21 @@ class Encryption:
     def _allow_for(self, sid: str, actions: Sequence[str], secrets: Mapping[str, Mapping[str, Any]]) -> Statement:
         through = {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}
         equals = {**secrets.get("StringEquals", {}), **through}
-        return _allow(sid, actions, [self.key_arn], {**secrets, "StringEquals": equals})
+        return allow(sid, actions, [self.key_arn], {**secrets, "StringEquals": equals})
 
 
 def read_keys(secret_arns: Sequence[str], encryption: Encryption) -> Document:
     """Identity policy of a service: read the live key of its role, and nothing else."""
-    return _document(
-        _allow("ReadKey", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secret_arns),
+    return document(
+        allow("ReadKey", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secret_arns),
         encryption.allow("DecryptKey", ["kms:Decrypt"], secret_arns),
     )
 
 
 def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption: Encryption) -> Document:
     """Identity policy of a role's rotator: promote what the reserve holds, on this role's secrets alone."""
-    return _document(
-        _allow(
+    return document(
+        allow(
             "PromoteKey",
             [
                 "secretsmanager:DescribeSecret",
@@ -159,7 +161,7 @@ def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption
             ],
             [key_arn],
         ),
-        _allow(
+        allow(
             "TakeSpare",
             [
                 "secretsmanager:DescribeSecret",
@@ -170,7 +172,7 @@ def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption
         ),
         encryption.allow("DecryptKeyAndSpares", ["kms:Decrypt"], [key_arn, reserve_arn]),
         encryption.allow("EncryptKey", ["kms:GenerateDataKey"], [key_arn]),
-        _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),
+        allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),
     )
 
 
@@ -188,8 +190,8 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encrypt
         rotators: pattern of the ARNs of all rotators.
         encryption: KMS key of the secrets.
     """
-    return _document(
-        _allow(
+    return document(
+        allow(
             "SeeKeys",
             [
                 "secretsmanager:DescribeSecret",
@@ -198,9 +200,9 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encrypt
             ],
             [keys, reserves],
         ),
-        _allow("StageSpare", ["secretsmanager:PutSecretValue"], [reserves]),
+        allow("StageSpare", ["secretsmanager:PutSecretValue"], [reserves]),
         encryption.allow_like("EncryptSpare", ["kms:GenerateDataKey", "kms:Decrypt"], reserves),
-        _allow(
+        allow(
             "RotateKey",
             ["secretsmanager:RotateSecret"],
             [keys],
@@ -209,123 +211,14 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encrypt
                 "BoolIfExists": {"secretsmanager:ModifyRotationRules": "false"},
             },
         ),
-        _allow("RunRotator", ["lambda:InvokeFunction"], [rotators]),
-        _allow("LookUpEvents", ["cloudtrail:LookupEvents"], ["*"]),
+        allow("RunRotator", ["lambda:InvokeFunction"], [rotators]),
+        allow("LookUpEvents", ["cloudtrail:LookupEvents"], ["*"]),
     )
 
 
 def write_trail_log(log_group_arn: str) -> Document:
     """Identity policy of the role with which CloudTrail writes into its log group."""
-    return _document(
-        _allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"])
-    )
-
-
-def _administer_key(account_root: str, managers: Sequence[str]) -> list[Statement]:
-    """Leave a key's administration to IAM, but its end and its policy to ``managers``; use is no part of it."""
-    return [
-        {
-            "Sid": "AdministerByIam",
-            "Effect": "Allow",
-            "Principal": {"AWS": account_root},
-            "Action": [
-                "kms:CancelKeyDeletion",
-                "kms:CreateAlias",
-                "kms:CreateGrant",
-                "kms:DeleteAlias",
-                "kms:Describe*",
-                "kms:Disable*",
-                "kms:Enable*",
-                "kms:Get*",
-                "kms:List*",
-                "kms:PutKeyPolicy",
-                "kms:RotateKeyOnDemand",
-                "kms:ScheduleKeyDeletion",
-                "kms:TagResource",
-                "kms:UntagResource",
-                "kms:UpdateAlias",
-                "kms:UpdateKeyDescription",
-            ],
-            "Resource": "*",
-        },
-        _deny_all_but(
-            "ManageKeyByDeployersAlone",
-            ["kms:CreateGrant", "kms:DisableKey", "kms:PutKeyPolicy", "kms:ScheduleKeyDeletion"],
-            managers,
-        ),
-    ]
-
-
-def _allow_service(sid: str, service: str, actions: Sequence[str], condition: Document | None = None) -> Statement:
-    statement = _allow(sid, actions, ["*"], condition)
-    return statement | {"Principal": {"Service": service}, "Resource": "*"}
-
-
-def _encrypt_logs(logs_service: str, log_group_pattern: str) -> Statement:
-    return _allow_service(
-        "EncryptLogs",
-        logs_service,
-        ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
-        {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_group_pattern}},
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class KeyPlace:
-    """Where a KMS key is: its account's root ARN and region, and who may manage it."""
-
-    account_root: str
-    account_id: str
-    region: str
-    managers: tuple[str, ...]
-
-
-def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str) -> Document:
-    """Key policy for an environment's secrets and its rotators' logs. Its size does not grow with roles.
-
-    Nobody decrypts with this key but through Secrets Manager, whose own policies say who reads what.
-    """
-    through_secrets_manager = {
-        "StringEquals": {
-            "kms:CallerAccount": place.account_id,
-            "kms:ViaService": f"secretsmanager.{place.region}.amazonaws.com",
-        }
-    }
-    use = _allow("UseThroughSecretsManager", ["kms:Decrypt", "kms:GenerateDataKey*"], ["*"], through_secrets_manager)
-    return _document(
-        *_administer_key(place.account_root, place.managers),
-        use | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
-        _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_pattern),
-    )
-
-
-def log_group_key_policy(place: KeyPlace, *, log_group_arn: str) -> Document:
-    """Key policy for one log group: CloudWatch Logs alone uses the key, for that group alone."""
-    return _document(
-        *_administer_key(place.account_root, place.managers),
-        _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_arn),
-    )
-
-
-def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> Document:
-    """Key policy for the trail's files, its log group and the alerts' topic.
-
-    EventBridge gets no condition: it sends no source to KMS when it publishes to an encrypted topic, and a topic whose
-    key its senders cannot use gets nothing.
-    """
-    of_the_trail = {
-        "StringEquals": {"aws:SourceArn": trail_arn},
-        "StringLike": {"kms:EncryptionContext:aws:cloudtrail:arn": trail_arn},
-    }
-    decrypt = _allow("DecryptTrail", ["kms:Decrypt"], ["*"], {"StringEquals": {"kms:CallerAccount": place.account_id}})
-    return _document(
-        *_administer_key(place.account_root, place.managers),
-        _allow_service("EncryptTrail", "cloudtrail.amazonaws.com", ["kms:GenerateDataKey*"], of_the_trail),
-        _allow_service("DescribeForTrail", "cloudtrail.amazonaws.com", ["kms:DescribeKey"]),
-        decrypt | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
-        _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_arn),
-        _allow_service("EncryptAlerts", "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"]),
-    )
+    return document(allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:log-stream:*"]))
 
 
 def audit_bucket_policy(*, bucket_arn: str, trail_arn: str, account_id: str) -> Document:
@@ -333,9 +226,9 @@ def audit_bucket_policy(*, bucket_arn: str, trail_arn: str, account_id: str) -> 
     of_the_trail = {"StringEquals": {"aws:SourceArn": trail_arn}}
     by_owner = {"StringEquals": {"aws:SourceArn": trail_arn, "s3:x-amz-acl": "bucket-owner-full-control"}}
     trail = {"Principal": {"Service": "cloudtrail.amazonaws.com"}}
-    return _document(
-        _allow("CheckAcl", ["s3:GetBucketAcl"], [bucket_arn], of_the_trail) | trail,
-        _allow("WriteTrail", ["s3:PutObject"], [f"{bucket_arn}/AWSLogs/{account_id}/*"], by_owner) | trail,
+    return document(
+        allow("CheckAcl", ["s3:GetBucketAcl"], [bucket_arn], of_the_trail) | trail,
+        allow("WriteTrail", ["s3:PutObject"], [f"{bucket_arn}/AWSLogs/{account_id}/*"], by_owner) | trail,
         {
             "Sid": "OverTlsAlone",
             "Effect": "Deny",
@@ -349,6 +242,6 @@ def audit_bucket_policy(*, bucket_arn: str, trail_arn: str, account_id: str) -> 
 
 def alert_topic_policy(*, topic_arn: str) -> Document:
     """Topic policy: EventBridge alone publishes alerts."""
-    return _document(
-        _allow("PublishAlerts", ["sns:Publish"], [topic_arn]) | {"Principal": {"Service": "events.amazonaws.com"}}
+    return document(
+        allow("PublishAlerts", ["sns:Publish"], [topic_arn]) | {"Principal": {"Service": "events.amazonaws.com"}}
     )

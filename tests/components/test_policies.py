@@ -5,17 +5,15 @@ from typing import Any
 
 import pytest
 
+from components.key_policies import KeyPlace, audit_key_policy, secrets_key_policy
 from components.policies import (
     Encryption,
-    KeyPlace,
     SecretPrincipals,
     audit_bucket_policy,
-    audit_key_policy,
     operate_keys,
     read_keys,
     rotate_key,
     secret_resource_policy,
-    secrets_key_policy,
     write_trail_log,
 )
 from components.trust import (
