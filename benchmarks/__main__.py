@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only ID]``: measure, print a table, write results.json. Exit 1: a limit is missed."""
+"""``python -m benchmarks [--only ID]``: measure, print a table, write results.json. Exit 1: a limit is missed, and not known to be."""
 
 import argparse
 import sys
@@ -23,7 +23,7 @@ def run(chosen: Iterable[Benchmark]) -> int:
         row = results.row_of(benchmark, benchmark.measure(FULL))
         print(results.line_of(benchmark, row), flush=True)  # noqa: T201 - the table is what the command is for
         results.write([row])
-        if not benchmark.is_reached(row["value"]):
+        if not benchmark.is_acceptable(row["value"]):
             missed.append(benchmark.id)
     return 1 if missed else 0
 

@@ -43,9 +43,11 @@ def write(rows: Iterable[Row]) -> None:
 def line_of(benchmark: Benchmark, row: Row) -> str:
     """A figure as a line of the table."""
     beside = ", ".join(f"{name} {number}" for name, number in row["beside"].items())
-    verdict = "reached" if benchmark.is_reached(row["value"]) else "MISSED"
+    reached = benchmark.is_reached(row["value"])
+    verdict = "reached" if reached else "MISSED"
+    why = "" if reached or benchmark.known_miss is None else f"\n{'':<34} missed, since {benchmark.known_miss.why}"
     sign = "≤" if benchmark.better == "lower" else "≥"
-    return f"{row['id']:<34} {row['value']:>9} {row['unit']:<7} {sign} {row['limit']:<6} {verdict:<8} {beside}"
+    return f"{row['id']:<34} {row['value']:>9} {row['unit']:<7} {sign} {row['limit']:<6} {verdict:<8} {beside}{why}"
 
 
 def _rounded(number: float) -> float:

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import results
 from benchmarks.__main__ import benchmarks, run
-from benchmarks.benchmark import TINY, Benchmark, Measured
+from benchmarks.benchmark import TINY, Benchmark, KnownMiss, Measured
 from benchmarks.timing import Times, in_turn
 
 KNOWN = benchmarks()
@@ -23,9 +23,11 @@ def test_a_benchmark_measures_something(benchmark: Benchmark) -> None:
     assert {"python", "klaviyo-access", *benchmark.packages} == row["versions"].keys()
 
 
-def figure(name: str, value: float, *, limit: float = 1.0) -> Benchmark:
+def figure(name: str, value: float, *, limit: float = 1.0, known_miss: KnownMiss | None = None) -> Benchmark:
     measured = Measured(value=value, beside={"other (ms)": 2.0})
-    return Benchmark(id=name, what="a figure", unit="ratio", limit=limit, measure=lambda _: measured)
+    return Benchmark(
+        id=name, what="a figure", unit="ratio", limit=limit, measure=lambda _: measured, known_miss=known_miss
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -48,6 +50,20 @@ def test_a_missed_limit_is_an_exit_code_after_all_were_measured(capsys: pytest.C
     assert "MISSED" in first
     assert "reached" in second
     assert run([figure("b", 1.0)]) == 0
+
+
+def test_a_known_miss_is_still_printed_as_one_with_its_reason_and_must_not_grow(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    known = KnownMiss(value=1.5, why="of something that cannot be changed here")
+    assert run([figure("a", 1.5, known_miss=known)]) == 0
+    printed = capsys.readouterr().out
+    assert "MISSED" in printed
+    assert "missed, since of something that cannot be changed here" in printed
+    assert run([figure("a", 1.6, known_miss=known)]) == 1
+    capsys.readouterr()
+    assert run([figure("a", 1.0, known_miss=known)]) == 0
+    assert "missed" not in capsys.readouterr().out.lower()
 
 
 def test_sides_take_turns_and_a_ratio_compares_within_a_round() -> None:
