@@ -1,4 +1,4 @@
-"""``python -m benchmarks [--only ID]``: measure, print a table, write results.json. Exit 1: a limit is missed, and not known to be."""
+"""``python -m benchmarks [--only ID]``: measure, print a table, write results.json. Exit 1: a limit is newly missed."""
 
 import argparse
 import sys
