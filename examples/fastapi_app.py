@@ -13,8 +13,8 @@ from examples.login import Login
 from klaviyo_access.audit import AuditLog, StandardOutput
 from klaviyo_access.authorization import Permissions
 from klaviyo_access.authorization.fastapi import Authorization
+from klaviyo_access.errors import KlaviyoError
 from klaviyo_access.klaviyo import session_for_role
-from klaviyo_access.klaviyo.errors import KlaviyoError
 
 
 def create_app(login: Login, access: Authorization, session: Callable[[str], Any]) -> FastAPI:

@@ -16,7 +16,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.session import Session
 from botocore.utils import get_environ_proxies
 
-from klaviyo_access.klaviyo.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured
 
 CONNECT_TIMEOUT: Final = 2.0
 READ_TIMEOUT: Final = 5.0

@@ -17,7 +17,7 @@ from klaviyo_access.audit.settings import AuditSettings
 from klaviyo_access.audit.sinks import Sink
 from klaviyo_access.audit.spool import spool_directory
 from klaviyo_access.audit.suspicion import Suspicions
-from klaviyo_access.klaviyo.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured
 
 CLOSE_SECONDS: Final = 5.0
 """How long a process that ends waits for the sink; what it has not taken by then stays on disk."""

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final, Self
 
-from klaviyo_access.klaviyo.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured
 from klaviyo_access.moments import Burst, Hours
 
 SUSPICIOUS: Final = "KLAVIYO_ACCESS_SUSPICIOUS"

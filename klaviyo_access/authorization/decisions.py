@@ -8,7 +8,7 @@ from typing import Any, Final, TypeVar
 
 from klaviyo_access.audit.entry import AuditEntry
 from klaviyo_access.authorization.permissions import Permissions
-from klaviyo_access.klaviyo.errors import AuthorizationError, PermissionDenied, RoleNotAssigned
+from klaviyo_access.errors import AuthorizationError, PermissionDenied, RoleNotAssigned
 
 _MARK: Final = "__klaviyo_requirement__"
 _Handler = TypeVar("_Handler", bound=Callable[..., Any])

@@ -11,7 +11,7 @@ from flask import Flask, Request, Response, current_app, g, jsonify, request
 from klaviyo_access.authorization.decisions import Asker, Authorizer, marked, requires_permission
 from klaviyo_access.authorization.refusals import refusal
 from klaviyo_access.authorization.routes import DeclaredRoute, refuse_unguarded
-from klaviyo_access.klaviyo.errors import AuthorizationError
+from klaviyo_access.errors import AuthorizationError
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 

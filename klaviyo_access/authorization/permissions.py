@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from klaviyo_access.klaviyo.errors import PermissionsUnusable, UnknownPermission, UnknownRole
+from klaviyo_access.errors import PermissionsUnusable, UnknownPermission, UnknownRole
 
 if TYPE_CHECKING:
     from klaviyo_access.access_model import AccessModel

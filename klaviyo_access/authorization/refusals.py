@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from klaviyo_access.klaviyo.errors import AuthorizationError, RoleNotAssigned
+from klaviyo_access.errors import AuthorizationError, RoleNotAssigned
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from klaviyo_access.klaviyo.errors import UnguardedRoutes
+from klaviyo_access.errors import UnguardedRoutes
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from klaviyo_access.authorization.decisions import Asker, Authorizer, Requiremen
 from klaviyo_access.authorization.refusals import refusal
 from klaviyo_access.authorization.routes import refuse_unguarded
 from klaviyo_access.authorization.starlette_routes import RouteReader
-from klaviyo_access.klaviyo.errors import AuthorizationError, DeclarationError
+from klaviyo_access.errors import AuthorizationError, DeclarationError
 
 Lookup: TypeAlias = Callable[[HTTPConnection], str | Awaitable[str | None] | None]
 _Endpoint = TypeVar("_Endpoint", bound=Callable[..., Any])

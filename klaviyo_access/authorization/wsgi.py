@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from klaviyo_access.authorization.decisions import Asker, Authorizer, marked
 from klaviyo_access.authorization.refusals import Refusal, refusal
-from klaviyo_access.klaviyo.errors import AuthorizationError
+from klaviyo_access.errors import AuthorizationError
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication

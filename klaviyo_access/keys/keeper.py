@@ -11,10 +11,10 @@ from random import uniform
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
 
+from klaviyo_access.errors import KeyStoreError, KeyStoreUnavailable
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources import Source
-from klaviyo_access.klaviyo.errors import KeyStoreError, KeyStoreUnavailable
 
 if TYPE_CHECKING:
     from concurrent.futures import Future

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
+from klaviyo_access.errors import KeyStoreNotConfigured
 
 ROLE = "KLAVIYO_ACCESS_ROLE"
 PREFIX = "KLAVIYO_ACCESS_PREFIX"

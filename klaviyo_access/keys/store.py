@@ -9,13 +9,13 @@ from functools import partial
 from types import TracebackType
 from typing import Final, NoReturn, Self
 
+from klaviyo_access.errors import KeyStoreError, KeyStoreUnavailable
 from klaviyo_access.keys.keeper import Keeper
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.shared import Shared
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources import Sought, Source
 from klaviyo_access.keys.sources.configured import open_sources, source_names
-from klaviyo_access.klaviyo.errors import KeyStoreError, KeyStoreUnavailable
 
 STALE_AFTER: Final = 86_400.0
 """Seconds for which a key is served when AWS is down: the grace that a superseded key has before it is disabled."""
@@ -44,7 +44,7 @@ class KeyStore:
         environ: the environment variables.
 
     Raises:
-        KeyStoreError: the key could not be had; its kinds are drawn in `klaviyo_access.klaviyo.errors`.
+        KeyStoreError: the key could not be had; its kinds are drawn in `klaviyo_access.errors`.
         ValueError: ``refresh_every`` or ``stale_after`` is not above 0.
     """
 

@@ -1,7 +1,7 @@
 """Klaviyo's API with a role's key: ``session_for_role("marketer").Lists.get_lists()``.
 
 Importing this package imports the standard library alone; the official SDK and httpx are imported when they are asked
-for. The errors are in `klaviyo_access.klaviyo.errors`.
+for. The errors are in `klaviyo_access.errors`.
 """
 
 from importlib import import_module

@@ -7,17 +7,17 @@ from typing import Any, Final
 
 import httpx
 
-from klaviyo_access.keys.secret import Key
-from klaviyo_access.keys.store import KeyStore
-from klaviyo_access.klaviyo.answers import read_answer
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     AnswerNotUnderstood,
     KeyStoreError,
     KlaviyoError,
     KlaviyoUnreachable,
     RequestMalformed,
 )
-from klaviyo_access.klaviyo.frames import cut_frames
+from klaviyo_access.frames import cut_frames
+from klaviyo_access.keys.secret import Key
+from klaviyo_access.keys.store import KeyStore
+from klaviyo_access.klaviyo.answers import read_answer
 from klaviyo_access.klaviyo.operations import REVISION, operation_name
 from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, refusal
 

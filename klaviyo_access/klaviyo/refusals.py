@@ -3,9 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.answers import Answer, Meaning
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     FeatureForbidden,
     KeyRejected,
     KlaviyoError,
@@ -14,6 +12,8 @@ from klaviyo_access.klaviyo.errors import (
     RequestRefused,
     ScopeMissing,
 )
+from klaviyo_access.keys.secret import Key
+from klaviyo_access.klaviyo.answers import Answer, Meaning
 
 RoleScopes = Mapping[str, Collection[str]]
 """What the application knows of access.yaml: role to the scopes of its key."""

@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 
 from openapi_client.rest import RESTClientObject, RESTResponse
 
+from klaviyo_access.errors import KeyStoreError
+from klaviyo_access.frames import cut_frames
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.store import KeyStore
 from klaviyo_access.klaviyo.answers import read_answer
-from klaviyo_access.klaviyo.errors import KeyStoreError
-from klaviyo_access.klaviyo.frames import cut_frames
 from klaviyo_access.klaviyo.operations import operation_name
 from klaviyo_access.klaviyo.refusals import Sender, refusal
 

@@ -12,9 +12,9 @@ from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 from urllib3.util import Retry
 
 from klaviyo_access.endpoint import KLAVIYO_URL
+from klaviyo_access.errors import AnswerNotUnderstood, KlaviyoError, KlaviyoUnreachable, RequestMalformed
 from klaviyo_access.keys.store import KeyStore
 from klaviyo_access.klaviyo.answers import read_answer
-from klaviyo_access.klaviyo.errors import AnswerNotUnderstood, KlaviyoError, KlaviyoUnreachable, RequestMalformed
 from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, refusal
 from klaviyo_access.klaviyo.rest_client import RotatingRestClient
 

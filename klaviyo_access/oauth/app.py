@@ -9,7 +9,7 @@ from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
 from klaviyo_access.endpoint import KLAVIYO_URL
-from klaviyo_access.klaviyo.errors import OAuthAccountMismatch, OAuthNotConfigured, OAuthReauthorizationNeeded
+from klaviyo_access.errors import OAuthAccountMismatch, OAuthNotConfigured, OAuthReauthorizationNeeded
 from klaviyo_access.oauth.client import OAuthClient
 from klaviyo_access.oauth.connection import OAuthConnection
 from klaviyo_access.oauth.refusals import Refusal, Step, error_for, refusal_of

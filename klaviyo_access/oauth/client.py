@@ -14,7 +14,7 @@ from authlib.common.errors import AuthlibBaseError  # type: ignore[import-untype
 from authlib.integrations.httpx_client import OAuth2Client  # type: ignore[import-untyped] # Authlib ships no types
 
 from klaviyo_access.endpoint import KLAVIYO_URL, RULE, is_safe
-from klaviyo_access.klaviyo.errors import OAuthNotConfigured
+from klaviyo_access.errors import OAuthNotConfigured
 from klaviyo_access.klaviyo.operations import REVISION
 from klaviyo_access.oauth.refusals import Refusal, Step, error_for, refusal_of
 from klaviyo_access.oauth.secret import Secret

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final, NamedTuple
 
-from klaviyo_access.klaviyo.errors import OAuthReauthorizationNeeded, OAuthUnavailable
+from klaviyo_access.errors import OAuthReauthorizationNeeded, OAuthUnavailable
 from klaviyo_access.oauth.client import OAuthClient
 from klaviyo_access.oauth.flight import SingleFlight
 from klaviyo_access.oauth.secret import Secret

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     OAuthAppRefused,
     OAuthCodeExpired,
     OAuthConsentDenied,

@@ -11,7 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
-from klaviyo_access.klaviyo.errors import OAuthError, OAuthNotConfigured, OAuthUnavailable
+from klaviyo_access.errors import OAuthError, OAuthNotConfigured, OAuthUnavailable
 from klaviyo_access.oauth.client import AppCredentials
 from klaviyo_access.oauth.secret import Secret
 from klaviyo_access.oauth.tokens import REVOKED, OAuthTokens, json_object, stored_tokens

@@ -13,7 +13,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable
 from typing import Final
 
-from klaviyo_access.klaviyo.errors import OAuthStateExpired, OAuthStateMismatch
+from klaviyo_access.errors import OAuthStateExpired, OAuthStateMismatch
 from klaviyo_access.oauth.secret import Secret
 
 LIFETIME_MINUTES: Final = 10

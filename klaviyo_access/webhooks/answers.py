@@ -7,7 +7,7 @@ Klaviyo takes 200, 201 and 202 for received and sends everything else again
 import json
 from dataclasses import dataclass
 
-from klaviyo_access.klaviyo.errors import WebhookError, WebhookRefused, WebhookRepeated
+from klaviyo_access.errors import WebhookError, WebhookRefused, WebhookRepeated
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
-from klaviyo_access.klaviyo.errors import WebhookRefused, WebhookRepeated
+from klaviyo_access.errors import WebhookRefused, WebhookRepeated
 from klaviyo_access.webhooks.delivery import Delivery, read_delivery
 from klaviyo_access.webhooks.replay import Claim, DeliveryMemory, LocalMemory
 from klaviyo_access.webhooks.secret import SigningSecret

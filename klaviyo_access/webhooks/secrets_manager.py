@@ -9,8 +9,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.session import Session
 
+from klaviyo_access.errors import WebhookSecretsUnavailable
 from klaviyo_access.keys.location import ENVIRONMENT, PREFIX
-from klaviyo_access.klaviyo.errors import WebhookSecretsUnavailable
 from klaviyo_access.webhooks.labels import signing_versions
 from klaviyo_access.webhooks.secret import SigningSecret, read_value
 

@@ -9,7 +9,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from klaviyo_access.klaviyo.errors import WebhookError
+from klaviyo_access.errors import WebhookError
 from klaviyo_access.webhooks.answers import RECEIVED, TOO_LARGE, Answer, answer_to
 from klaviyo_access.webhooks.delivery import Delivery
 from klaviyo_access.webhooks.receiver import LARGEST_BODY, WebhookReceiver

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
-from klaviyo_access.klaviyo.errors import WebhookSecretsUnavailable
+from klaviyo_access.errors import WebhookSecretsUnavailable
 from klaviyo_access.webhooks.secret import SigningSecret
 from klaviyo_access.webhooks.secrets_manager import SecretsManagerVersions, locate
 from klaviyo_access.webhooks.verifier import Verifier

@@ -15,7 +15,7 @@ from klaviyo_access.audit import CloudWatchLogs
 from klaviyo_access.audit.cloudwatch_logs import CloudWatchLogsError
 from klaviyo_access.audit.verification import Report, verify
 from klaviyo_access.cli.audit_records import LogGroup
-from klaviyo_access.klaviyo.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured
 from tests.audit.audit_bench import entry, open_log
 from tests.sandbox.running_sandbox import Sandbox, running_sandbox
 

@@ -11,7 +11,7 @@ from botocore.httpsession import URLLib3Session
 
 from klaviyo_access.audit import AppendedFile, Suspicions
 from klaviyo_access.cli.main import run
-from klaviyo_access.klaviyo.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured
 from tests.audit.audit_bench import entry, open_log
 
 PROJECT = Path(__file__).parents[2]

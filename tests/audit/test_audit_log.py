@@ -15,7 +15,7 @@ import pytest
 from klaviyo_access.audit import AppendedFile, AuditLog, courier
 from klaviyo_access.audit.spool import Spool
 from klaviyo_access.audit.verification import verify
-from klaviyo_access.klaviyo.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured
 from tests.audit.audit_bench import Kept, entry, open_log
 
 

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from klaviyo_access.audit.entry import AuditEntry
 from klaviyo_access.authorization import fastapi, starlette
-from klaviyo_access.klaviyo.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
+from klaviyo_access.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
 from tests.authorization.people import ANSWERS, NOON, PERMISSIONS
 
 

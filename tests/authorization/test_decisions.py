@@ -12,7 +12,7 @@ import pytest
 
 from klaviyo_access.audit.entry import AuditEntry
 from klaviyo_access.authorization import Authorization, wsgi
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     AuthorizationError,
     PermissionDenied,
     RoleNotAssigned,

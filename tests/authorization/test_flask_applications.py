@@ -12,7 +12,7 @@ from werkzeug.routing import BaseConverter
 
 from klaviyo_access.audit.entry import AuditEntry
 from klaviyo_access.authorization.flask import Authorization
-from klaviyo_access.klaviyo.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
+from klaviyo_access.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
 from tests.authorization.people import ANSWERS, NOON, PERMISSIONS
 
 ACCESS = Authorization(PERMISSIONS, role_of=lambda asked: asked.headers.get("role"))

@@ -11,7 +11,7 @@ import pytest
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.authorization import Permissions
-from klaviyo_access.klaviyo.errors import PermissionsUnusable, UnknownPermission, UnknownRole
+from klaviyo_access.errors import PermissionsUnusable, UnknownPermission, UnknownRole
 from tests.authorization.people import PERMISSIONS
 
 PROJECT = Path(__file__).parents[2]

@@ -3,7 +3,7 @@
 import pytest
 
 from klaviyo_access.authorization.routes import DeclaredRoute, refuse_unguarded
-from klaviyo_access.klaviyo.errors import UnguardedRoutes
+from klaviyo_access.errors import UnguardedRoutes
 
 
 def route(pattern: str, *, guarded: bool = False) -> DeclaredRoute:

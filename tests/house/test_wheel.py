@@ -57,7 +57,7 @@ import klaviyo_access.keys
 import klaviyo_access.klaviyo
 from klaviyo_access.keys import KeyStore
 from klaviyo_access.klaviyo import scopes_for
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
+from klaviyo_access.errors import KeyStoreNotConfigured
 assert scopes_for("create_event") == ("events:write",), scopes_for("create_event")
 try:
     KeyStore("viewer", environ={})

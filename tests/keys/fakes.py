@@ -4,8 +4,8 @@ import queue
 import threading
 from dataclasses import dataclass, field
 
+from klaviyo_access.errors import KeyStoreUnavailable
 from klaviyo_access.keys import Key, KeySnapshot
-from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
 
 KEYS = [Key(f"pk_{digit * 34}") for digit in "abcdef"]
 PATIENCE = 30

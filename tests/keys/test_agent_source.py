@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from klaviyo_access.errors import KeyReadDenied, KeyStoreNotConfigured, KeyStoreUnavailable, NoKeyYet
 from klaviyo_access.keys import Key
 from klaviyo_access.keys.sources import Sought
 from klaviyo_access.keys.sources.agent import AgentSource, from_agent, from_lambda_extension
-from klaviyo_access.klaviyo.errors import KeyReadDenied, KeyStoreNotConfigured, KeyStoreUnavailable, NoKeyYet
 from tests.keys.secrets_manager_stub import KEY, OTHER_KEY, Answer, SecretsManagerStub, current, refused
 
 

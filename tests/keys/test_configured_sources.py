@@ -5,10 +5,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.keys import Key, KeySnapshot, KeyStore
-from klaviyo_access.keys.sources.configured import source_names
-from klaviyo_access.keys.sources.ordered import OrderedSources
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     KeyReadDenied,
     KeyStoreError,
     KeyStoreNotConfigured,
@@ -16,6 +13,9 @@ from klaviyo_access.klaviyo.errors import (
     KeyValueMalformed,
     NoKeyYet,
 )
+from klaviyo_access.keys import Key, KeySnapshot, KeyStore
+from klaviyo_access.keys.sources.configured import source_names
+from klaviyo_access.keys.sources.ordered import OrderedSources
 from tests.keys.fakes import KEYS, snapshot
 from tests.keys.secrets_manager_stub import KEY, OTHER_KEY, SecretsManagerStub, current
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from klaviyo_access.errors import KeyStoreNotConfigured, KeyStoreUnavailable, KeyValueMalformed
 from klaviyo_access.keys import KeyStore
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources.injected import EnvironmentSource, FileSource
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured, KeyStoreUnavailable, KeyValueMalformed
 from tests.keys.fakes import KEYS
 from tests.keys.secrets_manager_stub import KEY, OTHER_KEY, value
 

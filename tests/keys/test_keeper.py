@@ -10,9 +10,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from klaviyo_access.errors import KeyStoreError, KeyStoreUnavailable
 from klaviyo_access.keys import Key
 from klaviyo_access.keys.keeper import FIRST_RETRY, HOLD_OFF, Keeper
-from klaviyo_access.klaviyo.errors import KeyStoreError, KeyStoreUnavailable
 from tests.keys.fakes import KEYS, PATIENCE, Source, Time
 
 

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from klaviyo_access.access_model.environment import Environment
+from klaviyo_access.errors import KeyStoreNotConfigured
 from klaviyo_access.keys.location import SecretLocation, locate
 from klaviyo_access.keys.snapshot import KeySnapshot, read_value
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
 
 KEY = "pk_" + "ab" * 17
 ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:klaviyo/prod/viewer/key-AbCdEf"

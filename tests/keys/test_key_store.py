@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from klaviyo_access.errors import KeyStoreNotConfigured, KeyStoreUnavailable
 from klaviyo_access.keys import KeyStore
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured, KeyStoreUnavailable
 from tests.keys.fakes import KEYS, PATIENCE, Source, Time
 
 

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from klaviyo_access.errors import KeyStoreError
 from klaviyo_access.keys import Key, KeyStore
 from klaviyo_access.keys.keeper import HOLD_OFF
 from klaviyo_access.keys.snapshot import FRESH_FOR
 from klaviyo_access.keys.sources.configured import source_names
 from klaviyo_access.keys.sources.injected import FILE_FRESH_FOR
 from klaviyo_access.keys.store import STALE_AFTER
-from klaviyo_access.klaviyo.errors import KeyStoreError
 from tests.keys.secrets_manager_stub import KEY, OTHER_KEY, Answer, SecretsManagerStub, value
 
 PAGE = (Path(__file__).parents[2] / "docs/keys.md").read_text("utf-8")

@@ -10,11 +10,7 @@ from subprocess import run
 
 import pytest
 
-from klaviyo_access.keys import KeyStore
-from klaviyo_access.keys.location import SecretLocation
-from klaviyo_access.keys.sources.aws import find_settings
-from klaviyo_access.keys.sources.secrets_manager import SecretsManagerSource
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     KeyReadDenied,
     KeyStoreError,
     KeyStoreNotConfigured,
@@ -22,6 +18,10 @@ from klaviyo_access.klaviyo.errors import (
     KeyValueMalformed,
     NoKeyYet,
 )
+from klaviyo_access.keys import KeyStore
+from klaviyo_access.keys.location import SecretLocation
+from klaviyo_access.keys.sources.aws import find_settings
+from klaviyo_access.keys.sources.secrets_manager import SecretsManagerSource
 from tests.keys.secrets_manager_stub import KEY, READER, Answer, SecretsManagerStub, current, refused, value
 
 LOCATION = SecretLocation(role="viewer", secret_id="klaviyo/dev/viewer/key", region="eu-west-1")

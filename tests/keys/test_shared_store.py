@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from klaviyo_access.errors import KeyStoreUnavailable
 from klaviyo_access.keys import KeyStore
 from klaviyo_access.keys.shared import Shared
 from klaviyo_access.klaviyo import session_for_role
-from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
 from tests.keys.fakes import PATIENCE
 from tests.keys.secrets_manager_stub import KEY, SecretsManagerStub
 

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import uvicorn
 
+from klaviyo_access.errors import KeyStoreUnavailable
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.store import KeyStore
-from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
 from sandbox.klaviyo.app import create_app
 from sandbox.server import bind
 

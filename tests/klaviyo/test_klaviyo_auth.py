@@ -10,11 +10,7 @@ import httpx
 import pytest
 
 from klaviyo_access.access_model.catalog import REVISION
-from klaviyo_access.keys.secret import Key
-from klaviyo_access.keys.snapshot import KeySnapshot
-from klaviyo_access.keys.store import KeyStore
-from klaviyo_access.klaviyo import KlaviyoAuth
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     KeyRejected,
     KeyStoreUnavailable,
     KlaviyoUnreachable,
@@ -23,6 +19,10 @@ from klaviyo_access.klaviyo.errors import (
     RequestRefused,
     ScopeMissing,
 )
+from klaviyo_access.keys.secret import Key
+from klaviyo_access.keys.snapshot import KeySnapshot
+from klaviyo_access.keys.store import KeyStore
+from klaviyo_access.klaviyo import KlaviyoAuth
 from tests.klaviyo.klaviyo_server import Keys, Server, clock_that_outruns_limits, klaviyo_server, serving
 
 NO_KEY = Key("pk_" + "0" * 34)

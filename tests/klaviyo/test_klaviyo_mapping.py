@@ -9,15 +9,15 @@ import pytest
 import urllib3.exceptions
 from openapi_client.exceptions import ApiException
 
-from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo import KlaviyoAuth, session_for_role
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     AnswerNotUnderstood,
     KlaviyoError,
     KlaviyoUnreachable,
     RequestMalformed,
     RequestRefused,
 )
+from klaviyo_access.keys.secret import Key
+from klaviyo_access.klaviyo import KlaviyoAuth, session_for_role
 from tests.klaviyo.klaviyo_server import Keys
 
 KEY = Key("pk_" + "0" * 34)

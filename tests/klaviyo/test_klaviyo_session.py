@@ -12,9 +12,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo import session_for_role
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     AnswerNotUnderstood,
     FeatureForbidden,
     KeyRejected,
@@ -26,6 +24,8 @@ from klaviyo_access.klaviyo.errors import (
     RequestRefused,
     ScopeMissing,
 )
+from klaviyo_access.keys.secret import Key
+from klaviyo_access.klaviyo import session_for_role
 from tests.klaviyo.klaviyo_server import Keys, Server, clock_that_outruns_limits, klaviyo_server, serving
 
 NO_KEY = Key("pk_" + "0" * 34)

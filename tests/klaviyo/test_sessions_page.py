@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from klaviyo_access.access_model import AccessModel
-from klaviyo_access.klaviyo.errors import KlaviyoError
+from klaviyo_access.errors import KlaviyoError
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/sessions.md").read_text("utf-8")

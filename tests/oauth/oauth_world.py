@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx2
 
-from klaviyo_access.klaviyo.errors import OAuthUnavailable
+from klaviyo_access.errors import OAuthUnavailable
 from klaviyo_access.oauth import AppCredentials, MemoryTokenStore, OAuthApp, OAuthClient, OAuthTokens, Secret, StateSeal
 from sandbox.aws.http import Request, call_application
 from sandbox.klaviyo.app import create_app

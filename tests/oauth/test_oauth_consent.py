@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     OAuthAccountMismatch,
     OAuthAppRefused,
     OAuthCodeExpired,

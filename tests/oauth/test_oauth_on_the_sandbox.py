@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 
 from components.oauth_policies import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
 from components.policies import Encryption, SecretPrincipals, secret_resource_policy, to_json
-from klaviyo_access.klaviyo.errors import OAuthNotConfigured, OAuthReauthorizationNeeded, OAuthUnavailable
+from klaviyo_access.errors import OAuthNotConfigured, OAuthReauthorizationNeeded, OAuthUnavailable
 from klaviyo_access.oauth import AppSecrets, OAuthApp, OAuthTokens, Secret
 from klaviyo_access.oauth.secrets_manager import secrets_manager
 from tests.components.recording import PROJECT_DIR

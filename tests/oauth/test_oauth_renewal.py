@@ -9,7 +9,7 @@ from dataclasses import replace
 import httpx2
 import pytest
 
-from klaviyo_access.klaviyo.errors import OAuthAppRefused, OAuthReauthorizationNeeded, OAuthUnavailable
+from klaviyo_access.errors import OAuthAppRefused, OAuthReauthorizationNeeded, OAuthUnavailable
 from klaviyo_access.oauth import OAuthConnection, OAuthTokens, Secret
 from klaviyo_access.oauth.connection import EARLY, HOLD_OFF, PAUSES
 from klaviyo_access.oauth.flight import SingleFlight

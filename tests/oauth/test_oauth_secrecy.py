@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import httpx2
 import pytest
 
-from klaviyo_access.klaviyo.errors import OAuthError
+from klaviyo_access.errors import OAuthError
 from klaviyo_access.oauth import AppCredentials, Secret
 from tests.oauth.oauth_world import ACCOUNT, BROWSER, World
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from klaviyo_access.klaviyo.errors import WebhookSecretsUnavailable
+from klaviyo_access.errors import WebhookSecretsUnavailable
 from klaviyo_access.webhooks import SigningSecret
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

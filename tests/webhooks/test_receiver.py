@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from klaviyo_access.klaviyo.errors import WebhookRefused, WebhookRepeated
+from klaviyo_access.errors import WebhookRefused, WebhookRepeated
 from klaviyo_access.webhooks import Delivery, LocalMemory, SigningSecret, WebhookReceiver
 from klaviyo_access.webhooks.receiver import AHEAD, WINDOW
 from klaviyo_access.webhooks.replay import LEASE

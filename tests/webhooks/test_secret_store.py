@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from klaviyo_access.klaviyo.errors import WebhookRefused, WebhookSecretsUnavailable
+from klaviyo_access.errors import WebhookRefused, WebhookSecretsUnavailable
 from klaviyo_access.webhooks import WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import locate
 from klaviyo_access.webhooks.store import HOLD_OFF, REFRESH_EVERY, STALE_AFTER

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from klaviyo_access.klaviyo.errors import WebhookSecretsUnavailable
+from klaviyo_access.errors import WebhookSecretsUnavailable
 from klaviyo_access.webhooks.labels import offered, signing_versions, superseded
 from klaviyo_access.webhooks.secrets_manager import SecretPlace, SecretsManagerVersions
 from tests.webhooks.webhook_world import WebhookWorld

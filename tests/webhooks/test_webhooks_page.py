@@ -9,7 +9,7 @@ import httpx
 import pytest
 from ruamel.yaml import YAML
 
-from klaviyo_access.klaviyo.errors import WebhookRepeated
+from klaviyo_access.errors import WebhookRepeated
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, receiver, replay, store
 from rotation import webhook_change, webhook_rotator
 from tests.components.recording import PROJECT_DIR

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from klaviyo_access.errors import WebhookError
 from klaviyo_access.keys.labels import SecretLabels
-from klaviyo_access.klaviyo.errors import WebhookError
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import SecretPlace, SecretsManagerVersions
 from rotation.errors import RotationError

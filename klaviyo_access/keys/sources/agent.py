@@ -13,13 +13,13 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 from klaviyo_access.endpoint import is_loopback
+from klaviyo_access.errors import KeyStoreNotConfigured
 from klaviyo_access.keys.location import SecretLocation
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources import Sought
 from klaviyo_access.keys.sources.answers import Refusal, read_answer
 from klaviyo_access.keys.sources.local_http import get
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
 
 AGENT_URL: Final = "KLAVIYO_ACCESS_AGENT_URL"
 EXTENSION_PORT: Final = "PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"

@@ -4,15 +4,15 @@ import json
 import re
 from typing import Any, Final, NamedTuple
 
-from klaviyo_access.keys.location import SecretLocation
-from klaviyo_access.keys.snapshot import KeySnapshot, read_value
-from klaviyo_access.klaviyo.errors import (
+from klaviyo_access.errors import (
     KeyReadDenied,
     KeyStoreError,
     KeyStoreUnavailable,
     KeyValueMalformed,
     NoKeyYet,
 )
+from klaviyo_access.keys.location import SecretLocation
+from klaviyo_access.keys.snapshot import KeySnapshot, read_value
 
 _DENIED: Final = frozenset({"AccessDeniedException", "AccessDenied"})
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from botocore.exceptions import BotoCoreError
 
+from klaviyo_access.errors import KeyStoreNotConfigured
 from klaviyo_access.keys.location import SecretLocation
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
 
 if TYPE_CHECKING:
     from botocore.session import Session

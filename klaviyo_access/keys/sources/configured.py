@@ -5,9 +5,9 @@ from functools import partial
 from importlib import import_module
 from typing import Final
 
+from klaviyo_access.errors import KeyStoreNotConfigured
 from klaviyo_access.keys.sources import Sought, Source
 from klaviyo_access.keys.sources.ordered import OrderedSources
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured
 
 SOURCES: Final = "KLAVIYO_ACCESS_SOURCES"
 DEFAULT: Final = "secrets-manager"

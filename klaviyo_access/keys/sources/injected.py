@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
+from klaviyo_access.errors import KeyStoreNotConfigured, KeyStoreUnavailable, KeyValueMalformed
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import FRESH_FOR, KeySnapshot, read_injected
 from klaviyo_access.keys.sources import Sought
-from klaviyo_access.klaviyo.errors import KeyStoreNotConfigured, KeyStoreUnavailable, KeyValueMalformed
 
 VARIABLE: Final = "KLAVIYO_API_KEY"
 FILE: Final = "KLAVIYO_ACCESS_KEY_FILE"

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Mapping
 
+from klaviyo_access.errors import KeyStoreError, KeyStoreNotConfigured, KeyStoreUnavailable
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources import Source
-from klaviyo_access.klaviyo.errors import KeyStoreError, KeyStoreNotConfigured, KeyStoreUnavailable
 
 
 class OrderedSources:

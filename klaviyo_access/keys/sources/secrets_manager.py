@@ -19,14 +19,14 @@ from botocore.utils import get_environ_proxies
 from urllib3 import PoolManager, Timeout, proxy_from_url
 from urllib3.exceptions import HTTPError
 
+from klaviyo_access.errors import KeyStoreUnavailable
+from klaviyo_access.frames import cut_frames
 from klaviyo_access.keys.location import SecretLocation
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import FRESH_FOR, KeySnapshot
 from klaviyo_access.keys.sources import Sought
 from klaviyo_access.keys.sources.answers import Refusal, read_answer
 from klaviyo_access.keys.sources.aws import AwsSettings, find_settings
-from klaviyo_access.klaviyo.errors import KeyStoreUnavailable
-from klaviyo_access.klaviyo.frames import cut_frames
 
 CONNECT_TIMEOUT: Final = 3.0
 READ_TIMEOUT: Final = 5.0

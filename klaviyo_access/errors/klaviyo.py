@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from klaviyo_access.klaviyo.errors.base import KlaviyoAccessError
+from klaviyo_access.errors.base import KlaviyoAccessError
 
 
 class KlaviyoError(KlaviyoAccessError):

@@ -1,6 +1,6 @@
 """What a service's own users, routes, audit log and webhooks meet."""
 
-from klaviyo_access.klaviyo.errors.base import KlaviyoAccessError
+from klaviyo_access.errors.base import KlaviyoAccessError
 
 
 class AuditNotConfigured(KlaviyoAccessError):

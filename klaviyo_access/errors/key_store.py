@@ -1,6 +1,6 @@
 """The role's key could not be had."""
 
-from klaviyo_access.klaviyo.errors.base import KlaviyoAccessError
+from klaviyo_access.errors.base import KlaviyoAccessError
 
 
 class KeyStoreError(KlaviyoAccessError):

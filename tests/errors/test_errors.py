@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from klaviyo_access.klaviyo import errors
-from klaviyo_access.klaviyo.errors import KlaviyoAccessError
+from klaviyo_access import errors
+from klaviyo_access.errors import KlaviyoAccessError
 
 SAMPLES = [
     errors.NoKeyYet("viewer", "klaviyo/dev/viewer/key"),

@@ -46,7 +46,7 @@
 The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
 """
 
-from klaviyo_access.klaviyo.errors.application import (
+from klaviyo_access.errors.application import (
     AuditNotConfigured,
     AuthorizationError,
     DeclarationError,
@@ -61,10 +61,10 @@ from klaviyo_access.klaviyo.errors.application import (
     WebhookRepeated,
     WebhookSecretsUnavailable,
 )
-from klaviyo_access.klaviyo.errors.base import (
+from klaviyo_access.errors.base import (
     KlaviyoAccessError,
 )
-from klaviyo_access.klaviyo.errors.key_store import (
+from klaviyo_access.errors.key_store import (
     KeyReadDenied,
     KeyStoreError,
     KeyStoreNotConfigured,
@@ -72,7 +72,7 @@ from klaviyo_access.klaviyo.errors.key_store import (
     KeyValueMalformed,
     NoKeyYet,
 )
-from klaviyo_access.klaviyo.errors.klaviyo import (
+from klaviyo_access.errors.klaviyo import (
     AnswerNotUnderstood,
     FeatureForbidden,
     KeyRejected,
@@ -83,7 +83,7 @@ from klaviyo_access.klaviyo.errors.klaviyo import (
     RequestRefused,
     ScopeMissing,
 )
-from klaviyo_access.klaviyo.errors.oauth import (
+from klaviyo_access.errors.oauth import (
     OAuthAccountMismatch,
     OAuthAppRefused,
     OAuthCodeExpired,

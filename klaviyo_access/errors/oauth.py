@@ -1,6 +1,6 @@
 """An account's consent could not be had or used."""
 
-from klaviyo_access.klaviyo.errors.base import KlaviyoAccessError
+from klaviyo_access.errors.base import KlaviyoAccessError
 
 
 class OAuthError(KlaviyoAccessError):

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
+from klaviyo_access.errors import KlaviyoError, KlaviyoUnreachable
+from klaviyo_access.frames import cut_frames
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo import KlaviyoAuth, session_for_role
-from klaviyo_access.klaviyo.errors import KlaviyoError, KlaviyoUnreachable
-from klaviyo_access.klaviyo.frames import cut_frames
 from tests.klaviyo.klaviyo_server import Keys, Server, clock_that_outruns_limits, klaviyo_server, serving
 
 KEY = Key("pk_" + "5a" * 17)
