@@ -19,17 +19,17 @@ from sandbox.provider.wire import Properties
 
 SETTINGS = (
     "cloudWatchLogsGroupArn cloudWatchLogsRoleArn enableLogFileValidation includeGlobalServiceEvents "
-    "isMultiRegionTrail isOrganizationTrail kmsKeyId s3BucketName s3KeyPrefix snsTopicName"
+    "isMultiRegionTrail isOrganizationTrail kmsKeyId s3BucketName"
 )
 SPELLED = {"cloudWatchLogsGroupArn": "CloudWatchLogsLogGroupArn"}
 
 
 class Trail(ResourceType):
     aws_type = "aws:cloudtrail/trail:Trail"
-    updatable = names(f"{SETTINGS} advancedEventSelectors enableLogging eventSelectors")
+    updatable = names(f"{SETTINGS} enableLogging")
     replacing = names("name")
     required = names("s3BucketName")
-    computed = names("arn homeRegion snsTopicArn")
+    computed = names("arn homeRegion")
     defaults = values(
         enableLogFileValidation=False,
         enableLogging=True,
@@ -42,8 +42,7 @@ class Trail(ResourceType):
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
         arn = place.arn("cloudtrail", f"trail/{inputs['name']}")
-        topic = place.arn("sns", inputs["snsTopicName"]) if "snsTopicName" in inputs else None
-        return arn, {"arn": arn, "homeRegion": place.region, "snsTopicArn": topic}
+        return arn, {"arn": arn, "homeRegion": place.region}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
         answer = aws.client("cloudtrail").create_trail(
@@ -52,7 +51,6 @@ class Trail(ResourceType):
         return str(answer["TrailARN"])
 
     def complete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        self._select(aws, resource_id, inputs)
         self._switch(aws, resource_id, inputs)
 
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
@@ -65,7 +63,6 @@ class Trail(ResourceType):
             "arn": trail["TrailARN"],
             "enableLogFileValidation": trail.get("LogFileValidationEnabled", False),
             "enableLogging": cloudtrail.get_trail_status(Name=resource_id)["IsLogging"],
-            "snsTopicArn": trail.get("SnsTopicARN") or None,
             "tagsAll": tag_map(tags[0]["TagsList"]) if tags else {},
         }
 
@@ -73,8 +70,6 @@ class Trail(ResourceType):
         if change.touches(*SETTINGS.split()):
             emptied = {name: "" for name in change.old if name not in change.new and name in SETTINGS.split()}
             aws.client("cloudtrail").update_trail(Name=resource_id, **self._settings({**emptied, **change.new}))
-        if change.touches("advancedEventSelectors", "eventSelectors"):
-            self._select(aws, resource_id, change.new)
         if change.touches("enableLogging"):
             self._switch(aws, resource_id, change.new)
 
@@ -91,11 +86,6 @@ class Trail(ResourceType):
     def _settings(self, inputs: Properties) -> Properties:
         found: Properties = pascal(chosen(inputs, SETTINGS.split()), SPELLED)
         return found
-
-    def _select(self, aws: Aws, arn: str, inputs: Properties) -> None:
-        selectors = pascal(chosen(inputs, ("advancedEventSelectors", "eventSelectors")), SPELLED)
-        if selectors:
-            aws.client("cloudtrail").put_event_selectors(TrailName=arn, **selectors)
 
     def _switch(self, aws: Aws, arn: str, inputs: Properties) -> None:
         cloudtrail = aws.client("cloudtrail")

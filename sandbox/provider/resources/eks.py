@@ -8,19 +8,19 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz0123456789"
 
 class PodIdentityAssociation(ResourceType):
     aws_type = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
-    updatable = names("disableSessionTags roleArn targetRoleArn")
+    updatable = names("roleArn")
     replacing = names("clusterName namespace serviceAccount")
     required = names("clusterName namespace roleArn serviceAccount")
-    computed = names("associationArn associationId disableSessionTags externalId")
+    computed = names("associationArn associationId")
     taggable = True
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
         association = f"a-{place.letters(LETTERS, 17)}"
         arn = place.arn("eks", f"podidentityassociation/{inputs['clusterName']}/{association}")
-        return association, {"associationArn": arn, "associationId": association, "disableSessionTags": False}
+        return association, {"associationArn": arn, "associationId": association}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        wanted = ("clusterName", "disableSessionTags", "namespace", "roleArn", "serviceAccount", "targetRoleArn")
+        wanted = ("clusterName", "namespace", "roleArn", "serviceAccount")
         answer = aws.client("eks").create_pod_identity_association(**chosen(inputs, wanted), tags=inputs["tagsAll"])
         return str(answer["association"]["associationId"])
 
@@ -28,13 +28,8 @@ class PodIdentityAssociation(ResourceType):
         cluster, association = _split(resource_id, inputs)
         answer = aws.client("eks").describe_pod_identity_association(clusterName=cluster, associationId=association)
         found = answer["association"]
-        wanted = ("associationArn", "associationId", "clusterName", "externalId", "namespace", "roleArn")
-        more = ("serviceAccount", "targetRoleArn")
-        return {
-            **chosen(found, (*wanted, *more)),
-            "disableSessionTags": found.get("disableSessionTags", False),
-            "tagsAll": found.get("tags", {}),
-        }
+        wanted = ("associationArn", "associationId", "clusterName", "namespace", "roleArn", "serviceAccount")
+        return {**chosen(found, wanted), "tagsAll": found.get("tags", {})}
 
     def find(self, aws: Aws, inputs: Properties) -> str | None:
         where = chosen(inputs, ("clusterName", "namespace", "serviceAccount"))

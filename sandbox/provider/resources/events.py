@@ -1,9 +1,6 @@
 """EventBridge's rules and their targets, on the default bus or on one by name."""
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
 from sandbox.provider.table import (
     AutoName,
     Aws,
@@ -20,14 +17,12 @@ from sandbox.provider.table import (
 )
 from sandbox.provider.wire import Properties
 
-SETTINGS = ("description", "eventBusName", "eventPattern", "name", "roleArn", "scheduleExpression", "state")
-
-TRANSFORMER = MappingProxyType({"inputPaths": "InputPathsMap", "inputTemplate": "InputTemplate"})
+SETTINGS = ("description", "eventBusName", "eventPattern", "name", "state")
 
 
 class EventRule(ResourceType):
     aws_type = "aws:cloudwatch/eventRule:EventRule"
-    updatable = names("description eventPattern forceDestroy roleArn scheduleExpression state")
+    updatable = names("description eventPattern forceDestroy state")
     replacing = names("eventBusName name")
     computed = names("arn")
     defaults = values(eventBusName="default", forceDestroy=False, state="ENABLED")
@@ -45,7 +40,7 @@ class EventRule(ResourceType):
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
         bus, name = _split(resource_id)
         rule = aws.client("events").describe_rule(Name=name, EventBusName=bus)
-        found = camel(chosen(rule, ("Arn", "Description", "EventPattern", "Name", "RoleArn", "ScheduleExpression")))
+        found = camel(chosen(rule, ("Arn", "Description", "EventPattern", "Name")))
         tags = aws.client("events").list_tags_for_resource(ResourceARN=rule["Arn"])["Tags"]
         return {**found, "eventBusName": bus, "state": rule["State"], "tagsAll": tag_map(tags)}
 
@@ -67,20 +62,17 @@ class EventRule(ResourceType):
 
 class EventTarget(ResourceType):
     aws_type = "aws:cloudwatch/eventTarget:EventTarget"
-    updatable = names("arn deadLetterConfig input inputPath inputTransformer retryPolicy roleArn")
+    updatable = names("arn")
     replacing = names("eventBusName rule targetId")
     required = names("arn rule")
     defaults = values(eventBusName="default")
-    documents = names("input")
     auto_name = AutoName(property="targetId")
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
         return self._id(inputs), {}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        target = {"Id": inputs["targetId"]} | pascal(chosen(inputs, sorted(self.updatable - {"inputTransformer"})))
-        if "inputTransformer" in inputs:
-            target["InputTransformer"] = _transformer(inputs["inputTransformer"], TRANSFORMER)
+        target = {"Id": inputs["targetId"], "Arn": inputs["arn"]}
         aws.client("events").put_targets(Rule=inputs["rule"], EventBusName=inputs["eventBusName"], Targets=[target])
         return self._id(inputs)
 
@@ -90,11 +82,7 @@ class EventTarget(ResourceType):
         target = next((found for found in targets if found["Id"] == inputs["targetId"]), None)
         if target is None:
             return None
-        found = camel({name: value for name, value in target.items() if name not in {"Id", "InputTransformer"}})
-        if "InputTransformer" in target:
-            spelled = {theirs: ours for ours, theirs in TRANSFORMER.items()}
-            found["inputTransformer"] = _transformer(target["InputTransformer"], spelled)
-        return {**found, "targetId": target["Id"], "rule": inputs["rule"], "eventBusName": inputs["eventBusName"]}
+        return {"arn": target["Arn"], **chosen(inputs, ("eventBusName", "rule", "targetId"))}
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         self.create(aws, change.new)
@@ -106,11 +94,6 @@ class EventTarget(ResourceType):
 
     def _id(self, inputs: Properties) -> str:
         return f"{_rule_id(inputs['eventBusName'], inputs['rule'])}-{inputs['targetId']}"
-
-
-def _transformer(transformer: Properties, spelled: Mapping[str, str]) -> Properties:
-    """An input transformer in the other spelling; the names of its paths are the program's own."""
-    return {spelled[name]: value for name, value in transformer.items()}
 
 
 def _rule_id(bus: str, name: str) -> str:

@@ -26,7 +26,7 @@ PREDICTED_DATE = "2026-01-01T00:00:00Z"
 
 class Role(ResourceType):
     aws_type = "aws:iam/role:Role"
-    updatable = names("assumeRolePolicy description forceDetachPolicies maxSessionDuration permissionsBoundary")
+    updatable = names("assumeRolePolicy description forceDetachPolicies maxSessionDuration")
     replacing = names("name path")
     required = names("assumeRolePolicy")
     computed = names("arn createDate uniqueId")
@@ -42,7 +42,7 @@ class Role(ResourceType):
         return inputs["name"], {"arn": arn, "createDate": PREDICTED_DATE, "uniqueId": unique}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        wanted = ("description", "maxSessionDuration", "path", "permissionsBoundary")
+        wanted = ("description", "maxSessionDuration", "path")
         aws.client("iam").create_role(
             RoleName=inputs["name"],
             AssumeRolePolicyDocument=inputs["assumeRolePolicy"],
@@ -61,7 +61,6 @@ class Role(ResourceType):
             "createDate": role["CreateDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
             "description": role.get("Description"),
             "maxSessionDuration": role.get("MaxSessionDuration", 3600),
-            "permissionsBoundary": role.get("PermissionsBoundary", {}).get("PermissionsBoundaryArn"),
             "assumeRolePolicy": as_text(role["AssumeRolePolicyDocument"]),
             "tagsAll": tag_map(role.get("Tags", [])),
         }
@@ -76,11 +75,6 @@ class Role(ResourceType):
                 Description=new.get("description", ""),
                 MaxSessionDuration=new["maxSessionDuration"],
             )
-        if change.touches("permissionsBoundary"):
-            if "permissionsBoundary" in new:
-                iam.put_role_permissions_boundary(RoleName=resource_id, PermissionsBoundary=new["permissionsBoundary"])
-            else:
-                iam.delete_role_permissions_boundary(RoleName=resource_id)
 
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
         iam = aws.client("iam")

@@ -23,8 +23,7 @@ SPELLED = {"customerMasterKeySpec": "KeySpec", "tagsAll": "Tags"}
 class Key(ResourceType):
     aws_type = "aws:kms/key:Key"
     updatable = names(
-        "bypassPolicyLockoutSafetyCheck deletionWindowInDays description enableKeyRotation isEnabled policy "
-        "rotationPeriodInDays"
+        "bypassPolicyLockoutSafetyCheck deletionWindowInDays description enableKeyRotation isEnabled policy"
     )
     replacing = names("customerMasterKeySpec keyUsage multiRegion")
     computed = names("arn keyId description multiRegion policy")
@@ -58,7 +57,6 @@ class Key(ResourceType):
         key = kms.describe_key(KeyId=resource_id)["KeyMetadata"]
         if key["KeyState"] == "PendingDeletion":
             return None
-        rotation = kms.get_key_rotation_status(KeyId=resource_id)
         return {
             "arn": key["Arn"],
             "keyId": key["KeyId"],
@@ -68,8 +66,7 @@ class Key(ResourceType):
             "customerMasterKeySpec": key.get("KeySpec", "SYMMETRIC_DEFAULT"),
             "multiRegion": key.get("MultiRegion", False),
             "policy": kms.get_key_policy(KeyId=resource_id, PolicyName=DEFAULT_POLICY)["Policy"],
-            "enableKeyRotation": rotation["KeyRotationEnabled"],
-            "rotationPeriodInDays": rotation.get("RotationPeriodInDays"),
+            "enableKeyRotation": kms.get_key_rotation_status(KeyId=resource_id)["KeyRotationEnabled"],
             "tagsAll": tag_map(kms.list_resource_tags(KeyId=resource_id)["Tags"], "TagKey", "TagValue"),
         }
 
@@ -77,7 +74,7 @@ class Key(ResourceType):
         kms, new = aws.client("kms"), change.new
         if change.touches("isEnabled") and new["isEnabled"]:
             kms.enable_key(KeyId=resource_id)
-        if change.touches("enableKeyRotation", "rotationPeriodInDays"):
+        if change.touches("enableKeyRotation"):
             self._rotate(aws, resource_id, new)
         if change.touches("description"):
             kms.update_key_description(KeyId=resource_id, Description=new.get("description", ""))
@@ -103,12 +100,9 @@ class Key(ResourceType):
             aws.client("kms").untag_resource(KeyId=resource_id, TagKeys=remove)
 
     def _rotate(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        if inputs["enableKeyRotation"]:
-            aws.client("kms").enable_key_rotation(
-                KeyId=resource_id, **pascal(chosen(inputs, ("rotationPeriodInDays",)))
-            )
-        else:
-            aws.client("kms").disable_key_rotation(KeyId=resource_id)
+        kms = aws.client("kms")
+        switch = kms.enable_key_rotation if inputs["enableKeyRotation"] else kms.disable_key_rotation
+        switch(KeyId=resource_id)
 
 
 class Alias(ResourceType):

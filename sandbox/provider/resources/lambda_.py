@@ -1,4 +1,4 @@
-"""Lambda functions, who may invoke them, and what becomes of asynchronous events."""
+"""Lambda functions, and who may invoke them."""
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
 import json
@@ -19,22 +19,17 @@ from sandbox.provider.table import (
 )
 from sandbox.provider.wire import Properties, code_hash
 
-CONFIGURATION = (
-    "deadLetterConfig description environment ephemeralStorage handler kmsKeyArn layers loggingConfig memorySize role "
-    "runtime timeout tracingConfig"
-)
-SPELLED = {"kmsKeyArn": "KMSKeyArn"}
+CONFIGURATION = ("description", "environment", "handler", "memorySize", "role", "runtime", "timeout")
 
 
 class Function(ResourceType):
     aws_type = "aws:lambda/function:Function"
-    updatable = names(f"{CONFIGURATION} architectures code reservedConcurrentExecutions")
+    updatable = names(f"{' '.join(CONFIGURATION)} architectures code reservedConcurrentExecutions")
     replacing = names("name packageType")
     required = names("code role")
     computed = names(
-        "arn architectures codeSha256 ephemeralStorage invokeArn lastModified loggingConfig qualifiedArn "
-        "qualifiedInvokeArn responseStreamingInvokeArn signingJobArn signingProfileVersionArn sourceCodeHash "
-        "sourceCodeSize tracingConfig version"
+        "arn architectures codeSha256 invokeArn lastModified qualifiedArn qualifiedInvokeArn sourceCodeHash "
+        "sourceCodeSize version"
     )
     changing = names("codeSha256 lastModified sourceCodeHash sourceCodeSize")
     defaults = values(memorySize=128, packageType="Zip", reservedConcurrentExecutions=-1, timeout=3)
@@ -49,23 +44,20 @@ class Function(ResourceType):
             "arn": arn,
             "architectures": ["x86_64"],
             "codeSha256": digest,
-            "ephemeralStorage": {"size": 512},
             "invokeArn": _invoke_arn(place, arn),
             "lastModified": "2026-01-01T00:00:00.000+0000",
-            "loggingConfig": {"logFormat": "Text", "logGroup": f"/aws/lambda/{name}"},
             "qualifiedArn": f"{arn}:$LATEST",
             "qualifiedInvokeArn": _invoke_arn(place, f"{arn}:$LATEST"),
             "sourceCodeHash": digest,
             "sourceCodeSize": len(inputs["code"].zip()),
-            "tracingConfig": {"mode": "PassThrough"},
             "version": "$LATEST",
         }
         return name, outputs
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        wanted = ("name", "packageType", "architectures", *CONFIGURATION.split())
+        wanted = ("name", "packageType", "architectures", *CONFIGURATION)
         aws.client("lambda").create_function(
-            **pascal(chosen(inputs, wanted), SPELLED | {"name": "FunctionName"}) | _environment(inputs),
+            **pascal(chosen(inputs, wanted), {"name": "FunctionName"}) | _environment(inputs),
             Code={"ZipFile": inputs["code"].zip()},
             Tags=inputs["tagsAll"],
         )
@@ -80,15 +72,7 @@ class Function(ResourceType):
         function = aws.client("lambda").get_function(FunctionName=resource_id)
         found = function["Configuration"]
         arn = found["FunctionArn"]
-        settings = camel(
-            {
-                name: found[name]
-                for name in pascal(dict.fromkeys(CONFIGURATION.split()), SPELLED)
-                if found.get(name) is not None
-            },
-            SPELLED,
-        )
-        settings["layers"] = [layer["arn"] for layer in settings.get("layers", [])] or None
+        settings = camel(chosen(found, pascal(dict.fromkeys(CONFIGURATION))))
         settings["environment"] = (
             {"variables": found.get("Environment", {}).get("Variables", {})} if found.get("Environment") else None
         )
@@ -122,9 +106,9 @@ class Function(ResourceType):
                 **pascal(chosen(new, ("architectures",))),
             )
             client.get_waiter("function_updated_v2").wait(FunctionName=resource_id)
-        if change.touches(*CONFIGURATION.split()):
-            emptied = {name: "" for name in ("description", "kmsKeyArn") if change.touches(name)}
-            parameters = pascal({**emptied, **chosen(new, CONFIGURATION.split())}, SPELLED)
+        if change.touches(*CONFIGURATION):
+            emptied = {"description": ""} if change.touches("description") else {}
+            parameters = pascal({**emptied, **chosen(new, CONFIGURATION)})
             client.update_function_configuration(FunctionName=resource_id, **parameters | _environment(new))
             client.get_waiter("function_updated_v2").wait(FunctionName=resource_id)
         if change.touches("reservedConcurrentExecutions"):
@@ -150,10 +134,7 @@ class Function(ResourceType):
 
 class Permission(ResourceType):
     aws_type = "aws:lambda/permission:Permission"
-    replacing = names(
-        "action eventSourceToken function functionUrlAuthType principal principalOrgId qualifier sourceAccount "
-        "sourceArn statementId"
-    )
+    replacing = names("action function principal sourceAccount sourceArn statementId")
     required = names("action function principal")
     auto_name = AutoName(property="statementId", longest=100)
 
@@ -162,68 +143,17 @@ class Permission(ResourceType):
 
     def create(self, aws: Aws, inputs: Properties) -> str:
         wanted = self.replacing - {"function"}
-        spelled = {"principalOrgId": "PrincipalOrgID"}
-        aws.client("lambda").add_permission(
-            FunctionName=inputs["function"], **pascal(chosen(inputs, sorted(wanted)), spelled)
-        )
+        aws.client("lambda").add_permission(FunctionName=inputs["function"], **pascal(chosen(inputs, sorted(wanted))))
         return str(inputs["statementId"])
 
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
-        qualifier = chosen({"Qualifier": inputs.get("qualifier")}, ("Qualifier",))
-        answer = aws.client("lambda").get_policy(FunctionName=inputs["function"], **qualifier)
+        answer = aws.client("lambda").get_policy(FunctionName=inputs["function"])
         statements = json.loads(answer.get("Policy") or "{}").get("Statement", [])
         statement = next((found for found in statements if found["Sid"] == resource_id), None)
         return None if statement is None else _permission(statement, inputs)
 
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        qualifier = chosen({"Qualifier": inputs.get("qualifier")}, ("Qualifier",))
-        aws.client("lambda").remove_permission(FunctionName=inputs["function"], StatementId=resource_id, **qualifier)
-
-
-class FunctionEventInvokeConfig(ResourceType):
-    aws_type = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
-    updatable = names("destinationConfig maximumEventAgeInSeconds maximumRetryAttempts")
-    replacing = names("functionName qualifier")
-    required = names("functionName")
-    defaults = values(maximumRetryAttempts=2)
-
-    def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
-        return self._id(inputs), {}
-
-    def create(self, aws: Aws, inputs: Properties) -> str:
-        self._put(aws, inputs)
-        return self._id(inputs)
-
-    def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
-        found = aws.client("lambda").get_function_event_invoke_config(**_function(resource_id))
-        name, _, qualifier = resource_id.partition(":")
-        destinations = {kind: value for kind, value in camel(found.get("DestinationConfig", {})).items() if value}
-        return {
-            "functionName": name,
-            "qualifier": qualifier or None,
-            "maximumEventAgeInSeconds": found.get("MaximumEventAgeInSeconds"),
-            "maximumRetryAttempts": found.get("MaximumRetryAttempts", 2),
-            "destinationConfig": destinations or None,
-        }
-
-    def update(self, aws: Aws, resource_id: str, change: Change) -> None:
-        self._put(aws, change.new)
-
-    def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        aws.client("lambda").delete_function_event_invoke_config(**_function(resource_id))
-
-    def _id(self, inputs: Properties) -> str:
-        qualifier = f":{inputs['qualifier']}" if "qualifier" in inputs else ""
-        return f"{inputs['functionName']}{qualifier}"
-
-    def _put(self, aws: Aws, inputs: Properties) -> None:
-        wanted = ("destinationConfig", "functionName", "maximumEventAgeInSeconds", "maximumRetryAttempts", "qualifier")
-        aws.client("lambda").put_function_event_invoke_config(**pascal(chosen(inputs, wanted)))
-
-
-def _function(resource_id: str) -> Properties:
-    name, _, qualifier = resource_id.partition(":")
-    return {"FunctionName": name, **({"Qualifier": qualifier} if qualifier else {})}
+        aws.client("lambda").remove_permission(FunctionName=inputs["function"], StatementId=resource_id)
 
 
 def _invoke_arn(place: Place, arn: str) -> str:
@@ -246,7 +176,6 @@ def _permission(statement: Mapping[str, Any], inputs: Properties) -> Properties:
         "action": statement["Action"],
         "principal": principal,
         "function": inputs["function"],
-        "qualifier": inputs.get("qualifier"),
         "sourceArn": condition.get("ArnLike", {}).get("AWS:SourceArn"),
         "sourceAccount": condition.get("StringEquals", {}).get("AWS:SourceAccount"),
     }

@@ -7,17 +7,17 @@ from sandbox.provider.wire import Properties
 class LogGroup(ResourceType):
     aws_type = "aws:cloudwatch/logGroup:LogGroup"
     updatable = names("kmsKeyId retentionInDays skipDestroy")
-    replacing = names("logGroupClass name")
-    computed = names("arn logGroupClass")
+    replacing = names("name")
+    computed = names("arn")
     defaults = values(retentionInDays=0, skipDestroy=False)
     auto_name = AutoName(longest=512)
     taggable = True
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
-        return inputs["name"], {"arn": place.arn("logs", f"log-group:{inputs['name']}"), "logGroupClass": "STANDARD"}
+        return inputs["name"], {"arn": place.arn("logs", f"log-group:{inputs['name']}")}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        optional = chosen(inputs, ("kmsKeyId", "logGroupClass"))
+        optional = chosen(inputs, ("kmsKeyId",))
         aws.client("logs").create_log_group(logGroupName=inputs["name"], tags=inputs["tagsAll"], **optional)
         return str(inputs["name"])
 
@@ -36,7 +36,6 @@ class LogGroup(ResourceType):
             "arn": arn,
             "name": group["logGroupName"],
             "kmsKeyId": group.get("kmsKeyId") or inputs.get("kmsKeyId"),
-            "logGroupClass": group.get("logGroupClass", "STANDARD"),
             "retentionInDays": group.get("retentionInDays", 0),
             "tagsAll": logs.list_tags_for_resource(resourceArn=arn)["tags"],
         }

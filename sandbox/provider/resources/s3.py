@@ -21,20 +21,18 @@ HOSTED_ZONES = {
 class Bucket(ResourceType):
     aws_type = "aws:s3/bucket:Bucket"
     updatable = names("forceDestroy")
-    replacing = names("bucket objectLockEnabled")
-    computed = names("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId objectLockEnabled")
+    replacing = names("bucket")
+    computed = names("arn bucketDomainName bucketRegion bucketRegionalDomainName hostedZoneId")
     defaults = values(forceDestroy=False)
     auto_name = AutoName(property="bucket", longest=63, lowercase=True)
     taggable = True
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
-        return inputs["bucket"], self._outputs(inputs["bucket"], place.region) | {"objectLockEnabled": False}
+        return inputs["bucket"], self._outputs(inputs["bucket"], place.region)
 
     def create(self, aws: Aws, inputs: Properties) -> str:
         where = {} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}
-        aws.client("s3").create_bucket(
-            Bucket=inputs["bucket"], ObjectLockEnabledForBucket=inputs.get("objectLockEnabled", False), **where
-        )
+        aws.client("s3").create_bucket(Bucket=inputs["bucket"], **where)
         return str(inputs["bucket"])
 
     def complete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
@@ -46,7 +44,6 @@ class Bucket(ResourceType):
         return {
             "bucket": resource_id,
             **self._outputs(resource_id, aws.region),
-            "objectLockEnabled": self._is_locked(aws, resource_id),
             "tagsAll": self._tags(aws, resource_id),
         }
 
@@ -69,13 +66,6 @@ class Bucket(ResourceType):
             "bucketRegionalDomainName": f"{bucket}.s3.{region}.amazonaws.com",
             "hostedZoneId": HOSTED_ZONES.get(region, ""),
         }
-
-    def _is_locked(self, aws: Aws, bucket: str) -> bool:
-        try:
-            lock = aws.client("s3").get_object_lock_configuration(Bucket=bucket)["ObjectLockConfiguration"]
-        except ClientError:
-            return False
-        return bool(lock.get("ObjectLockEnabled") == "Enabled")
 
     def _tags(self, aws: Aws, bucket: str) -> dict[str, str]:
         try:

@@ -23,10 +23,10 @@ from sandbox.provider.wire import Properties
 
 class Topic(ResourceType):
     aws_type = "aws:sns/topic:Topic"
-    updatable = names("deliveryPolicy displayName kmsMasterKeyId policy signatureVersion tracingConfig")
+    updatable = names("displayName kmsMasterKeyId policy")
     replacing = names("name")
     computed = names("arn owner policy")
-    documents = names("deliveryPolicy policy")
+    documents = names("policy")
     auto_name = AutoName(longest=256)
     taggable = True
 
@@ -112,12 +112,11 @@ class TopicPolicy(ResourceType):
 
 class TopicSubscription(ResourceType):
     aws_type = "aws:sns/topicSubscription:TopicSubscription"
-    updatable = names("deliveryPolicy filterPolicy filterPolicyScope rawMessageDelivery redrivePolicy")
+    updatable = names("rawMessageDelivery")
     replacing = names("endpoint protocol topic")
     required = names("endpoint protocol topic")
     computed = names("arn confirmationWasAuthenticated ownerId pendingConfirmation")
     defaults = values(rawMessageDelivery=False)
-    documents = names("deliveryPolicy filterPolicy redrivePolicy")
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
         arn = f"{inputs['topic']}:{place.uuid()}"
@@ -146,7 +145,6 @@ class TopicSubscription(ResourceType):
             "pendingConfirmation": found.get("PendingConfirmation") == "true",
             "confirmationWasAuthenticated": found.get("ConfirmationWasAuthenticated") == "true",
             "rawMessageDelivery": found.get("RawMessageDelivery") == "true",
-            "filterPolicy": found.get("FilterPolicy") or None,
         }
 
     def find(self, aws: Aws, inputs: Properties) -> str | None:
