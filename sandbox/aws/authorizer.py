@@ -15,6 +15,7 @@ from klaviyo_access.isolation.evaluator import (
 from sandbox.aws.backend import Backend
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.credentials import Sessions
+from sandbox.aws.grants import allowed_by_grant
 from sandbox.aws.identities import Identities
 from sandbox.aws.key_policies import KeyPolicies
 from sandbox.aws.modelled_keys import refuse_unmodelled_keys
@@ -49,14 +50,17 @@ class Authorizer:
         """See ``sandbox.aws.calls.Authorize``."""
         asked: Mapping[str, str | list[str]] = context or {}
         if action.startswith("kms:"):
-            asked = {"kms:CallerAccount": call.caller.account, **asked}
+            if call.caller.kind != "AWSService":
+                asked = {"kms:CallerAccount": call.caller.account, **asked}
             resource, resource_policy = await self._keys.resolve(resource, through_service="kms:ViaService" in asked)
         elif action.startswith("lambda:") and ":function:" in resource:
             resource_policy = await self._function_policy(resource, call)
         decision = await self.decide(
             call, action=action, resource=resource, context=asked, resource_policy=resource_policy
         )
-        if not decision.allowed:
+        if not decision.allowed and not _granted(
+            call, action=action, key_arn=resource, context=asked, decision=decision
+        ):
             code = _ERROR_CODES.get(call.service, "AccessDeniedException")
             message = denial_message(call.caller, action=action, resource=resource, decision=decision)
             raise AwsError(code, message, status=400 if call.service in {"kms", "secretsmanager"} else 403)
@@ -132,6 +136,15 @@ class Authorizer:
             raise
         policy: Json = json.loads(answer["Policy"])
         return policy
+
+
+def _granted(
+    call: Call, *, action: str, key_arn: str, context: Mapping[str, str | list[str]], decision: Decision
+) -> bool:
+    """Whether a grant allows what no policy does; what a policy denies stays denied."""
+    if decision.explicit_deny or not action.startswith("kms:") or ":key/" not in key_arn:
+        return False
+    return allowed_by_grant(call, action=action, key_arn=key_arn, context=context)
 
 
 def denial_message(caller: Caller, *, action: str, resource: str, decision: Decision) -> str:

@@ -17,12 +17,15 @@ from sandbox.aws.function_bridge import take_over
 from sandbox.aws.functions import Functions
 from sandbox.aws.http import Application, Request, Response
 from sandbox.aws.identities import Identities
+from sandbox.aws.key_policy_rules import KeyPolicyRules
 from sandbox.aws.lookup import lookup_events
 from sandbox.aws.quotas import get_service_quota
 from sandbox.aws.requirements import Requirements
 from sandbox.aws.secrets_manager import SecretsManager
 from sandbox.aws.signatures import Signatures
 from sandbox.aws.sts import Sts
+from sandbox.aws.topic_keys import TopicKeys
+from sandbox.aws.topic_senders import guard_topics
 from sandbox.aws.trail import Trail
 from sandbox.aws.wire import Asked
 
@@ -70,11 +73,14 @@ class Cloud:
             record=self.trail.record_service_event,
         )
         self._requirements = Requirements(self.backend)
+        self._key_policy_rules = KeyPolicyRules(authorize=self.authorize, identities=self.identities)
+        self._topic_keys = TopicKeys(backend=self.backend, authorize=self.authorize)
         self._time: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make the account as it is on the first day, and let its time run."""
         take_over(self.functions, asyncio.get_running_loop())
+        guard_topics()
         await self.backend.reset()
         await create_roles(self.backend)
         self._time = asyncio.create_task(self._keep_time())
@@ -125,6 +131,8 @@ class Cloud:
         requirements = await self._requirements.of(call)
         for needed in requirements:
             await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
+        await self._key_policy_rules.check(call)
+        await self._topic_keys.check(call)
         response = await self.backend.send(request)
         try:
             body = parse_answer(response, asked.operation, protocol=asked.protocol)

@@ -63,6 +63,18 @@ class Identities:
             max_session_seconds=found.get("MaxSessionDuration", 3600),
         )
 
+    async def exists(self, arn: str) -> bool:
+        """Whether a role or a user has exactly this ARN."""
+        if ":user/" not in arn:
+            return await self.role(arn) is not None
+        try:
+            user = (await self._iam("GetUser", UserName=arn.rpartition("/")[2]))["User"]
+        except AwsError as error:
+            if error.code == "NoSuchEntity":
+                return False
+            raise
+        return bool(user["Arn"] == arn)
+
     async def of(self, caller: Caller) -> Identity:
         """The policies and tags of a role or a user; none of either for a service.
 

@@ -41,7 +41,21 @@ class KeyPolicies:
         policy: Json = json.loads(
             (await self._backend.call("kms", "GetKeyPolicy", parameters, region=region))["Policy"]
         )
-        return key["Arn"], policy
+        return key["Arn"], effective(policy)
+
+
+def effective(policy: Json) -> Json:
+    """The policy without the statements that lack a Resource or an Action: KMS keeps those, and they do nothing.
+
+    Source: botocore's model, ``Policy`` of CreateKey and PutKeyPolicy.
+    """
+    statements = policy["Statement"] if isinstance(policy["Statement"], list) else [policy["Statement"]]
+    kept = [
+        statement
+        for statement in statements
+        if {"Action", "NotAction"} & statement.keys() and {"Resource", "NotResource"} & statement.keys()
+    ]
+    return {**policy, "Statement": kept}
 
 
 def _aws_managed(resource: str) -> Json:

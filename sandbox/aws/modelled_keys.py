@@ -7,10 +7,16 @@ from sandbox.aws.calls import AwsError, Json
 
 _MODELLED: dict[str, tuple[str, ...]] = {
     "kms": (
+        "kms:bypasspolicylockoutsafetycheck",
         "kms:calleraccount",
         "kms:encryptioncontext:",
         "kms:encryptioncontextkeys",
+        "kms:grantconstrainttype",
+        "kms:granteeprincipal",
+        "kms:grantisforawsresource",
+        "kms:grantoperations",
         "kms:requestalias",
+        "kms:retiringprincipal",
         "kms:viaservice",
     ),
     "lambda": (),

@@ -10,8 +10,10 @@ from typing import Any
 
 from sandbox.aws.backend import Backend
 from sandbox.aws.calls import AwsError, Call
+from sandbox.aws.grants import named_grant
 
 _KEY_ID_LENGTH = 36
+_GRANT_OPERATIONS = ("CreateGrant", "ListGrants", "RevokeGrant")
 _ALIAS_OPERATIONS = ("CreateAlias", "UpdateAlias", "DeleteAlias")
 
 
@@ -50,7 +52,7 @@ class Requirements:
         parameters = call.parameters
         action = f"kms:{call.operation}"
         if call.operation == "ReEncrypt":
-            source = parameters.get("SourceKeyId") or _key_of_ciphertext(parameters["CiphertextBlob"])
+            source = parameters.get("SourceKeyId") or key_of_ciphertext(parameters["CiphertextBlob"])
             return [
                 await self._on_key(call, "kms:ReEncryptFrom", source, "SourceEncryptionContext"),
                 await self._on_key(
@@ -61,10 +63,15 @@ class Requirements:
             alias = f"arn:aws:kms:{call.region}:{call.caller.account}:{parameters['AliasName']}"
             key = parameters.get("TargetKeyId") or parameters["AliasName"]
             return [Requirement(action=action, resource=alias), await self._on_key(call, action, key)]
+        if call.operation == "RetireGrant":
+            grant = named_grant(call)
+            return [await self._on_key(call, action, grant["KeyId"])] if grant else []
         key = parameters.get("KeyId")
         if key is None and call.operation == "Decrypt":
-            key = _key_of_ciphertext(parameters["CiphertextBlob"])
-        return [await self._on_key(call, action, key) if key else Requirement(action=action)]
+            key = key_of_ciphertext(parameters["CiphertextBlob"])
+        if key is None:
+            return [Requirement(action=action, context=_lockout_context(call))]
+        return [await self._on_key(call, action, key)]
 
     async def _on_key(
         self, call: Call, action: str, key: str, encryption_context: str = "EncryptionContext"
@@ -77,11 +84,39 @@ class Requirements:
         context |= {f"kms:EncryptionContext:{name}": value for name, value in pairs.items()}
         if pairs:
             context["kms:EncryptionContextKeys"] = list(pairs)
+        context |= _grant_context(call) | _lockout_context(call)
         return Requirement(action=action, resource=found["KeyMetadata"]["Arn"], context=context)
 
 
-def _key_of_ciphertext(blob: str) -> str:
-    """ministack's ciphertexts start with the id of the key that made them."""
+def _grant_context(call: Call) -> dict[str, str | list[str]]:
+    """What a policy may ask of a call on grants, which no AWS service makes here for its own resources."""
+    if call.operation not in _GRANT_OPERATIONS:
+        return {}
+    parameters = call.parameters
+    context: dict[str, str | list[str]] = {"kms:GrantIsForAWSResource": "false"}
+    if call.operation == "CreateGrant":
+        context["kms:GrantOperations"] = parameters.get("Operations", [])
+        named = {key: parameters[key] for key in ("GranteePrincipal", "RetiringPrincipal") if key in parameters}
+        context |= {f"kms:{key}": value for key, value in named.items()}
+        if constraints := parameters.get("Constraints"):
+            context["kms:GrantConstraintType"] = next(iter(constraints))
+    return context
+
+
+def _lockout_context(call: Call) -> dict[str, str | list[str]]:
+    if call.operation not in {"CreateKey", "PutKeyPolicy"}:
+        return {}
+    return {
+        "kms:BypassPolicyLockoutSafetyCheck": str(bool(call.parameters.get("BypassPolicyLockoutSafetyCheck"))).lower()
+    }
+
+
+def key_of_ciphertext(blob: str) -> str:
+    """The id of the key that made a ciphertext: ministack's start with it.
+
+    Raises:
+        AwsError: the ciphertext has no such start.
+    """
     start = base64.b64decode(blob)[:_KEY_ID_LENGTH]
     if len(start) < _KEY_ID_LENGTH or not start.isascii():
         raise AwsError("InvalidCiphertextException", "The ciphertext is none of KMS's.")

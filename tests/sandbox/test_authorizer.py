@@ -228,7 +228,7 @@ def test_a_secret_behind_a_disabled_key_is_not_read(sandbox: Sandbox) -> None:
     arn = key(sandbox)
     behind = secret(sandbox, KmsKeyId=arn)
     sandbox.client("kms").disable_key(KeyId=arn)
-    assert refused(sandbox.client("secretsmanager").get_secret_value, SecretId=behind)[0] == "DisabledException"
+    assert refused(sandbox.client("secretsmanager").get_secret_value, SecretId=behind)[0] == "DecryptionFailure"
 
 
 def test_creating_a_function_needs_the_right_to_pass_its_role(sandbox: Sandbox) -> None:

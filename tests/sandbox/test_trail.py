@@ -208,6 +208,9 @@ class Listener:
         sns, events = sandbox.client("sns"), sandbox.client("events")
         self._sqs = sandbox.client("sqs")
         topic = sns.create_topic(Name=made)["TopicArn"]
+        publish = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "sns:Publish"}
+        policy = document({**publish, "Resource": topic})
+        sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
         self._queue = self._sqs.create_queue(QueueName=made)["QueueUrl"]
         attributes = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])["Attributes"]
         sns.subscribe(

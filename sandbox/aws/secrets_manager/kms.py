@@ -6,6 +6,7 @@ from sandbox.aws.calls import AwsError, Caller
 from sandbox.aws.secrets_manager.state import Secret
 
 DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
+_UNUSABLE: Final = {"DisabledException", "KMSInvalidStateException"}
 VALIDATION: Final = "RequestToValidateKeyAccess"
 """The version id in the encryption context when a secret gets a key and no value is encrypted yet."""
 
@@ -31,8 +32,12 @@ def context(secret: Secret, version_id: str, *, caller: Caller) -> dict[str, str
     }
 
 
-def refused(error: AwsError) -> AwsError:
-    """An answer of KMS in Secrets Manager's words."""
+def refused(error: AwsError, action: str) -> AwsError:
+    """An answer of KMS to ``action`` in Secrets Manager's words, which are those of botocore's model."""
     if error.code.startswith("AccessDenied"):
         return AwsError("AccessDeniedException", "Access to KMS is not allowed")
-    return error
+    if error.code not in _UNUSABLE:
+        return error
+    failure, verb = ("DecryptionFailure", "decrypt") if action == "kms:Decrypt" else ("EncryptionFailure", "encrypt")
+    message = f"Secrets Manager can't {verb} the protected secret text using the provided KMS key: {error.message}"
+    return AwsError(failure, message)

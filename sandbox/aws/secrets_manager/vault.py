@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sandbox.aws.calls import Authorize, AwsError, Call, RecordEvent
-from sandbox.aws.secrets_manager import conditions, kms, policies, versions
+from sandbox.aws.secrets_manager import conditions, kms, policies, replicas, versions
+from sandbox.aws.secrets_manager.readings import Readings
 from sandbox.aws.secrets_manager.state import Secret
 
 SUFFIX_LENGTH: Final = 6
@@ -23,7 +24,7 @@ class Vault:
     new_uuid: Callable[[], uuid.UUID]
     authorize: Authorize
     record: RecordEvent
-    first_value: versions.FirstValue = "also-current"
+    readings: Readings = field(default_factory=Readings)
     _secrets: dict[str, Secret] = field(default_factory=dict, repr=False)
     _arns: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
@@ -62,9 +63,13 @@ class Vault:
         return secret
 
     def save(self, secret: Secret) -> Secret:
-        """Keep a secret's new state as it is given."""
+        """Keep a secret's new state as it is given, and show it in its replicas."""
         self._secrets[secret.arn] = secret
         self._arns[secret.region, secret.name] = secret.arn
+        for replica in secret.replicas:
+            if replica.status == replicas.IN_SYNC:
+                there = self._secrets.get(replicas.arn_in(secret.arn, replica.region))
+                self.save(replicas.mirrored(secret, replica, there))
         return secret
 
     def change(self, arn: str, step: Callable[[Secret], Secret]) -> Secret:
@@ -92,6 +97,7 @@ class Vault:
         if secret is None:
             raise not_found()
         secret = self.get(secret.arn)
+        replicas.require_primary(secret, call.operation)
         if secret.purge_at is not None and not deleted_too:
             raise AwsError(
                 "InvalidRequestException",
@@ -123,7 +129,7 @@ class Vault:
             try:
                 await self.authorize(call, action=action, resource=key_arn, context=context)
             except AwsError as error:
-                raise kms.refused(error) from error
+                raise kms.refused(error, action) from error
 
     def _prefix(self, region: str) -> str:
         return f"arn:aws:secretsmanager:{region}:{self.account}:secret:"
