@@ -7,6 +7,8 @@ import typer
 
 from klaviyo_access.cli.audit_suspicious import suspicious
 from klaviyo_access.cli.audit_verify import verify_audit
+from klaviyo_access.cli.cost import cost
+from klaviyo_access.cli.deployer_policy import deployer_policy
 from klaviyo_access.cli.doctor import doctor
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
@@ -69,6 +71,8 @@ app.command()(permissions)
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
 app.command()(doctor)
+app.command()(deployer_policy)
+app.command()(cost)
 keys.command()(stage)
 keys.command()(status)
 keys.command()(rotate)

@@ -1,0 +1,303 @@
+"""A stack's bill for a month, line by line: a pure function of its rendered resources and of how it is used."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from klaviyo_access.cli.prices import PRICES
+from klaviyo_access.cli.rendering import Resource
+
+DAYS: Final = 30.4
+"""Days of a month."""
+
+EVENT_BYTES: Final = 1_500
+"""A management event as CloudTrail writes it."""
+ENTRY_BYTES: Final = 800
+"""A service's audit entry."""
+ROTATOR_BYTES: Final = 2_000
+"""What a rotator logs in one call, with Lambda's own lines."""
+COMPRESSED: Final = Decimal("0.15")
+"""What is left of logs where they are kept, as CloudWatch's pricing page assumes it; files of a trail are gzip too."""
+FILES_A_DAY: Final = 12 * 24 + 24
+"""Of a trail for a region with events: one every five minutes, and a digest an hour."""
+STEPS: Final = 4
+"""Calls of a rotator in a rotation: createSecret, setSecret, testSecret, finishSecret."""
+STEP_SECONDS: Final = 5
+"""How long such a call takes; the one that proves a key against Klaviyo takes longest."""
+STEP_CALLS: Final = 5
+"""Calls to Secrets Manager in such a step."""
+
+_CRON_MONTHS = re.compile(r"cron\(\S+ \S+ \S+ (?:\*|1/(?P<every>\d+)) \S+ \S+\)")
+_RATE = re.compile(r"rate\((?P<count>\d+) (?P<unit>hour|day)s?\)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Usage:
+    """How a stack is used in a month; what no resource says.
+
+    Attributes:
+        readers: how many keys the services read, each service counted with each role that it has.
+        processes: of each service.
+        reads_a_day: how often a process asks for its key.
+        account_events: management events of the account, in all regions, which the trail records.
+        active_regions: in which the account has such events.
+        first_trail: whether the stack's trail is the account's first, whose events are free.
+        audit_entries: that services write.
+        alerts: that are raised.
+    """
+
+    readers: int
+    processes: int = 2
+    reads_a_day: int = 96
+    account_events: int = 500_000
+    active_regions: int = 2
+    first_trail: bool = True
+    audit_entries: int = 100_000
+    alerts: int = 10
+
+    @property
+    def reads(self) -> int:
+        """Reads of keys in a month."""
+        return round(self.readers * self.processes * self.reads_a_day * DAYS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One line of the bill.
+
+    Attributes:
+        service: of AWS.
+        what: is charged.
+        quantity: in the price's unit.
+        price: its name in the table of prices.
+        because: where the quantity comes from.
+    """
+
+    service: str
+    what: str
+    quantity: float
+    price: str
+    because: str
+
+    @property
+    def dollars(self) -> Decimal:
+        """What the line costs a month, in US dollars."""
+        return PRICES[self.price].of(self.quantity)
+
+
+def bill(resources: Sequence[Resource], usage: Usage) -> list[Line]:
+    """The lines of a month's bill, in the state that a stack reaches when its logs are as old as they get."""
+    stack = _Counted(resources)
+    return [
+        *_secrets(stack, usage),
+        *_keys(stack, usage),
+        *_functions(stack),
+        *_trail(stack, usage),
+        *_logs(stack, usage),
+        *_alerts(stack, usage),
+    ]
+
+
+def rotations_a_month(schedule: str) -> float:
+    """How often a schedule expression of Secrets Manager rotates in a month.
+
+    Raises:
+        ValueError: it is none of the forms that the program writes.
+    """
+    if match := _CRON_MONTHS.fullmatch(schedule):
+        return 1 / int(match["every"] or 1)
+    if match := _RATE.fullmatch(schedule):
+        return DAYS * (24 if match["unit"] == "hour" else 1) / int(match["count"])
+    raise ValueError(f"no schedule of the program: {schedule!r}")
+
+
+class _Counted:
+    def __init__(self, resources: Sequence[Resource]) -> None:
+        self._resources = resources
+
+    def of(self, kind: str) -> list[Resource]:
+        return [resource for resource in self._resources if resource.type == kind]
+
+    def count(self, kind: str) -> int:
+        return len(self.of(kind))
+
+    @property
+    def rotations(self) -> float:
+        """Rotations of all secrets in a month."""
+        rules = [one.inputs["rotationRules"] for one in self.of("aws:secretsmanager/secretRotation:SecretRotation")]
+        return sum(
+            rotations_a_month(rule.get("scheduleExpression") or f"rate({rule['automaticallyAfterDays']} days)")
+            for rule in rules
+        )
+
+    @property
+    def trail_files(self) -> bool:
+        """Whether the stack has a trail of its own."""
+        return self.count("aws:cloudtrail/trail:Trail") > 0
+
+    def months_kept(self, group: str) -> float:
+        """How long a log group, by a part of its name, keeps its lines; a year where it keeps them for good."""
+        kept = [
+            float(one.inputs.get("retentionInDays") or 0)
+            for one in self.of("aws:cloudwatch/logGroup:LogGroup")
+            if group in str(one.inputs.get("name", ""))
+        ]
+        return (max(kept, default=0.0) or 365.0) / DAYS
+
+
+def _secrets(stack: _Counted, usage: Usage) -> Iterator[Line]:
+    secrets = stack.count("aws:secretsmanager/secret:Secret")
+    replicas = sum(len(one.inputs.get("replicas") or ()) for one in stack.of("aws:secretsmanager/secret:Secret"))
+    calls = usage.reads + round(stack.rotations * STEPS * STEP_CALLS)
+    because = f"{secrets} secrets, {replicas} replicas" if replicas else f"{secrets} secrets"
+    yield Line(service="Secrets Manager", what="secrets", quantity=secrets + replicas, price="secret", because=because)
+    yield Line(
+        service="Secrets Manager",
+        what="calls",
+        quantity=calls,
+        price="secret-call",
+        because=f"{usage.reads:,} reads: {usage.readers} readers x {usage.processes} processes x "
+        f"{usage.reads_a_day} a day; the rest is {stack.rotations:.2g} rotations",
+    )
+
+
+def _keys(stack: _Counted, usage: Usage) -> Iterator[Line]:
+    keys, files = stack.count("aws:kms/key:Key"), _files(stack, usage)
+    requests = usage.reads + round(stack.rotations * STEPS * STEP_CALLS) + files
+    yield Line(
+        service="KMS",
+        what="keys",
+        quantity=keys,
+        price="key",
+        because=f"{keys} keys in their first year; each of the first two yearly rotations adds a dollar a month a key",
+    )
+    yield Line(
+        service="KMS",
+        what="requests",
+        quantity=requests,
+        price="key-request",
+        because=f"at most one for each call above, {files:,} for files of the trail",
+    )
+
+
+def _functions(stack: _Counted) -> Iterator[Line]:
+    functions = stack.of("aws:lambda/function:Function")
+    calls = stack.rotations * STEPS
+    yield Line(
+        service="Lambda",
+        what="calls",
+        quantity=round(calls),
+        price="lambda-request",
+        because=f"{stack.rotations:.2g} rotations x {STEPS} steps by {len(functions)} rotators",
+    )
+    if functions:
+        memory = max(float(one.inputs.get("memorySize") or 128) for one in functions) / 1024
+        machine = str((functions[0].inputs.get("architectures") or ["x86_64"])[0])
+        yield Line(
+            service="Lambda",
+            what=f"time on {machine}",
+            quantity=round(calls * STEP_SECONDS * memory, 1),
+            price=f"lambda-{machine}",
+            because=f"{STEP_SECONDS} s a step with {memory * 1024:.0f} MB",
+        )
+
+
+def _trail(stack: _Counted, usage: Usage) -> Iterator[Line]:
+    if not stack.trail_files:
+        return
+    which = "first" if usage.first_trail else "further"
+    yield Line(
+        service="CloudTrail",
+        what="management events",
+        quantity=usage.account_events,
+        price=f"{which}-trail",
+        because=f"of the whole account, by its {which} trail (a second copy is charged: --other-trail)",
+    )
+    yield Line(
+        service="CloudTrail",
+        what="data events",
+        quantity=0,
+        price="data-event",
+        because="the trail records none: reads of secrets are management events",
+    )
+    kept = _days_in_bucket(stack) / DAYS
+    stored = _gigabytes(usage.account_events * EVENT_BYTES) * float(COMPRESSED) * kept
+    files = _files(stack, usage)
+    yield Line(
+        service="S3",
+        what="files of the trail",
+        quantity=files,
+        price="bucket-put",
+        because=f"{FILES_A_DAY} a day in each of {usage.active_regions} active regions",
+    )
+    yield Line(
+        service="S3",
+        what="storage",
+        quantity=round(stored, 3),
+        price="bucket-storage",
+        because=f"{EVENT_BYTES:,} bytes an event, compressed to {COMPRESSED:%}, kept {kept:.0f} months",
+    )
+
+
+def _logs(stack: _Counted, usage: Usage) -> Iterator[Line]:
+    sources = {
+        "events of the trail": (usage.account_events * EVENT_BYTES if stack.trail_files else 0, "/audit"),
+        "audit entries of services": (usage.audit_entries * ENTRY_BYTES, "/application-audit"),
+        "rotators": (stack.rotations * STEPS * ROTATOR_BYTES, "/aws/lambda/"),
+    }
+    for what, (size, group) in sources.items():
+        taken, kept = _gigabytes(size), stack.months_kept(group)
+        yield Line(
+            service="CloudWatch Logs",
+            what=what,
+            quantity=round(taken, 4),
+            price="log-ingestion",
+            because=f"{size / 1_000_000:,.2f} MB a month",
+        )
+        yield Line(
+            service="CloudWatch Logs",
+            what=f"{what}, kept",
+            quantity=round(taken * float(COMPRESSED) * kept, 4),
+            price="log-storage",
+            because=f"for {kept:.0f} months, compressed to {COMPRESSED:%}",
+        )
+
+
+def _alerts(stack: _Counted, usage: Usage) -> Iterator[Line]:
+    alarms = stack.count("aws:cloudwatch/metricAlarm:MetricAlarm")
+    emails = usage.alerts * stack.count("aws:sns/topicSubscription:TopicSubscription")
+    rules = stack.count("aws:cloudwatch/eventRule:EventRule")
+    yield Line(service="CloudWatch", what="alarms", quantity=alarms, price="alarm", because=f"{alarms} alarms")
+    yield Line(
+        service="EventBridge",
+        what=f"{rules} rules",
+        quantity=usage.alerts,
+        price="aws-event",
+        because="rules and events of AWS's own services are free",
+    )
+    yield Line(
+        service="SNS",
+        what="alerts by e-mail",
+        quantity=emails,
+        price="email",
+        because=f"{usage.alerts} alerts to each address",
+    )
+
+
+def _files(stack: _Counted, usage: Usage) -> int:
+    return round(FILES_A_DAY * DAYS * usage.active_regions) if stack.trail_files else 0
+
+
+def _days_in_bucket(stack: _Counted) -> float:
+    rules = [
+        rule
+        for one in stack.of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
+        for rule in one.inputs.get("rules", ())
+    ]
+    return max((float((rule.get("expiration") or {}).get("days") or 0) for rule in rules), default=0.0) or 365.0
+
+
+def _gigabytes(size: float) -> float:
+    return size / 1_000_000_000

@@ -1,0 +1,147 @@
+"""The bill: its lines from what is rendered and how it is used, and what the command refuses."""
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from klaviyo_access.cli.bill import Usage, bill, rotations_a_month
+from klaviyo_access.cli.prices import PRICES
+from klaviyo_access.cli.rendering import Resource
+from tests.cli.cli_fakes import Command
+from tests.cli.rendered_stacks import ROOT, as_preview, rendering, without
+
+
+@pytest.fixture
+def cost(command: Command, tmp_path: Path) -> Any:
+    """Runs the command on a rendering, and returns its JSON."""
+
+    def ask(text: str, *options: str) -> dict[str, Any]:
+        (tmp_path / "rendered.json").write_text(text)
+        given = ("--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", "--json", *options)
+        result = command("cost", *given)
+        assert result.code == 0, result.err
+        answer: dict[str, Any] = json.loads(result.out)
+        return answer
+
+    return ask
+
+
+def line(answer: dict[str, Any], service: str, what: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = [one for one in answer["lines"] if (one["service"], one["what"]) == (service, what)]
+    assert len(found) == 1
+    return found[0]
+
+
+def resource(kind: str, **inputs: Any) -> Resource:
+    return Resource(type=kind, urn=f"urn:pulumi:dev::p::{kind}::x", inputs=inputs)
+
+
+@pytest.mark.parametrize(
+    ("service", "what", "quantity", "dollars"),
+    [
+        ("Secrets Manager", "secrets", 18, "7.20"),
+        ("KMS", "keys", 3, "3.00"),
+        ("CloudTrail", "management events", 500_000, "0.00"),
+        ("CloudTrail", "data events", 0, "0.00"),
+        ("CloudWatch Logs", "events of the trail", 0.75, "0.38"),
+        ("CloudWatch", "alarms", 0, "0.00"),
+        ("Lambda", "calls", 12, "0.00"),
+        ("SNS", "alerts by e-mail", 10, "0.00"),
+    ],
+)
+def test_each_line_counts_what_the_stack_has(cost: Any, service: str, what: str, quantity: float, dollars: str) -> None:
+    found = line(cost(rendering("dev")), service, what)
+    assert (found["quantity"], found["dollars"]) == (quantity, dollars)
+
+
+def test_the_total_is_the_sum_of_the_lines(cost: Any) -> None:
+    answer = cost(rendering("dev"))
+    assert abs(Decimal(answer["total"]) - sum(Decimal(one["dollars"]) for one in answer["lines"])) < Decimal("0.10")
+    assert Decimal(answer["total"]) > 10
+
+
+@pytest.mark.parametrize(
+    ("options", "service", "what", "before", "after"),
+    [
+        (("--reads-a-day", "192"), "Secrets Manager", "calls", 52_591, 105_122),
+        (("--processes", "0"), "Secrets Manager", "calls", 52_591, 60),
+        (("--account-events", "0"), "CloudWatch Logs", "events of the trail", 0.75, 0.0),
+        (("--active-regions", "4"), "S3", "files of the trail", 18_970, 37_939),
+        (("--audit-entries", "0"), "CloudWatch Logs", "audit entries of services", 0.08, 0.0),
+        (("--alerts", "7"), "SNS", "alerts by e-mail", 10, 7),
+    ],
+)
+def test_each_assumption_is_an_option(
+    cost: Any, options: tuple[str, ...], service: str, what: str, before: float, after: float
+) -> None:
+    assert line(cost(rendering("dev")), service, what)["quantity"] == before
+    assert line(cost(rendering("dev"), *options), service, what)["quantity"] == after
+
+
+def test_a_second_trail_is_charged(cost: Any) -> None:
+    assert line(cost(rendering("dev"), "--other-trail"), "CloudTrail", "management events")["dollars"] == "10.00"
+
+
+def test_a_stack_without_a_trail_pays_for_none(cost: Any) -> None:
+    answer = cost(without(rendering("dev"), "aws:cloudtrail/trail:Trail"))
+    assert not {"CloudTrail", "S3"} & {one["service"] for one in answer["lines"]}
+    assert line(answer, "CloudWatch Logs", "events of the trail")["quantity"] == 0
+
+
+def test_a_preview_of_the_real_cli_costs_the_same(cost: Any) -> None:
+    assert cost(as_preview(rendering("dev"))) == cost(rendering("dev"))
+
+
+def test_replicas_and_alarms_are_charged_each() -> None:
+    replicated = resource("aws:secretsmanager/secret:Secret", replicas=[{"region": "a"}, {"region": "b"}])
+    lines = bill([replicated, resource("aws:cloudwatch/metricAlarm:MetricAlarm")], Usage(readers=1))
+    assert {one.what: one.quantity for one in lines if one.what in {"secrets", "alarms"}} == {"secrets": 3, "alarms": 1}
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rotations"),
+    [
+        ("cron(0 3 7 * ? *)", 1.0),
+        ("cron(0 0 1 1/3 ? *)", 1 / 3),
+        ("rate(30 days)", 30.4 / 30),
+        ("rate(4 hours)", 30.4 * 24 / 4),
+    ],
+)
+def test_rotations_a_month_follow_the_schedule(schedule: str, rotations: float) -> None:
+    assert rotations_a_month(schedule) == pytest.approx(rotations)
+
+
+def test_every_price_names_its_public_page() -> None:
+    assert {price.page.startswith("https://aws.amazon.com/") for price in PRICES.values()} == {True}
+
+
+def test_the_table_says_what_is_assumed_and_where_the_prices_are_from(command: Command, tmp_path: Path) -> None:
+    (tmp_path / "rendered.json").write_text(rendering("dev"))
+    result = command("cost", "--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json")
+    assert result.code == 0
+    assert "Total: $" in result.out
+    for said in ("us-east-1", "https://aws.amazon.com/kms/pricing/", "reads_a_day 96", "this stack is in eu-west-1"):
+        assert said in result.err
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "said"),
+    [
+        ("{}", (), "holds no resources of AWS"),
+        ("strange schedule", (), "no schedule of the program: 'cron(often)'"),
+        ("{}", ("--processes", "-1"), "greater than or equal to 0"),
+        ("{}", ("--alerts", "many"), "valid integer"),
+    ],
+)
+def test_bad_input_is_refused_with_the_reason(
+    command: Command, tmp_path: Path, text: str, options: tuple[str, ...], said: str
+) -> None:
+    if text == "strange schedule":
+        text = rendering("dev").replace("cron(0 0 1 1/3 ? *)", "cron(often)")
+    (tmp_path / "rendered.json").write_text(text)
+    result = command("cost", "--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", *options)
+    assert (result.code, result.out) == (2, "")
+    assert said in result.err
