@@ -19,6 +19,7 @@ from rotation.rotator import Rotator
 from rotation.settings import Settings
 from sandbox.aws.calls import AwsError, Call, Caller
 from sandbox.aws.secrets_manager import SecretsManager
+from sandbox.aws.secrets_manager.readings import Readings
 from sandbox.aws.secrets_manager.rotation import Retry
 
 ACCOUNT = "000000000000"
@@ -151,7 +152,7 @@ class World:
             authorize=self._authorize,
             invoke=self._invoke,
             record=lambda event_name, *_, **__: self.events.append(event_name),
-            first_value=first_value,
+            readings=Readings(first_value=first_value),
             retry=Retry(attempts=attempts, sleep=self._sleep),
         )
         self.client = Client(self.service)

@@ -9,9 +9,9 @@ from typing import Any, Self
 
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.secrets_manager import SecretsManager
+from sandbox.aws.secrets_manager.readings import Readings
 from sandbox.aws.secrets_manager.rotation import Retry
 from sandbox.aws.secrets_manager.state import DAY
-from sandbox.aws.secrets_manager.versions import FirstValue
 
 ACCOUNT = "000000000000"
 FUNCTION = f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:rotator"
@@ -53,7 +53,7 @@ class Asked:
 class Bench:
     """``call`` answers, ``refusal`` gives the code of a refusal; ``asked``, ``events`` and ``steps`` record."""
 
-    first_value: FirstValue = "also-current"
+    readings: Readings = field(default_factory=Readings)
     now: float = NOON
     asked: list[Asked] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
@@ -71,7 +71,7 @@ class Bench:
             authorize=self._authorize,
             invoke=self._invoke,
             record=self._record,
-            first_value=self.first_value,
+            readings=self.readings,
             retry=Retry(attempts=3, pause=1.5, sleep=self._pause),
             new_uuid=self._new_uuid,
         )

@@ -111,7 +111,6 @@ def test_create_again_with_the_same_token_and_value_is_the_same_secret(bench: Be
         ({"Name": "s", "Tags": [{"Value": "a"}]}, "InvalidParameterException"),
         ({"Name": "s", "Tags": [{"Key": "aws:own", "Value": "a"}]}, "InvalidParameterException"),
         ({"Name": "s", "Tags": [{"Key": f"k{n}"} for n in range(51)]}, "InvalidParameterException"),
-        ({"Name": "s", "AddReplicaRegions": [{"Region": "eu-west-1"}]}, "UnsupportedOperationException"),
         ({"Name": "s", "Type": "Partner"}, "UnsupportedOperationException"),
     ],
 )
@@ -150,9 +149,6 @@ def test_parameters_are_held_to_the_model(bench: Bench, operation: str, asked: J
     ("operation", "asked"),
     [
         ("GetRandomPassword", {}),
-        ("ReplicateSecretToRegions", {"SecretId": "s", "AddReplicaRegions": [{"Region": "eu-west-1"}]}),
-        ("RemoveRegionsFromReplication", {"SecretId": "s", "RemoveReplicaRegions": ["eu-west-1"]}),
-        ("StopReplicationToReplica", {"SecretId": "s"}),
     ],
 )
 def test_what_is_not_done_is_refused_by_name_and_only_to_who_may_ask(bench: Bench, operation: str, asked: Json) -> None:

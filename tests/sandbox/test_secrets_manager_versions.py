@@ -132,20 +132,6 @@ def test_the_last_call_of_a_history_is_refused_and_changes_nothing(
     assert bench.call("DescribeSecret", SecretId="s") == before
 
 
-@pytest.mark.parametrize(
-    ("reading", "stages"),
-    [("also-current", {1: {"SPARE", CURRENT}}), ("as-asked", {1: {"SPARE"}})],
-)
-def test_the_first_value_of_a_secret_under_both_readings(reading: str, stages: dict[int, set[str]]) -> None:
-    """PutSecretValue: "If this operation creates the first version for the secret, then Secrets Manager automatically
-    attaches the staging label AWSCURRENT to it."
-    """
-    with Bench(first_value="also-current" if reading == "also-current" else "as-asked") as bench:
-        bench.secret("s")
-        bench.put(1, "SPARE")
-        assert bench.stages() == stages
-
-
 def test_at_most_twenty_labels_on_all_versions_of_a_secret(bench: Bench) -> None:
     bench.put(1, *[f"L{n}" for n in range(10)])
     bench.put(2, *[f"M{n}" for n in range(9)])

@@ -11,7 +11,13 @@ from sandbox.aws.calls import Call
 from sandbox.aws.secrets_manager.state import Secret
 
 OF_PARAMETERS: Final[Mapping[str, Mapping[str, str]]] = {
-    "CreateSecret": {"Name": "Name", "Description": "Description", "KmsKeyId": "KmsKeyId"},
+    "CreateSecret": {
+        "Name": "Name",
+        "Description": "Description",
+        "KmsKeyId": "KmsKeyId",
+        "ForceOverwriteReplicaSecret": "ForceOverwriteReplicaSecret",
+    },
+    "ReplicateSecretToRegions": {"ForceOverwriteReplicaSecret": "ForceOverwriteReplicaSecret"},
     "UpdateSecret": {"Description": "Description", "KmsKeyId": "KmsKeyId"},
     "GetSecretValue": {"VersionId": "VersionId", "VersionStage": "VersionStage"},
     "UpdateSecretVersionStage": {"VersionStage": "VersionStage"},
@@ -35,6 +41,8 @@ def of_request(call: Call) -> Context:
     }
     if call.operation == "RotateSecret" and "RotationRules" in call.parameters:
         context["secretsmanager:ModifyRotationRules"] = "true"
+    if regions := [asked["Region"] for asked in call.parameters.get("AddReplicaRegions", []) if "Region" in asked]:
+        context["secretsmanager:AddReplicaRegions"] = regions
     tags = {tag["Key"]: tag.get("Value", "") for tag in call.parameters.get("Tags", [])}
     context |= {f"aws:RequestTag/{key}": value for key, value in tags.items()}
     if tag_keys := [*tags, *call.parameters.get("TagKeys", [])]:
@@ -46,7 +54,7 @@ def of_secret(secret: Secret) -> Context:
     """The condition keys that the secret itself brings."""
     context: Context = {
         "secretsmanager:SecretId": secret.arn,
-        "secretsmanager:SecretPrimaryRegion": secret.region,
+        "secretsmanager:SecretPrimaryRegion": secret.primary_region or secret.region,
     }
     if secret.rotation:
         context["secretsmanager:resource/AllowRotationLambdaArn"] = secret.rotation.lambda_arn

@@ -50,9 +50,14 @@ def _shown(secret: Secret) -> Json:
         LastChangedDate=secret.changed,
         LastAccessedDate=secret.accessed,
         DeletedDate=secret.purge_at,
+        PrimaryRegion=_primary_region(secret),
         CreatedDate=secret.created,
         Tags=[{"Key": key, "Value": value} for key, value in secret.tags.items()] or None,
     ) | _rotation(secret)
+
+
+def _primary_region(secret: Secret) -> str | None:
+    return secret.primary_region or (secret.region if secret.replicas else None)
 
 
 def _rotation(secret: Secret) -> Json:

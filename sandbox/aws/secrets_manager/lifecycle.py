@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import Final
 
 from sandbox.aws.calls import AwsError, Call, Json
-from sandbox.aws.secrets_manager import kms, listing, rotation_state
+from sandbox.aws.secrets_manager import kms, listing, replicas, rotation_state
 from sandbox.aws.secrets_manager.descriptions import described, identity, listed
+from sandbox.aws.secrets_manager.replication import Replication
 from sandbox.aws.secrets_manager.requests import page_of, refuse, token_of, value_of
 from sandbox.aws.secrets_manager.state import CURRENT, DAY, PENDING, PREVIOUS, Secret, Value
 from sandbox.aws.secrets_manager.vault import Vault
@@ -22,12 +23,13 @@ RECOVERY_DAYS: Final = 30
 class Lifecycle:
     """CreateSecret, DescribeSecret, ListSecrets, UpdateSecret, DeleteSecret, RestoreSecret and the tags."""
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: Vault, replication: Replication) -> None:
         self._vault = vault
+        self._replication = replication
 
     async def create(self, call: Call) -> Json:
         asked = call.parameters
-        refuse(call, "AddReplicaRegions", "ForceOverwriteReplicaSecret", "Type")
+        refuse(call, "Type")
         if not NAME.fullmatch(asked["Name"]):
             raise AwsError(
                 "InvalidParameterException",
@@ -38,6 +40,8 @@ class Lifecycle:
         await self._vault.require(call, "CreateSecret", secret)
         if secret.tags:
             await self._vault.require(call, "TagResource", secret)
+        if "AddReplicaRegions" in asked:
+            await self._vault.require(call, "ReplicateSecretToRegions", secret)
         value = value_of(call)
         version_id = kms.VALIDATION if value is None else token_of(call)
         await self._vault.require_key(
@@ -45,13 +49,16 @@ class Lifecycle:
         )
         existing = self._vault.find(call.region, secret.name)
         secret = repeated(existing, value, version_id) if existing else self._vault.save(secret)
-        if value is None:
-            return identity(secret)
-        write_value(self._vault, secret.arn, token=version_id, value=value, stages=None)
-        return {**identity(secret), "VersionId": version_id}
+        if value is not None:
+            write_value(self._vault, secret.arn, token=version_id, value=value, stages=None)
+        made = identity(secret) | ({} if value is None else {"VersionId": version_id})
+        if "AddReplicaRegions" in asked:
+            made["ReplicationStatus"] = self._replicas(await self._replication.add(call, self._vault.get(secret.arn)))
+        return made
 
     async def describe(self, call: Call) -> Json:
-        return described(await self._vault.open(call, deleted_too=True))
+        secret = await self._vault.open(call, deleted_too=True)
+        return described(secret) | ({"ReplicationStatus": self._replicas(secret)} if secret.replicas else {})
 
     async def list_secrets(self, call: Call) -> Json:
         await self._vault.require(call, "ListSecrets", None)
@@ -98,6 +105,7 @@ class Lifecycle:
             await self._vault.require(call, "DeleteSecret", None)
             return {"ARN": asked["SecretId"], "Name": asked["SecretId"], "DeletionDate": now}
         secret = await self._vault.open(call, deleted_too=force)
+        replicas.require_none(secret)
         if force:
             self._vault.purge(secret.arn)
             return {**identity(secret), "DeletionDate": now}
@@ -125,6 +133,9 @@ class Lifecycle:
             ),
         )
         return {}
+
+    def _replicas(self, secret: Secret) -> list[Json]:
+        return replicas.statuses(secret, self._vault.find)
 
     def _drafted(self, call: Call) -> Secret:
         asked, now = call.parameters, self._vault.clock()

@@ -14,7 +14,7 @@ ATTRIBUTES: Final[Mapping[str, tuple[Texts, bool]]] = {
     "description": (lambda secret: [secret.description or ""], False),
     "tag-key": (lambda secret: list(secret.tags), True),
     "tag-value": (lambda secret: list(secret.tags.values()), True),
-    "primary-region": (lambda secret: [secret.region], True),
+    "primary-region": (lambda secret: [secret.primary_region or secret.region], True),
     "owning-service": (lambda _secret: [], True),
 }
 """For each filter key: what of a secret is compared, and whether case counts. A match is a match of the beginning."""

@@ -65,8 +65,8 @@ def unsupported(what: str) -> AwsError:
     """What the sandbox does not do, said rather than swallowed."""
     return AwsError(
         "UnsupportedOperationException",
-        f"The sandbox's Secrets Manager does not do {what}: it has no replicas, no managed external secrets and makes "
-        f"no passwords. Use an account at AWS for that.",
+        f"The sandbox's Secrets Manager does not do {what}: it has no managed external secrets and makes no "
+        f"passwords. Use an account at AWS for that.",
         status=501,
     )
 

@@ -1,11 +1,11 @@
 """Rotation: RotateSecret, CancelRotateSecret, the four steps in the background, and the schedule.
 
-A rotation that fails is tried again from its first step, with the same token. After the last attempt its AWSPENDING
-stays where it is, and so does NextRotationDate, which may then be in the past.
+A rotation that fails is tried again. After the last attempt its AWSPENDING stays where it is, and so does
+NextRotationDate, which may then be in the past.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ from sandbox.aws.calls import AwsError, Call, Caller, InvokeLambda, Json
 from sandbox.aws.secrets_manager import rotation_state, versions
 from sandbox.aws.secrets_manager.descriptions import identity
 from sandbox.aws.secrets_manager.requests import refuse, token_of
-from sandbox.aws.secrets_manager.state import PENDING, Rotation, Secret
+from sandbox.aws.secrets_manager.state import CURRENT, PENDING, Rotation, Secret
 from sandbox.aws.secrets_manager.vault import Vault
 
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -101,7 +101,11 @@ class Rotations:
 
         def begin(secret: Secret) -> Secret:
             rotation_state.require_idle(secret, token)
-            return versions.announce(replace(secret, rotation=settings), token, now)
+            announced = versions.announce(replace(secret, rotation=settings), token, now)
+            current = secret.holder(CURRENT)
+            if current and self._vault.readings.tested_version == "copy":
+                return versions.with_value(announced, token, current.value)
+            return announced
 
         self._in_background(arn, self._configuration_test(self._vault.change(arn, begin), token))
 
@@ -112,16 +116,16 @@ class Rotations:
 
     async def _rotation(self, secret: Secret, token: str) -> None:
         self._record("RotationStarted", secret)
+        steps: Sequence[str] = STEPS
         for attempt in range(self._retry.attempts):
             if attempt:
                 await self._retry.sleep(self._retry.pause)
-            try:
-                for step in STEPS:
-                    if self._is_running(secret, token):
-                        await self._step(secret, step, token)
-            except AwsError:
-                continue
-            break
+                token = self._renewed(secret, token)
+            failed = await self._run(secret, steps, token)
+            if failed is None:
+                break
+            if self._vault.readings.retry == "resumed":
+                steps = STEPS[STEPS.index(failed) :]
         if not self._is_running(secret, token):
             return
         after = self._vault.change(
@@ -129,6 +133,25 @@ class Rotations:
         )
         succeeded = rotation_state.is_current(after, token)
         self._record("RotationSucceeded" if succeeded else "RotationFailed", secret)
+
+    async def _run(self, secret: Secret, steps: Sequence[str], token: str) -> str | None:
+        """Run steps while the rotation stands; the one that failed, if one did."""
+        for step in steps:
+            if not self._is_running(secret, token):
+                break
+            try:
+                await self._step(secret, step, token)
+            except AwsError:
+                return step
+        return None
+
+    def _renewed(self, secret: Secret, token: str) -> str:
+        """The token under which a rotation is tried again."""
+        if self._vault.readings.retry != "renewed" or not self._is_running(secret, token):
+            return token
+        new, now = str(self._vault.new_uuid()), self._vault.clock()
+        self._vault.change(secret.arn, lambda found: rotation_state.renewed(found, new, now))
+        return new
 
     async def _configuration_test(self, secret: Secret, token: str) -> None:
         """Run testSecret on an AWSPENDING version made for it, and remove that version whatever comes."""
@@ -141,14 +164,14 @@ class Rotations:
         found = self._vault.find(secret.region, secret.arn)
         pending = found.holder(PENDING) if found else None
         if pending and pending.id == token:
-            self._vault.change(secret.arn, lambda now: versions.detach(now, PENDING))
+            self._vault.change(secret.arn, lambda now: versions.without(now, token))
         self._record(outcome, secret)
 
     async def _step(self, secret: Secret, step: str, token: str) -> None:
         if secret.rotation is None:
             return
         event = {
-            "Step": step,
+            "Step": step if self._vault.readings.step_names == "camel" else _snake(step),
             "SecretId": secret.arn,
             "ClientRequestToken": token,
             "RotationToken": str(self._vault.new_uuid()),
@@ -162,3 +185,7 @@ class Rotations:
 
     def _record(self, event: str, secret: Secret) -> None:
         self._vault.record(event, {"SecretId": secret.arn}, region=secret.region)
+
+
+def _snake(step: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in step)

@@ -61,6 +61,11 @@ def begun(secret: Secret, token: str, now: float) -> Secret:
     return _with(announced, running=token, attempted=now)
 
 
+def renewed(secret: Secret, token: str, now: float) -> Secret:
+    """The secret whose rotation goes on under another token, which takes AWSPENDING."""
+    return _with(versions.announce(secret, token, now), running=token)
+
+
 def concluded(secret: Secret, token: str, now: float) -> Secret:
     """The secret after its rotation to ``token``.
 

@@ -6,13 +6,14 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from sandbox.aws.calls import Authorize, Call, InvokeLambda, Json, RecordEvent
 from sandbox.aws.secrets_manager.lifecycle import Lifecycle
+from sandbox.aws.secrets_manager.readings import Readings
+from sandbox.aws.secrets_manager.replication import Replication
 from sandbox.aws.secrets_manager.requests import unsupported
 from sandbox.aws.secrets_manager.resource_policies import ResourcePolicies
 from sandbox.aws.secrets_manager.rotation import Retry, Rotations
 from sandbox.aws.secrets_manager.shapes import check
 from sandbox.aws.secrets_manager.values import Values
 from sandbox.aws.secrets_manager.vault import Vault
-from sandbox.aws.secrets_manager.versions import FirstValue
 
 Handler = Callable[[Call], Awaitable[Json]]
 
@@ -27,8 +28,7 @@ class SecretsManager:
         invoke: runs a rotation function.
         record: writes RotationStarted, RotationSucceeded, RotationFailed, RotationAbandoned and TestRotation… into
             the trail.
-        first_value: whether the first value of a secret is AWSCURRENT beside the labels asked for, as the API's
-            reference says, or has those alone.
+        readings: which reading it follows where AWS's documents allow two.
         retry: how a failing rotation is tried again.
         new_uuid: where the random parts of ARNs and the tokens of scheduled rotations come from.
     """
@@ -41,7 +41,7 @@ class SecretsManager:
         authorize: Authorize,
         invoke: InvokeLambda,
         record: RecordEvent,
-        first_value: FirstValue = "also-current",
+        readings: Readings | None = None,
         retry: Retry | None = None,
         new_uuid: Callable[[], uuid.UUID] = uuid.uuid4,
     ) -> None:
@@ -51,11 +51,20 @@ class SecretsManager:
             new_uuid=new_uuid,
             authorize=authorize,
             record=record,
-            first_value=first_value,
+            readings=readings or Readings(),
         )
         self._vault = vault
         self._rotations = Rotations(vault, invoke=invoke, retry=retry or Retry())
         self._handlers = _handlers(vault, self._rotations)
+
+    @property
+    def readings(self) -> Readings:
+        """Which reading it follows where AWS's documents allow two; may be set at any time."""
+        return self._vault.readings
+
+    @readings.setter
+    def readings(self, readings: Readings) -> None:
+        self._vault.readings = readings
 
     async def handle(self, call: Call) -> Json:
         """Answer one call with the body as it goes on the wire: times in seconds, binary values in base64.
@@ -78,7 +87,8 @@ class SecretsManager:
 
 
 def _handlers(vault: Vault, rotations: Rotations) -> Mapping[str, Handler]:
-    values, lifecycle, resource_policies = Values(vault), Lifecycle(vault), ResourcePolicies(vault)
+    values, resource_policies, replication = Values(vault), ResourcePolicies(vault), Replication(vault)
+    lifecycle = Lifecycle(vault, replication)
     return {
         "BatchGetSecretValue": values.batch_get,
         "CancelRotateSecret": rotations.cancel,
@@ -92,8 +102,11 @@ def _handlers(vault: Vault, rotations: Rotations) -> Mapping[str, Handler]:
         "ListSecrets": lifecycle.list_secrets,
         "PutResourcePolicy": resource_policies.put,
         "PutSecretValue": values.put,
+        "RemoveRegionsFromReplication": replication.remove,
+        "ReplicateSecretToRegions": replication.replicate,
         "RestoreSecret": lifecycle.restore,
         "RotateSecret": rotations.rotate,
+        "StopReplicationToReplica": replication.stop,
         "TagResource": lifecycle.tag,
         "UntagResource": lifecycle.untag,
         "UpdateSecret": lifecycle.update,

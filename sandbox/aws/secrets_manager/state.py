@@ -61,8 +61,21 @@ class Rotation:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replica:
+    """What a primary knows of one replica: ``status`` as in ``ReplicationStatus``."""
+
+    region: str
+    kms_key_id: str | None = None
+    status: str = "InSync"
+    message: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Secret:
-    """One secret of one region. ``purge_at`` is the end of the recovery window of a deleted one."""
+    """One secret of one region. ``purge_at`` is the end of the recovery window of a deleted one.
+
+    A replica is a secret of its own region, which names the region of its primary.
+    """
 
     arn: str
     name: str
@@ -77,6 +90,8 @@ class Secret:
     versions: tuple[Version, ...] = ()
     rotation: Rotation | None = None
     purge_at: float | None = None
+    primary_region: str | None = None
+    replicas: tuple[Replica, ...] = ()
 
     def version(self, version_id: str) -> Version | None:
         """The version of that id, with or without a value."""

@@ -4,13 +4,10 @@ The rules are those of botocore's model of PutSecretValue and UpdateSecretVersio
 """
 
 from dataclasses import replace
-from typing import Final, Literal
+from typing import Final
 
 from sandbox.aws.calls import AwsError
 from sandbox.aws.secrets_manager.state import CURRENT, DAY, PENDING, PREVIOUS, Secret, Value, Version
-
-FirstValue = Literal["also-current", "as-asked"]
-"""Whether a secret's first value gets AWSCURRENT beside the labels asked for: the model's text says that it does."""
 
 STAGE_QUOTA: Final = 20
 VERSION_QUOTA: Final = 100
@@ -23,7 +20,7 @@ def put(
     value: Value,
     stages: tuple[str, ...] | None,
     now: float,
-    first_value: FirstValue = "also-current",
+    first_value: str = "also-current",
 ) -> Secret:
     """Add the version ``token`` and give it ``stages`` (None: AWSCURRENT), taking them from whoever has them.
 
@@ -51,6 +48,18 @@ def announce(secret: Secret, token: str, now: float) -> Secret:
     """Begin a rotation: the version ``token`` gets AWSPENDING and has no value yet."""
     announced = Version(id=token, created=now, kms_key_id=secret.kms_key_id)
     return within_quotas(attach(replace(secret, versions=(*secret.versions, announced)), PENDING, token))
+
+
+def with_value(secret: Secret, version_id: str, value: Value | None) -> Secret:
+    """The secret with a value in one of its versions."""
+    return replace(
+        secret, versions=tuple(replace(one, value=value) if one.id == version_id else one for one in secret.versions)
+    )
+
+
+def without(secret: Secret, version_id: str) -> Secret:
+    """The secret without one of its versions."""
+    return replace(secret, versions=tuple(version for version in secret.versions if version.id != version_id))
 
 
 def move(secret: Secret, stage: str, *, source: str | None, target: str | None) -> Secret:
