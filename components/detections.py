@@ -101,6 +101,37 @@ def rotation_failed(*, secret_arn_prefix: str) -> Pattern:
     }
 
 
+def _of_the_trail(trail: Sequence[str]) -> list[Pattern]:
+    return [
+        {"eventName": ["StopLogging", "DeleteTrail", "UpdateTrail"], "requestParameters": {"name": list(trail)}},
+        {
+            "eventName": ["PutEventSelectors", "PutInsightSelectors"],
+            "requestParameters": {"trailName": list(trail)},
+        },
+    ]
+
+
+def existing_trail_tampered_with(*, trail: Sequence[str], key: Sequence[str]) -> Pattern:
+    """A call, allowed or denied, that would stop or blind a trail that is not ours, or the key of the alerts.
+
+    Args:
+        trail: name and ARN of the trail.
+        key: id and ARN of the KMS key of the alerts.
+    """
+    return {
+        "source": ["aws.cloudtrail", "aws.kms"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {"$or": [*_of_the_trail(trail), _of_the_key(key)]},
+    }
+
+
+def _of_the_key(key: Sequence[str]) -> Pattern:
+    return {
+        "eventName": ["DisableKey", "DisableKeyRotation", "ScheduleKeyDeletion", "PutKeyPolicy"],
+        "requestParameters": {"keyId": list(key)},
+    }
+
+
 def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str], log_group: str) -> Pattern:
     """A call, allowed or denied, that would stop, redirect or blind the trail.
 
@@ -115,14 +146,7 @@ def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str]
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {
             "$or": [
-                {
-                    "eventName": ["StopLogging", "DeleteTrail", "UpdateTrail"],
-                    "requestParameters": {"name": list(trail)},
-                },
-                {
-                    "eventName": ["PutEventSelectors", "PutInsightSelectors"],
-                    "requestParameters": {"trailName": list(trail)},
-                },
+                *_of_the_trail(trail),
                 {
                     "eventName": [
                         "DeleteBucket",
@@ -135,10 +159,7 @@ def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str]
                     ],
                     "requestParameters": {"bucketName": [bucket]},
                 },
-                {
-                    "eventName": ["DisableKey", "DisableKeyRotation", "ScheduleKeyDeletion", "PutKeyPolicy"],
-                    "requestParameters": {"keyId": list(key)},
-                },
+                _of_the_key(key),
                 {
                     "eventName": ["DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy"],
                     "requestParameters": {"logGroupName": [log_group]},

@@ -3,7 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from components.policies import Document, Statement, allow, deny_all_but, document
+from components.policies import (
+    Document,
+    Statement,
+    allow,
+    allow_other_accounts,
+    deny_all_but,
+    document,
+    via_secrets_manager,
+)
 
 
 def _administer_key(account_root: str, managers: Sequence[str]) -> list[Statement]:
@@ -55,6 +63,9 @@ def _encrypt_logs(logs_service: str, log_group_pattern: str) -> Statement:
     )
 
 
+_ENCRYPT_ALERTS = _allow_service("EncryptAlerts", "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"])
+
+
 @dataclass(frozen=True, kw_only=True)
 class KeyPlace:
     """Where a KMS key is: its account's root ARN and region, and who may manage it."""
@@ -65,23 +76,51 @@ class KeyPlace:
     managers: tuple[str, ...]
 
 
-def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str) -> Document:
+@dataclass(frozen=True, kw_only=True)
+class ForeignUse:
+    """What roles of other accounts decrypt: their ARNs, and patterns of the ARNs of the secrets that they read."""
+
+    readers: tuple[str, ...]
+    secrets: tuple[str, ...]
+
+
+NO_FOREIGN_USE = ForeignUse(readers=(), secrets=())
+
+
+def secrets_key_policy(place: KeyPlace, *, log_group_pattern: str, foreign: ForeignUse = NO_FOREIGN_USE) -> Document:
     """Key policy for an environment's secrets and its rotators' logs. Its size does not grow with roles.
 
     Nobody decrypts with this key but through Secrets Manager, whose own policies say who reads what.
     """
-    through_secrets_manager = {
-        "StringEquals": {
-            "kms:CallerAccount": place.account_id,
-            "kms:ViaService": f"secretsmanager.{place.region}.amazonaws.com",
-        }
-    }
-    use = allow("UseThroughSecretsManager", ["kms:Decrypt", "kms:GenerateDataKey*"], ["*"], through_secrets_manager)
     return document(
         *_administer_key(place.account_root, place.managers),
-        use | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
+        *_use_through_secrets_manager(place, ["kms:Decrypt", "kms:GenerateDataKey*"], foreign),
         _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_pattern),
     )
+
+
+def replicas_key_policy(place: KeyPlace, *, primary_region: str, foreign: ForeignUse = NO_FOREIGN_USE) -> Document:
+    """Key policy for the replicas of the secrets in another region, where ``place`` is."""
+    use = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*"]
+    return document(
+        *_administer_key(place.account_root, place.managers),
+        *_use_through_secrets_manager(place, use, foreign, replicated_from=primary_region),
+    )
+
+
+def _use_through_secrets_manager(
+    place: KeyPlace, actions: Sequence[str], foreign: ForeignUse, *, replicated_from: str = ""
+) -> list[Statement]:
+    """Leave use of a key, through Secrets Manager alone, to this account's IAM, and name readers of other accounts."""
+    via = {"kms:ViaService": via_secrets_manager(place.region, replicated_from)}
+    own = allow(
+        "UseThroughSecretsManager", actions, ["*"], {"StringEquals": {"kms:CallerAccount": place.account_id, **via}}
+    )
+    statements = [own | {"Principal": {"AWS": place.account_root}, "Resource": "*"}]
+    if foreign.readers:
+        theirs = {"StringEquals": via, "StringLike": {"kms:EncryptionContext:SecretARN": sorted(foreign.secrets)}}
+        statements.append(allow_other_accounts("UseFromOtherAccounts", ["kms:Decrypt"], foreign.readers, theirs))
+    return statements
 
 
 def log_group_key_policy(place: KeyPlace, *, log_group_arn: str) -> Document:
@@ -109,5 +148,10 @@ def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> 
         _allow_service("DescribeForTrail", "cloudtrail.amazonaws.com", ["kms:DescribeKey"]),
         decrypt | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
         _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_arn),
-        _allow_service("EncryptAlerts", "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"]),
+        _ENCRYPT_ALERTS,
     )
+
+
+def alerts_key_policy(place: KeyPlace) -> Document:
+    """Key policy for the alerts' topic alone, where the record of who read what is kept elsewhere."""
+    return document(*_administer_key(place.account_root, place.managers), _ENCRYPT_ALERTS)

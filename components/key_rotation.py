@@ -1,7 +1,7 @@
 """A role's rotator: the Lambda that promotes a spare, what it may do, and its schedule."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -29,6 +29,7 @@ class KeyRotationArgs:
         environment: the Lambda's environment variables, beside the secrets' ARNs.
         schedule: cron expression in UTC.
         encryption_key_arn: KMS key of the secrets and of the log group.
+        replica_keys: KMS key of the key's replica in each other region, by the region.
         account_id: account whose Secrets Manager may invoke the Lambda.
         region: region of the secrets.
         log_retention_days: how long log events are kept.
@@ -44,6 +45,7 @@ class KeyRotationArgs:
     environment: Mapping[str, str]
     schedule: str
     encryption_key_arn: pulumi.Input[str]
+    replica_keys: Mapping[str, pulumi.Input[str]]
     account_id: str
     region: str
     log_retention_days: int
@@ -76,11 +78,12 @@ class KeyRotation(pulumi.ComponentResource):
                 environment={**args.environment, **secrets},
                 secret_arn=args.role_key.key_arn,
                 policy_name="rotate-key",
-                policy=lambda arns: _grants(arns, args.region),
+                policy=lambda arns: _grants(arns, args.region, args.replica_keys),
                 arns={
                     "key": args.role_key.key_arn,
                     "reserve": args.role_key.reserve_arn,
                     "encryption": args.encryption_key_arn,
+                    **args.replica_keys,
                 },
                 after=args.role_key.policies,
                 schedule=args.schedule,
@@ -96,12 +99,13 @@ class KeyRotation(pulumi.ComponentResource):
         self.register_outputs({"function_arn": self.function_arn, "execution_role_arn": self.execution_role_arn})
 
 
-def _grants(arns: Mapping[str, str], region: str) -> Document:
+def _grants(arns: Mapping[str, str], region: str, replica_regions: Iterable[str]) -> Document:
     return rotate_key(
         key_arn=arns["key"],
         reserve_arn=arns["reserve"],
         log_group_arn=arns["log"],
         encryption=Encryption(key_arn=arns["encryption"], region=region),
+        replicas=[Encryption(key_arn=arns[there], region=there, replicated_from=region) for there in replica_regions],
     )
 
 

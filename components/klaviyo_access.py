@@ -10,17 +10,18 @@ from pulumi import ResourceOptions
 from components.application_audit import ApplicationAudit
 from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
+from components.existing_trail import ExistingTrail
 from components.key_operators import KeyOperators
 from components.key_rotation import KeyRotation
 from components.oauth_app import OAuthApp
-from components.plan import Plan
+from components.plan import Plan, SecretKeys
 from components.principals import Principals
 from components.role_key import RoleKey
 from components.service_access import ServiceAccess
 from components.settings import Settings
 from components.snippets import oauth_dotenv, snippets
 from components.webhook_secret import WebhookSecret
-from klaviyo_access.access_model import EnvironmentAccess
+from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess
 from klaviyo_access.access_model.environment import Environment
 
 
@@ -47,6 +48,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
     Outputs:
         key_arns: ARN of each role's secret that services read.
         service_role_arns: ARN of each service's IAM role.
+        foreign_policies: what the owner of each foreign service's role attaches to it, as JSON.
         webhook_secret_arns: ARN of each webhook's secret, which its receivers read.
         operator_role_arn: ARN of the operators' role.
         alert_topic_arn: ARN of the topic of the alerts.
@@ -56,6 +58,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
 
     key_arns: pulumi.Output[Mapping[str, str]]
     service_role_arns: pulumi.Output[Mapping[str, str]]
+    foreign_policies: pulumi.Output[Mapping[str, str]]
     webhook_secret_arns: pulumi.Output[Mapping[str, str]]
     operator_role_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
@@ -73,58 +76,72 @@ class KlaviyoAccess(pulumi.ComponentResource):
         )
         child = ResourceOptions(parent=self)
 
-        encryption = EncryptionKey(f"{name}-encryption", plan.encryption_key(), child)
-        role_keys = {
-            role: RoleKey(f"{name}-{role}", plan.role_key(role, encryption.key_arn), child)
-            for role in args.access.roles
-        }
+        keys = self._encryption_keys(name, plan)
+        role_keys = {role: RoleKey(f"{name}-{role}", plan.role_key(role, keys), child) for role in args.access.roles}
         for role, role_key in role_keys.items():
-            KeyRotation(f"{name}-{role}-rotation", plan.rotation(role, role_key, encryption.key_arn), child)
+            KeyRotation(f"{name}-{role}-rotation", plan.rotation(role, role_key, keys), child)
         services = {
-            service: ServiceAccess(
-                f"{name}-{service}-access", plan.service(service, role_keys, encryption.key_arn), child
-            )
+            service: ServiceAccess(f"{name}-{service}-access", plan.service(service, role_keys, keys), child)
             for service in args.settings.services
         }
-        operators = KeyOperators(f"{name}-operators", plan.operators(encryption.key_arn), child)
+        operators = KeyOperators(f"{name}-operators", plan.operators(keys.home), child)
         roles = {service: granted.role_arn for service, granted in services.items()}
         ApplicationAudit(f"{name}-application-audit", plan.application_audit(roles, operators.role_arn), child)
-        if app := plan.deployed_oauth_app:
-            secrets = plan.oauth_app(
-                app, roles=roles, operators=operators.role_arn, encryption_key_arn=encryption.key_arn
-            )
-            OAuthApp(f"{name}-oauth", secrets, child)
-        webhooks = {
-            webhook: WebhookSecret(
-                f"{name}-{webhook}-webhook",
-                plan.webhook(
-                    webhook,
-                    role_keys,
-                    roles=roles,
-                    operators=operators.role_arn,
-                    encryption_key_arn=encryption.key_arn,
-                ),
-                child,
-            )
-            for webhook in args.settings.webhooks
-        }
-        audit = AuditTrail(f"{name}-audit", plan.audit_trail(), child)
+        app = self._oauth_app(name, plan, roles, operators, keys)
+        webhooks = self._webhooks(name, plan, role_keys=role_keys, roles=roles, operators=operators, keys=keys)
+        topic_arn = self._record(name, plan)
 
         self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})
         self.service_role_arns = pulumi.Output.all(**roles)
-        self.webhook_secret_arns = pulumi.Output.all(**{name: made.secret_arn for name, made in webhooks.items()})
+        self.foreign_policies = pulumi.Output.all(
+            **{service: services[service].policy for service in sorted(plan.foreign_services)}
+        )
+        self.webhook_secret_arns = pulumi.Output.all(**{webhook: made.secret_arn for webhook, made in webhooks.items()})
         self.operator_role_arn = operators.role_arn
-        self.alert_topic_arn = audit.topic_arn
+        self.alert_topic_arn = topic_arn
         self.snippets = self.key_arns.apply(lambda arns: snippets(args.environment, arns))
         self.oauth_app = oauth_dotenv(args.environment, app.scopes) if app else None
-        self.register_outputs(
-            {
-                "key_arns": self.key_arns,
-                "service_role_arns": self.service_role_arns,
-                "webhook_secret_arns": self.webhook_secret_arns,
-                "operator_role_arn": self.operator_role_arn,
-                "alert_topic_arn": self.alert_topic_arn,
-                "snippets": self.snippets,
-                "oauth_app": self.oauth_app,
-            }
-        )
+        self.register_outputs({output: getattr(self, output) for output in KlaviyoAccess.__annotations__})
+
+    def _encryption_keys(self, name: str, plan: Plan) -> SecretKeys:
+        child = ResourceOptions(parent=self)
+        home = EncryptionKey(f"{name}-encryption", plan.encryption_key(), child)
+        replicas = {
+            region: EncryptionKey(f"{name}-encryption-{region}", plan.replica_encryption_key(region), child).key_arn
+            for region in plan.settings.replica_regions
+        }
+        return SecretKeys(home=home.key_arn, replicas=replicas)
+
+    def _oauth_app(
+        self, name: str, plan: Plan, roles: Mapping[str, pulumi.Output[str]], operators: KeyOperators, keys: SecretKeys
+    ) -> OAuthAppAccess | None:
+        app = plan.deployed_oauth_app
+        if app:
+            args = plan.oauth_app(app, roles=roles, operators=operators.role_arn, encryption_key_arn=keys.home)
+            OAuthApp(f"{name}-oauth", args, ResourceOptions(parent=self))
+        return app
+
+    def _webhooks(
+        self,
+        name: str,
+        plan: Plan,
+        *,
+        role_keys: Mapping[str, RoleKey],
+        roles: Mapping[str, pulumi.Output[str]],
+        operators: KeyOperators,
+        keys: SecretKeys,
+    ) -> Mapping[str, WebhookSecret]:
+        made = {}
+        for webhook in plan.settings.webhooks:
+            args = plan.webhook(
+                webhook, role_keys, roles=roles, operators=operators.role_arn, encryption_key_arn=keys.home
+            )
+            made[webhook] = WebhookSecret(f"{name}-{webhook}-webhook", args, ResourceOptions(parent=self))
+        return made
+
+    def _record(self, name: str, plan: Plan) -> pulumi.Output[str]:
+        """The record of every read: the account's own trail, or one of ours. Returns the topic of its alerts."""
+        child = ResourceOptions(parent=self)
+        if plan.settings.audit.trail_arn:
+            return ExistingTrail(f"{name}-audit", plan.existing_trail(plan.settings.audit.trail_arn), child).topic_arn
+        return AuditTrail(f"{name}-audit", plan.audit_trail(), child).topic_arn

@@ -35,6 +35,26 @@ def role_arn(environment: Environment, name: str) -> str:
     return f"arn:{environment.partition}:iam::{environment.account_id}:role{environment.iam_path}{name}"
 
 
+def service_role_name(environment: Environment, service: str) -> str:
+    """The name of the IAM role of a service."""
+    return physical_name(environment, service, limit=IAM_ROLE_LIMIT)
+
+
+def rotator_role_name(environment: Environment, role: str) -> str:
+    """The name of the IAM role of a role's rotator."""
+    return physical_name(environment, role, "rotator", limit=IAM_ROLE_LIMIT)
+
+
+def webhook_rotator_name(environment: Environment, webhook: str) -> str:
+    """The name of a webhook's rotator: of its IAM role, and of its Lambda."""
+    return physical_name(environment, webhook, "webhook", limit=IAM_ROLE_LIMIT)
+
+
+def secret_arn_of(environment: Environment, name: str, region: str) -> str:
+    """The pattern of the ARN of one secret in a region; AWS adds a hyphen and six characters to its name."""
+    return f"arn:{environment.partition}:secretsmanager:{region}:{environment.account_id}:secret:{name}-??????"
+
+
 def secret_arn_pattern(environment: Environment, kind: Literal["key", "reserve"]) -> str:
     """The pattern of the ARNs of every role's `key` or `reserve`; AWS adds a hyphen and six characters to a name."""
     here = f"{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}"
@@ -87,11 +107,14 @@ class AuditNames:
 
     @classmethod
     def of(cls, environment: Environment) -> "AuditNames":
-        """The names in ``environment``; a bucket's name is unique in the world, so it holds account and region."""
+        """The names in ``environment``; a bucket's name is unique in the world, so it holds account and region.
+
+        The bucket's is never shortened: a name over `BUCKET_LIMIT` is refused before anything is built.
+        """
         here = f"{environment.region}:{environment.account_id}"
         arn = f"arn:{environment.partition}"
         trail = physical_name(environment, "audit", limit=TRAIL_LIMIT)
-        bucket = physical_name(environment, "audit", environment.account_id, environment.region, limit=BUCKET_LIMIT)
+        bucket = "-".join((environment.prefix, environment.name, "audit", environment.account_id, environment.region))
         log_group = f"/{environment.prefix}/{environment.name}/audit"
         topic = physical_name(environment, "alerts", limit=TOPIC_LIMIT)
         return cls(

@@ -8,7 +8,8 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.oauth_policies import keep_oauth_tokens, stage_oauth_client
-from components.policies import Document, Encryption, SecretPrincipals, secret_resource_policy, to_json
+from components.policies import Document, Encryption, SecretPrincipals, to_json
+from components.secret import Safekeeping, SecretArgs, make_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,11 +26,9 @@ class OAuthAppArgs:
         tokens_principals: whom the policies of the tokens name.
         service_role_name: IAM role of the service.
         operator_role_name: IAM role of the operators.
-        encryption_key_arn: KMS key of all.
         region: region of all.
-        recovery_window_days: how long a deleted secret can be restored; 0 deletes at once.
         tags: their tags.
-        protect: whether Pulumi refuses to delete them.
+        keeping: how they are kept.
     """
 
     service: str
@@ -41,11 +40,9 @@ class OAuthAppArgs:
     tokens_principals: SecretPrincipals
     service_role_name: pulumi.Input[str]
     operator_role_name: pulumi.Input[str]
-    encryption_key_arn: pulumi.Input[str]
     region: str
-    recovery_window_days: int
     tags: Mapping[str, str]
-    protect: bool
+    keeping: Safekeeping
 
 
 class OAuthApp(pulumi.ComponentResource):
@@ -61,24 +58,16 @@ class OAuthApp(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: OAuthAppArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:OAuthApp", name, None, opts)
-        client = self._secret(
-            f"{name}-client",
-            args,
-            physical_name=args.client_name,
+        client = SecretArgs(
+            name=args.client_name,
+            known_as=f"{name}-client",
             description=f"Client id and secret of the OAuth app of {args.service}",
             principals=args.client_principals,
+            tags=args.tags,
         )
-        tokens = {
-            account: self._secret(
-                f"{name}-{account}",
-                args,
-                physical_name=token_name,
-                description=f"OAuth tokens of the Klaviyo account {account}",
-                principals=args.tokens_principals,
-            )
-            for account, token_name in args.token_names.items()
-        }
-        encryption = pulumi.Output.from_input(args.encryption_key_arn).apply(
+        client_secret, _ = make_secret(client, args.keeping, self)
+        tokens = {account: self._tokens(name, account, args) for account in args.token_names}
+        encryption = pulumi.Output.from_input(args.keeping.encryption_key_arn).apply(
             lambda arn: Encryption(key_arn=arn, region=args.region)
         )
         keep = encryption.apply(
@@ -87,30 +76,19 @@ class OAuthApp(pulumi.ComponentResource):
         stage = encryption.apply(lambda key: stage_oauth_client(client=args.client_pattern, encryption=key))
         self._grant(f"{name}-service", "keep-oauth-tokens", args.service_role_name, keep)
         self._grant(f"{name}-operators", "stage-oauth-client", args.operator_role_name, stage)
-        self.client_secret_arn = client.arn
+        self.client_secret_arn = client_secret.arn
         self.token_arns = pulumi.Output.all(**{account: secret.arn for account, secret in tokens.items()})
         self.register_outputs({"client_secret_arn": self.client_secret_arn, "token_arns": self.token_arns})
 
-    def _secret(
-        self, name: str, args: OAuthAppArgs, *, physical_name: str, description: str, principals: SecretPrincipals
-    ) -> aws.secretsmanager.Secret:
-        secret = aws.secretsmanager.Secret(
-            name,
-            name=physical_name,
-            description=description,
-            kms_key_id=args.encryption_key_arn,
-            recovery_window_in_days=args.recovery_window_days,
+    def _tokens(self, name: str, account: str, args: OAuthAppArgs) -> aws.secretsmanager.Secret:
+        tokens = SecretArgs(
+            name=args.token_names[account],
+            known_as=f"{name}-{account}",
+            description=f"OAuth tokens of the Klaviyo account {account}",
+            principals=args.tokens_principals,
             tags=args.tags,
-            opts=ResourceOptions(parent=self, protect=args.protect),
         )
-        aws.secretsmanager.SecretPolicy(
-            f"{name}-policy",
-            secret_arn=secret.arn,
-            policy=to_json(secret_resource_policy(principals)),
-            block_public_policy=True,
-            opts=ResourceOptions(parent=self),
-        )
-        return secret
+        return make_secret(tokens, args.keeping, self)[0]
 
     def _grant(
         self, name: str, policy_name: str, role_name: pulumi.Input[str], document: pulumi.Output[Document]

@@ -1,7 +1,7 @@
 """What each part of an environment is made of: from access and settings to the arguments of the components."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -10,9 +10,17 @@ import pulumi
 from components.application_audit import ApplicationAuditArgs
 from components.audit_trail import AuditTrailArgs
 from components.bundle import rotator_code
+from components.detections import Detection
 from components.encryption_key import EncryptionKeyArgs
+from components.existing_trail import ExistingTrailArgs
 from components.key_operators import KeyOperatorsArgs
-from components.key_policies import KeyPlace, log_group_key_policy, secrets_key_policy
+from components.key_policies import (
+    ForeignUse,
+    KeyPlace,
+    log_group_key_policy,
+    replicas_key_policy,
+    secrets_key_policy,
+)
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
     FUNCTION_LIMIT,
@@ -23,13 +31,19 @@ from components.names import (
     oauth_arn_pattern,
     oauth_secret_name,
     physical_name,
+    rotator_role_name,
+    secret_arn_of,
     secret_arn_pattern,
+    service_role_name,
+    webhook_rotator_name,
     webhook_secret_name,
 )
 from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
-from components.principals import Principals, rotator_role_name, service_role_name, webhook_rotator_name
+from components.platforms import ForeignRole
+from components.principals import Principals
 from components.role_key import RoleKey, RoleKeyArgs
+from components.secret import Safekeeping
 from components.service_access import ServiceAccessArgs
 from components.settings import Settings
 from components.watch import key_detections, oauth_detections, webhook_detections
@@ -39,6 +53,14 @@ from klaviyo_access.access_model.catalog import REVISION
 from klaviyo_access.access_model.environment import Environment
 
 KeyArn = pulumi.Input[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SecretKeys:
+    """ARNs of the KMS keys of an environment's secrets: at home, and of their replicas by region."""
+
+    home: KeyArn
+    replicas: Mapping[str, KeyArn]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,27 +110,68 @@ class Plan:
             alias=f"{here.prefix}/{here.name}/keys",
             description=f"Encrypts the Klaviyo API keys of {here.name}",
             policy=secrets_key_policy(
-                self.key_place, log_group_pattern=f"{logs}:/aws/lambda/{here.prefix}-{here.name}-*"
+                self.key_place,
+                log_group_pattern=f"{logs}:/aws/lambda/{here.prefix}-{here.name}-*",
+                foreign=self._foreign_use(here.region),
             ),
             tags=self.tags(),
             protect=self.protect,
+            restored=self.settings.restored.encryption_key if self.settings.restored else None,
         )
 
-    def role_key(self, role: str, encryption_key_arn: KeyArn) -> RoleKeyArgs:
+    def replica_encryption_key(self, region: str) -> EncryptionKeyArgs:
+        """The KMS key of the secrets' replicas in ``region``."""
+        here = self.environment
+        return EncryptionKeyArgs(
+            alias=f"{here.prefix}/{here.name}/keys",
+            description=f"Encrypts the replicas of the Klaviyo API keys of {here.name}",
+            policy=replicas_key_policy(
+                replace(self.key_place, region=region),
+                primary_region=here.region,
+                foreign=self._foreign_use(here.region, region),
+            ),
+            tags=self.tags(),
+            protect=self.protect,
+            region=region,
+        )
+
+    def _foreign_use(self, *regions: str) -> ForeignUse:
+        """What readers of other accounts decrypt; under which region's ARN a replica is, AWS does not say."""
+        readers = {role: self.principals.foreign_readers(role) for role in self.access.roles}
+        return ForeignUse(
+            readers=tuple(sorted({arn for arns in readers.values() for arn in arns})),
+            secrets=tuple(
+                secret_arn_of(self.environment, self.environment.secret_name(role, "key"), region)
+                for role, arns in readers.items()
+                if arns
+                for region in regions
+            ),
+        )
+
+    def keeping(self, encryption_key_arn: KeyArn) -> Safekeeping:
+        """How every secret is kept."""
+        settings = self.settings
+        return Safekeeping(
+            encryption_key_arn=encryption_key_arn,
+            recovery_window_days=0 if settings.force_destroy else settings.recovery_window_days,
+            protect=self.protect,
+            restored=settings.restored.secrets if settings.restored else {},
+        )
+
+    def role_key(self, role: str, keys: SecretKeys) -> RoleKeyArgs:
         """The two secrets of a role."""
         return RoleKeyArgs(
             role=role,
             key_name=self.environment.secret_name(role, "key"),
             reserve_name=self.environment.secret_name(role, "reserve"),
-            encryption_key_arn=encryption_key_arn,
+            replicas=keys.replicas,
             key_principals=self.principals.of_key(role),
             reserve_principals=self.principals.of_reserve(role),
-            recovery_window_days=0 if self.settings.force_destroy else self.settings.recovery_window_days,
             tags=self.tags(role=role, team=self.access.roles[role].owner),
-            protect=self.protect,
+            keeping=self.keeping(keys.home),
         )
 
-    def rotation(self, role: str, role_key: RoleKey, encryption_key_arn: KeyArn) -> KeyRotationArgs:
+    def rotation(self, role: str, role_key: RoleKey, keys: SecretKeys) -> KeyRotationArgs:
         """The rotator of a role and its schedule."""
         here = self.environment
         return KeyRotationArgs(
@@ -120,14 +183,15 @@ class Plan:
             code=rotator_code(self.project),
             environment=rotator_environment(here, self.access.roles[role], self.settings.require_proof),
             schedule=schedule(role, self.settings.rotate_every),
-            encryption_key_arn=encryption_key_arn,
+            encryption_key_arn=keys.home,
+            replica_keys=keys.replicas,
             account_id=here.account_id,
             region=here.region,
             log_retention_days=self.settings.audit_retention_days,
             tags=self.tags(role=role),
         )
 
-    def service(self, service: str, role_keys: Mapping[str, RoleKey], encryption_key_arn: KeyArn) -> ServiceAccessArgs:
+    def service(self, service: str, role_keys: Mapping[str, RoleKey], keys: SecretKeys) -> ServiceAccessArgs:
         """The IAM role of a service."""
         here = self.environment
         return ServiceAccessArgs(
@@ -136,7 +200,8 @@ class Plan:
             role_name=service_role_name(here, service),
             iam_path=here.iam_path,
             key_arns=[role_keys[role].key_arn for role in self.access.services[service].roles],
-            encryption_key_arn=encryption_key_arn,
+            encryption_key_arn=keys.home,
+            replica_keys=keys.replicas,
             partition=here.partition,
             account_id=here.account_id,
             region=here.region,
@@ -172,13 +237,11 @@ class Plan:
             },
             after=role_keys[webhook.role].policies,
             schedule=schedule(name, self.settings.rotate_every),
-            encryption_key_arn=encryption_key_arn,
             account_id=here.account_id,
             region=here.region,
-            recovery_window_days=0 if self.settings.force_destroy else self.settings.recovery_window_days,
             log_retention_days=self.settings.audit_retention_days,
             tags=self.tags(webhook=name),
-            protect=self.protect,
+            keeping=self.keeping(encryption_key_arn),
         )
 
     def operators(self, encryption_key_arn: KeyArn) -> KeyOperatorsArgs:
@@ -213,12 +276,16 @@ class Plan:
             tokens_principals=tokens_principals(service=service, managers=managers),
             service_role_name=name_of_role(roles[app.service]),
             operator_role_name=name_of_role(operators),
-            encryption_key_arn=encryption_key_arn,
             region=here.region,
-            recovery_window_days=0 if self.settings.force_destroy else self.settings.recovery_window_days,
             tags=self.tags(service=app.service),
-            protect=self.protect,
+            keeping=self.keeping(encryption_key_arn),
         )
+
+    @property
+    def foreign_services(self) -> frozenset[str]:
+        """The services whose role is another account's."""
+        services = self.settings.services.items()
+        return frozenset(service for service, platform in services if isinstance(platform, ForeignRole))
 
     @property
     def deployed_oauth_app(self) -> OAuthAppAccess | None:
@@ -241,7 +308,9 @@ class Plan:
                 protect=self.protect,
             ),
             retention_days=self.settings.application_audit_retention_days,
-            service_role_names={service: name_of_role(arn) for service, arn in roles.items()},
+            service_role_names={
+                service: name_of_role(arn) for service, arn in roles.items() if service not in self.foreign_services
+            },
             verifier_role_name=name_of_role(operators),
             tags=self.tags(),
             protect=self.protect,
@@ -249,21 +318,35 @@ class Plan:
 
     def audit_trail(self) -> AuditTrailArgs:
         """The record of every read, and its alerts."""
-        app, detections = self.deployed_oauth_app, key_detections(self.environment, self.principals)
-        if app:
-            detections += oauth_detections(self.environment, self.principals, app.service)
-        detections += webhook_detections(self.environment, self.principals, self.settings)
         return AuditTrailArgs(
             names=AuditNames.of(self.environment),
             key_place=self.key_place,
             iam_path=self.environment.iam_path,
-            detections=detections,
+            detections=self._detections(),
             alert_emails=self.settings.alert_emails,
             retention_days=self.settings.audit_retention_days,
             force_destroy=self.settings.force_destroy,
             tags=self.tags(),
             protect=self.protect,
         )
+
+    def existing_trail(self, trail_arn: str) -> ExistingTrailArgs:
+        """The alerts on the account's own trail."""
+        return ExistingTrailArgs(
+            trail_arn=trail_arn,
+            names=AuditNames.of(self.environment),
+            key_place=self.key_place,
+            detections=self._detections(),
+            alert_emails=self.settings.alert_emails,
+            tags=self.tags(),
+            protect=self.protect,
+        )
+
+    def _detections(self) -> tuple[Detection, ...]:
+        app, detections = self.deployed_oauth_app, key_detections(self.environment, self.principals)
+        if app:
+            detections += oauth_detections(self.environment, self.principals, app.service)
+        return detections + webhook_detections(self.environment, self.principals, self.settings)
 
 
 def name_of_role(arn: KeyArn) -> pulumi.Output[str]:

@@ -26,8 +26,10 @@ REASONS_FOR_EVERY_RESOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "LabelByTheRotatorAlone": _ON_ITS_OWN,
         "ManageByDeployersAlone": _ON_ITS_OWN,
         "RotateByOperatorsAlone": _ON_ITS_OWN,
+        "ReadFromOtherAccounts": _ON_ITS_OWN,
         "AdministerByIam": _ON_A_KEY,
         "UseThroughSecretsManager": _ON_A_KEY,
+        "UseFromOtherAccounts": _ON_A_KEY,
         "ManageKeyByDeployersAlone": _ON_A_KEY,
         "EncryptLogs": _ON_A_KEY,
         "EncryptTrail": _ON_A_KEY,
@@ -53,6 +55,14 @@ MANAGE_SECRET: Final = (
     "secretsmanager:TagResource",
     "secretsmanager:UntagResource",
 )
+
+
+_READ: Final = ("secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret")
+_ENCRYPT_REPLICA: Final = ("kms:Encrypt", "kms:GenerateDataKey")
+"""What AWS asks for on the KMS key of a replica.
+
+Source: https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ReplicateSecretToRegions.html
+"""
 
 
 def to_json(document: Document) -> str:
@@ -83,6 +93,19 @@ def deny_all_but(sid: str, actions: Sequence[str], principals: Iterable[str]) ->
     }
 
 
+def allow_other_accounts(sid: str, actions: Sequence[str], principals: Iterable[str], condition: Document) -> Statement:
+    """Allow roles of other accounts to do ``actions``, where ``condition`` holds too.
+
+    The Principal is their account, and the condition names the role: a role as Principal must exist when the policy is
+    put, and is lost when its owner makes it anew.
+    """
+    named = sorted(set(principals))
+    roots = sorted({f"{arn.rpartition(':')[0]}:root" for arn in named})
+    equals = {**condition.get("StringEquals", {}), "aws:PrincipalArn": named}
+    statement = allow(sid, actions, ["*"], {**condition, "StringEquals": equals})
+    return statement | {"Principal": {"AWS": roots}, "Resource": "*"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class SecretPrincipals:
     """Whom a secret's resource policy names, as ARNs of roles with their path.
@@ -93,6 +116,7 @@ class SecretPrincipals:
         labellers: may move labels, and so publish a value.
         managers: deployers, break-glass and the account's root.
         may_rotate: may start a rotation, beside the managers.
+        foreign_readers: those of ``readers`` that are roles of other accounts.
     """
 
     readers: tuple[str, ...]
@@ -100,14 +124,16 @@ class SecretPrincipals:
     labellers: tuple[str, ...]
     managers: tuple[str, ...]
     may_rotate: tuple[str, ...]
+    foreign_readers: tuple[str, ...] = ()
 
 
 def secret_resource_policy(principals: SecretPrincipals) -> Document:
     """The resource policy of a role's `key` or `reserve`.
 
     DescribeSecret, GetResourcePolicy and ListSecretVersionIds are never denied: they show no value, and whoever looks
-    for what is wrong needs them.
+    for what is wrong needs them. A reader of another account is allowed here too, since AWS asks both accounts.
     """
+    foreign = [allow_other_accounts("ReadFromOtherAccounts", _READ, principals.foreign_readers, {})]
     return document(
         deny_all_but("ReadByReadersAlone", ["secretsmanager:GetSecretValue"], principals.readers),
         deny_all_but("WriteByWritersAlone", ["secretsmanager:PutSecretValue"], principals.writers),
@@ -116,15 +142,23 @@ def secret_resource_policy(principals: SecretPrincipals) -> Document:
         deny_all_but(
             "RotateByOperatorsAlone", ["secretsmanager:RotateSecret"], (*principals.managers, *principals.may_rotate)
         ),
+        *(foreign if principals.foreign_readers else ()),
     )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encryption:
-    """The KMS key of an environment's secrets: its ARN, and the region whose Secrets Manager may use it."""
+    """The KMS key of an environment's secrets in one region: its ARN, and whose Secrets Manager may use it.
+
+    Attributes:
+        key_arn: ARN of the KMS key.
+        region: where key and secrets are.
+        replicated_from: region of the primary secrets, where these are replicas of them.
+    """
 
     key_arn: str
     region: str
+    replicated_from: str = ""
 
     def allow(self, sid: str, actions: Sequence[str], secret_arns: Sequence[str]) -> Statement:
         """Allow ``actions`` on the key through Secrets Manager alone, and for these secrets alone."""
@@ -135,21 +169,66 @@ class Encryption:
         return self._allow_for(sid, actions, {"StringLike": {"kms:EncryptionContext:SecretARN": secret_arn_pattern}})
 
     def _allow_for(self, sid: str, actions: Sequence[str], secrets: Mapping[str, Mapping[str, Any]]) -> Statement:
-        through = {"kms:ViaService": f"secretsmanager.{self.region}.amazonaws.com"}
+        through = {"kms:ViaService": via_secrets_manager(self.region, self.replicated_from)}
         equals = {**secrets.get("StringEquals", {}), **through}
         return allow(sid, actions, [self.key_arn], {**secrets, "StringEquals": equals})
 
 
-def read_keys(secret_arns: Sequence[str], encryption: Encryption) -> Document:
-    """Identity policy of a service: read the live key of its role, and nothing else."""
+def via_secrets_manager(region: str, replicated_from: str = "") -> str | list[str]:
+    """The value of kms:ViaService for secrets of ``region``; which side replicates a secret, AWS does not say."""
+    services = [f"secretsmanager.{each}.amazonaws.com" for each in (region, replicated_from) if each]
+    return services if replicated_from else services[0]
+
+
+def in_region(arn: str, region: str) -> str:
+    """The ARN of a secret's replica, which differs in the region alone.
+
+    Source: https://docs.aws.amazon.com/secretsmanager/latest/userguide/replicate-secrets.html
+    """
+    parts = arn.split(":")
+    return ":".join((*parts[:3], region, *parts[4:]))
+
+
+def copies(secret_arns: Sequence[str], replicas: Sequence[Encryption]) -> list[str]:
+    """The secrets themselves, and their replicas in each region."""
+    return [*secret_arns, *(in_region(arn, replica.region) for replica in replicas for arn in secret_arns)]
+
+
+def _sid_in(sid: str, region: str) -> str:
+    return f"{sid}In{region.title().replace('-', '')}"
+
+
+def read_keys(secret_arns: Sequence[str], encryption: Encryption, replicas: Sequence[Encryption] = ()) -> Document:
+    """Identity policy of a service: read the live key of its role, in every region that has it, and nothing else.
+
+    Args:
+        secret_arns: the primary secrets.
+        encryption: their KMS key.
+        replicas: the KMS key of their replicas, for each region. A replica is decrypted under its own ARN or its
+            primary's: AWS does not say which, and it is the same key of Klaviyo's.
+    """
     return document(
-        allow("ReadKey", ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"], secret_arns),
+        allow("ReadKey", _READ, copies(secret_arns, replicas)),
         encryption.allow("DecryptKey", ["kms:Decrypt"], secret_arns),
+        *(
+            replica.allow(_sid_in("DecryptKey", replica.region), ["kms:Decrypt"], copies(secret_arns, [replica]))
+            for replica in replicas
+        ),
     )
 
 
-def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption: Encryption) -> Document:
-    """Identity policy of a role's rotator: promote what the reserve holds, on this role's secrets alone."""
+def rotate_key(
+    *,
+    key_arn: str,
+    reserve_arn: str,
+    log_group_arn: str,
+    encryption: Encryption,
+    replicas: Sequence[Encryption] = (),
+) -> Document:
+    """Identity policy of a role's rotator: promote what the reserve holds, on this role's secrets alone.
+
+    What it puts, Secrets Manager encrypts for each replica too; ``replicas`` holds the KMS key of each region.
+    """
     return document(
         allow(
             "PromoteKey",
@@ -172,6 +251,10 @@ def rotate_key(*, key_arn: str, reserve_arn: str, log_group_arn: str, encryption
         ),
         encryption.allow("DecryptKeyAndSpares", ["kms:Decrypt"], [key_arn, reserve_arn]),
         encryption.allow("EncryptKey", ["kms:GenerateDataKey"], [key_arn]),
+        *(
+            replica.allow(_sid_in("EncryptKey", replica.region), _ENCRYPT_REPLICA, copies([key_arn], [replica]))
+            for replica in replicas
+        ),
         allow("WriteLog", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{log_group_arn}:*"]),
     )
 

@@ -7,7 +7,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.policies import SecretPrincipals, secret_resource_policy, to_json
+from components.policies import SecretPrincipals
+from components.secret import Safekeeping, SecretArgs, make_secret
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,23 +19,22 @@ class RoleKeyArgs:
         role: the role's name in access.yaml.
         key_name: name of the secret that services read.
         reserve_name: name of the secret that holds the spares.
-        encryption_key_arn: KMS key of both.
+        replicas: KMS key of the key's replica in each other region, by the region. The reserve has none: only the
+            rotator reads it, where it runs.
         key_principals: whom the key's policy names.
         reserve_principals: whom the reserve's policy names.
-        recovery_window_days: how long a deleted secret can be restored; 0 deletes at once.
         tags: their tags.
-        protect: whether Pulumi refuses to delete them.
+        keeping: how both are kept.
     """
 
     role: str
     key_name: str
     reserve_name: str
-    encryption_key_arn: pulumi.Input[str]
+    replicas: Mapping[str, pulumi.Input[str]]
     key_principals: SecretPrincipals
     reserve_principals: SecretPrincipals
-    recovery_window_days: int
     tags: Mapping[str, str]
-    protect: bool
+    keeping: Safekeeping
 
 
 class RoleKey(pulumi.ComponentResource):
@@ -52,34 +52,24 @@ class RoleKey(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: RoleKeyArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:RoleKey", name, None, opts)
-        key = self._secret(f"{name}-key", args.key_name, f"Klaviyo API key of the role {args.role}", args)
-        reserve = self._secret(f"{name}-reserve", args.reserve_name, f"Spare Klaviyo API keys of {args.role}", args)
-        self.policies = (
-            self._policy(f"{name}-key-policy", key, args.key_principals),
-            self._policy(f"{name}-reserve-policy", reserve, args.reserve_principals),
-        )
-        self.key_arn = key.arn
-        self.reserve_arn = reserve.arn
-        self.register_outputs({"key_arn": self.key_arn, "reserve_arn": self.reserve_arn})
-
-    def _secret(self, name: str, physical_name: str, description: str, args: RoleKeyArgs) -> aws.secretsmanager.Secret:
-        return aws.secretsmanager.Secret(
-            name,
-            name=physical_name,
-            description=description,
-            kms_key_id=args.encryption_key_arn,
-            recovery_window_in_days=args.recovery_window_days,
+        key = SecretArgs(
+            name=args.key_name,
+            known_as=f"{name}-key",
+            description=f"Klaviyo API key of the role {args.role}",
+            principals=args.key_principals,
             tags=args.tags,
-            opts=ResourceOptions(parent=self, protect=args.protect),
+            replicas=args.replicas,
         )
-
-    def _policy(
-        self, name: str, secret: aws.secretsmanager.Secret, principals: SecretPrincipals
-    ) -> aws.secretsmanager.SecretPolicy:
-        return aws.secretsmanager.SecretPolicy(
-            name,
-            secret_arn=secret.arn,
-            policy=to_json(secret_resource_policy(principals)),
-            block_public_policy=True,
-            opts=ResourceOptions(parent=self),
+        reserve = SecretArgs(
+            name=args.reserve_name,
+            known_as=f"{name}-reserve",
+            description=f"Spare Klaviyo API keys of {args.role}",
+            principals=args.reserve_principals,
+            tags=args.tags,
         )
+        key_secret, key_policy = make_secret(key, args.keeping, self)
+        reserve_secret, reserve_policy = make_secret(reserve, args.keeping, self)
+        self.policies = (key_policy, reserve_policy)
+        self.key_arn = key_secret.arn
+        self.reserve_arn = reserve_secret.arn
+        self.register_outputs({"key_arn": self.key_arn, "reserve_arn": self.reserve_arn})

@@ -2,23 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.policies import Document, Encryption, read_keys, to_json
-from components.settings import (
+from components.platforms import (
     Ec2Instance,
     EcsInjected,
     EcsTask,
     EksIrsa,
     EksPodIdentity,
     ExistingRole,
+    ForeignRole,
     LambdaFunction,
     Platform,
 )
+from components.policies import Document, Encryption, read_keys, to_json
 from components.trust import trust_service, trust_service_account, trust_service_of_any_account
 
 
@@ -33,6 +34,7 @@ class ServiceAccessArgs:
         iam_path: path of that role.
         key_arns: ARNs of the secrets that it reads.
         encryption_key_arn: KMS key of those secrets.
+        replica_keys: KMS key of their replicas in each other region, by the region.
         partition: AWS partition of the account.
         account_id: account that the platform runs in.
         region: region of the secrets.
@@ -45,6 +47,7 @@ class ServiceAccessArgs:
     iam_path: str
     key_arns: Sequence[pulumi.Input[str]]
     encryption_key_arn: pulumi.Input[str]
+    replica_keys: Mapping[str, pulumi.Input[str]]
     partition: str
     account_id: str
     region: str
@@ -56,30 +59,38 @@ class ServiceAccess(pulumi.ComponentResource):
 
     Outputs:
         role_arn: ARN of the service's IAM role.
+        policy: what that role may do, as JSON. To the role of another account its owner attaches it.
     """
 
     role_arn: pulumi.Output[str]
+    policy: pulumi.Output[str]
 
     def __init__(self, name: str, args: ServiceAccessArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:ServiceAccess", name, None, opts)
-        if isinstance(args.platform, ExistingRole):
-            role_name = pulumi.Output.from_input(args.platform.role_arn.rsplit("/", 1)[-1])
-            self.role_arn = pulumi.Output.from_input(args.platform.role_arn)
-        else:
-            role = self._role(name, args, trust(args.platform, args.account_id))
-            role_name, self.role_arn = role.name, role.arn
-            self._attach_to_platform(name, args, role)
-        policy = pulumi.Output.all(args.encryption_key_arn, *args.key_arns).apply(
-            lambda arns: to_json(read_keys(arns[1:], Encryption(key_arn=arns[0], region=args.region)))
-        )
+        self.policy = pulumi.Output.all(
+            key=args.encryption_key_arn, secrets=[*args.key_arns], replicas={**args.replica_keys}
+        ).apply(lambda arns: _reads(arns, args.region))
+        match args.platform:
+            case ForeignRole(role_arn=arn):
+                self.role_arn = pulumi.Output.from_input(arn)
+            case ExistingRole(role_arn=arn):
+                self.role_arn = pulumi.Output.from_input(arn)
+                self._grant(name, args, arn.rsplit("/", 1)[-1])
+            case platform:
+                role = self._role(name, args, trust(platform, args.account_id))
+                self.role_arn = role.arn
+                self._attach_to_platform(name, args, role)
+                self._grant(name, args, role.name)
+        self.register_outputs({"role_arn": self.role_arn, "policy": self.policy})
+
+    def _grant(self, name: str, args: ServiceAccessArgs, role_name: pulumi.Input[str]) -> None:
         aws.iam.RolePolicy(
             f"{name}-policy",
             name=f"read-klaviyo-key-{args.service}",
             role=role_name,
-            policy=policy,
+            policy=self.policy,
             opts=ResourceOptions(parent=self),
         )
-        self.register_outputs({"role_arn": self.role_arn})
 
     def _role(self, name: str, args: ServiceAccessArgs, trust_policy: Document) -> aws.iam.Role:
         return aws.iam.Role(
@@ -120,6 +131,12 @@ class ServiceAccess(pulumi.ComponentResource):
                 )
             case _:
                 pass
+
+
+def _reads(arns: Mapping[str, Any], region: str) -> str:
+    home = Encryption(key_arn=arns["key"], region=region)
+    replicas = [Encryption(key_arn=key, region=where) for where, key in arns["replicas"].items()]
+    return to_json(read_keys(arns["secrets"], home, replicas))
 
 
 def trust(

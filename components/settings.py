@@ -10,91 +10,27 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pulumi
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError, model_validator
 
+from components.platforms import Platform, PrincipalArn, Section
 from klaviyo_access.access_model.environment import (
     PROJECT,
     Environment,
     EnvironmentSettingsError,
+    Region,
     read_config,
 )
 
-PrincipalArn = Annotated[
-    str,
-    Field(
-        pattern=r"^arn:aws[a-z-]*:iam::\d{12}:(role|user)/([\w+=,.@-]+/)*[\w+=,.@-]+$",
-        description="ARN of an IAM role (or user) with its path; never an assumed-role session",
-    ),
-]
 Regime = Annotated[str, Field(pattern=r"^[\w .:/=+@-]{1,24}$", description="short enough for ten of them in one tag")]
 RetentionDays = Literal[90, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653]
 Email = Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
 
 
+SecretArn = Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:\d{12}:secret:.+-\w{6}$")]
 KlaviyoAccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9]{6}$")]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
-
-
-class EcsTask(_Section):
-    """A service on ECS that fetches its key by itself: the role is the task role."""
-
-    platform: Literal["ecs-task"]
-
-
-class EcsInjected(_Section):
-    """A service on ECS whose key comes by `secrets` of the task definition: the role is the task execution role."""
-
-    platform: Literal["ecs-injected"]
-
-
-class EksIrsa(_Section):
-    """A service on EKS with IAM roles for service accounts."""
-
-    platform: Literal["eks-irsa"]
-    oidc_provider_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:oidc-provider/.+$")]
-    namespace: str
-    service_account: str
-
-
-class EksPodIdentity(_Section):
-    """A service on EKS with Pod Identity."""
-
-    platform: Literal["eks-pod-identity"]
-    cluster: str
-    namespace: str
-    service_account: str
-
-
-class LambdaFunction(_Section):
-    """A service that is a Lambda function."""
-
-    platform: Literal["lambda"]
-
-
-class Ec2Instance(_Section):
-    """A service on EC2, with an instance profile."""
-
-    platform: Literal["ec2"]
-
-
-class ExistingRole(_Section):
-    """A service whose IAM role exists already in this account and is granted the read."""
-
-    platform: Literal["existing"]
-    role_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:iam::\d{12}:role/([\w+=,.@-]+/)*[\w+=,.@-]+$")]
-
-
-Platform = Annotated[
-    EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance | ExistingRole,
-    Field(discriminator="platform"),
-]
-
-
-class OAuthAppSettings(_Section):
+class OAuthAppSettings(Section):
     """The OAuth app of the service that access.yaml gives one.
 
     Attributes:
@@ -111,7 +47,7 @@ class OAuthAppSettings(_Section):
         return self
 
 
-class WebhookSettings(_Section):
+class WebhookSettings(Section):
     """One webhook of Klaviyo's whose secret rotates.
 
     Attributes:
@@ -125,10 +61,46 @@ class WebhookSettings(_Section):
     receivers: Annotated[tuple[str, ...], Field(min_length=1)]
 
 
+class AuditSettings(Section):
+    """The record of who read which key.
+
+    Attributes:
+        trail: ``own`` makes a trail with bucket and log group; ``existing`` relies on one that the account has, which
+            must cover all regions and log every management event, and makes the alerts alone.
+        trail_arn: ARN of the existing trail, the organization's where that is the one.
+    """
+
+    trail: Literal["own", "existing"] = "own"
+    trail_arn: Annotated[str, Field(pattern=r"^arn:aws[a-z-]*:cloudtrail:[a-z0-9-]+:\d{12}:trail/[\w.-]+$")] | None = (
+        None
+    )
+
+    @model_validator(mode="after")
+    def _an_existing_trail_is_named(self) -> "AuditSettings":
+        if (self.trail == "existing") != (self.trail_arn is not None):
+            raise ValueError(
+                f"trailArn goes with trail: existing, and with it alone, because that trail is what is checked; trail "
+                f"is {self.trail}, trailArn {self.trail_arn or 'not given'}"
+            )
+        return self
+
+
+class RestoredSettings(Section):
+    """What `klaviyo-access restore` called back from deletion, for the one run that takes it over.
+
+    Attributes:
+        encryption_key: id of the secrets' KMS key.
+        secrets: ARN of each secret, by its name.
+    """
+
+    encryption_key: Annotated[str, Field(pattern=r"^[0-9a-f-]{36}$")] | None = None
+    secrets: Annotated[Mapping[str, SecretArn], Field(min_length=1)]
+
+
 WebhookName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$", max_length=32)]
 
 
-class Settings(_Section):
+class Settings(Section):
     """The settings of one environment beside `Environment`.
 
     Attributes:
@@ -143,6 +115,11 @@ class Settings(_Section):
         rotate_every: how often each role's key rotates.
         require_proof: ``all`` refuses a key of which a scope cannot be proved by a probe.
         recovery_window_days: how long a deleted secret can be restored, 7 to 30 days.
+        replica_regions: other regions in which services read; each gets a replica of every role's key.
+        audit: the record of who read which key.
+        without_path: which of the principals truly have no path, as ``aws iam get-role`` shows them.
+        removed_secrets: names of secrets that may go, because their role, webhook or account was removed.
+        restored: what was called back from deletion; only for the run that takes it over.
         force_destroy: whether ``pulumi destroy`` may delete the audit bucket with its content, and secrets at once.
         alert_emails: who is told by e-mail; each confirms AWS's message once.
         audit_retention_days: how long the trail's files and log events are kept.
@@ -160,6 +137,11 @@ class Settings(_Section):
     rotate_every: Literal["month", "quarter"] = "quarter"
     require_proof: Literal["available", "all"] = "available"
     recovery_window_days: Annotated[int, Field(ge=7, le=30)] = 30
+    replica_regions: tuple[Region, ...] = ()
+    audit: AuditSettings = AuditSettings()
+    without_path: tuple[PrincipalArn, ...] = ()
+    removed_secrets: tuple[str, ...] = ()
+    restored: RestoredSettings | None = None
     force_destroy: bool = False
     alert_emails: tuple[Email, ...] = ()
     audit_retention_days: RetentionDays = 400

@@ -7,8 +7,9 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.policies import Document, Encryption, SecretPrincipals, secret_resource_policy, to_json
+from components.policies import Document, Encryption, SecretPrincipals, to_json
 from components.rotator import RotatorArgs, make_rotator
+from components.secret import Safekeeping, SecretArgs, make_secret
 from components.webhook_policies import change_webhook_secret, receive_webhook, rotate_webhook_secret
 
 
@@ -29,13 +30,11 @@ class WebhookSecretArgs:
         environment: the Lambda's environment variables, beside the secrets' ARNs.
         after: what must stand before a rotation may begin, beside the secret's own policy.
         schedule: cron expression in UTC.
-        encryption_key_arn: KMS key of secret and log group.
         account_id: account whose Secrets Manager may invoke the Lambda.
         region: region of the secret.
-        recovery_window_days: how long a deleted secret can be restored; 0 deletes at once.
         log_retention_days: how long log events are kept.
         tags: tags of everything.
-        protect: whether Pulumi refuses to delete the secret.
+        keeping: how the secret is kept; its KMS key is the log group's too.
     """
 
     webhook: str
@@ -50,13 +49,11 @@ class WebhookSecretArgs:
     environment: Mapping[str, str]
     after: tuple[pulumi.Resource, ...]
     schedule: str
-    encryption_key_arn: pulumi.Input[str]
     account_id: str
     region: str
-    recovery_window_days: int
     log_retention_days: int
     tags: Mapping[str, str]
-    protect: bool
+    keeping: Safekeeping
 
 
 class WebhookSecret(pulumi.ComponentResource):
@@ -72,22 +69,14 @@ class WebhookSecret(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: WebhookSecretArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:WebhookSecret", name, None, opts)
-        secret = aws.secretsmanager.Secret(
-            f"{name}-secret",
+        signing = SecretArgs(
             name=args.secret_name,
+            known_as=f"{name}-secret",
             description=f"Signs the deliveries of the Klaviyo webhook {args.webhook}",
-            kms_key_id=args.encryption_key_arn,
-            recovery_window_in_days=args.recovery_window_days,
+            principals=args.principals,
             tags=args.tags,
-            opts=ResourceOptions(parent=self, protect=args.protect),
         )
-        policy = aws.secretsmanager.SecretPolicy(
-            f"{name}-secret-policy",
-            secret_arn=secret.arn,
-            policy=to_json(secret_resource_policy(args.principals)),
-            block_public_policy=True,
-            opts=ResourceOptions(parent=self),
-        )
+        secret, policy = make_secret(signing, args.keeping, self)
         self._grants(name, args, secret)
         rotator = make_rotator(f"{name}-rotation", _rotator_args(args, secret, policy), self)
         self.secret_arn = secret.arn
@@ -95,7 +84,7 @@ class WebhookSecret(pulumi.ComponentResource):
         self.register_outputs({"secret_arn": self.secret_arn, "function_arn": self.function_arn})
 
     def _grants(self, name: str, args: WebhookSecretArgs, secret: aws.secretsmanager.Secret) -> None:
-        receive = pulumi.Output.all(secret.arn, args.encryption_key_arn).apply(
+        receive = pulumi.Output.all(secret.arn, args.keeping.encryption_key_arn).apply(
             lambda arns: to_json(receive_webhook(arns[0], Encryption(key_arn=arns[1], region=args.region)))
         )
         for service, role in args.receiver_roles.items():
@@ -129,10 +118,10 @@ def _rotator_args(
         secret_arn=secret.arn,
         policy_name="change-webhook-secret",
         policy=lambda arns: _change(arns, args.region),
-        arns={"secret": secret.arn, "key": args.key_arn, "encryption": args.encryption_key_arn},
+        arns={"secret": secret.arn, "key": args.key_arn, "encryption": args.keeping.encryption_key_arn},
         after=(policy, *args.after),
         schedule=args.schedule,
-        encryption_key_arn=args.encryption_key_arn,
+        encryption_key_arn=args.keeping.encryption_key_arn,
         account_id=args.account_id,
         log_retention_days=args.log_retention_days,
         tags=args.tags,

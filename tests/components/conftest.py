@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from pulumi.runtime import settings
 
-from tests.components.recording import Build, Recorder, record, whole
+from tests.components.recording import Build, Recorder, far, record, whole
 
 
 @pytest.fixture
@@ -25,3 +25,9 @@ def dev() -> Recorder:
 def prod() -> Recorder:
     """The whole of `prod`."""
     return record(lambda: whole("prod") and None)
+
+
+@pytest.fixture(scope="session")
+def far_prod() -> Recorder:
+    """The whole of `prod`, with a reader of another account, and with replicas in another region."""
+    return record(lambda: whole("prod", settings=far("prod")) and None)

@@ -12,6 +12,7 @@ import pulumi
 from pulumi.runtime import mocks
 
 from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
+from components.platforms import ForeignRole
 from components.settings import Settings, parse_settings
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.environment import PROJECT, Environment, read_config
@@ -65,6 +66,18 @@ def load_stack(name: str) -> Stack:
         settings=parse_settings(name, {key: value for key, value in values.items() if key not in here}),
         access=AccessModel.load(PROJECT_DIR / "access.yaml"),
     )
+
+
+FOREIGN = "arn:aws:iam::999999999999:role/apps/reporting"
+REPLICA_REGION = "us-east-1"
+
+
+def far(name: str) -> Settings:
+    """The settings of the stack ``name``, with a reader of another account, and with replicas in another region."""
+    settings = load_stack(name).settings
+    foreign = ForeignRole.model_validate({"platform": "foreign", "roleArn": FOREIGN})
+    services = {**settings.services, "reporting": foreign}
+    return settings.model_copy(update={"services": services, "replica_regions": (REPLICA_REGION,)})
 
 
 Build = Callable[[Callable[[], object]], Recorder]

@@ -23,9 +23,10 @@ def test_a_shortened_name_never_has_two_hyphens_where_it_was_cut() -> None:
     assert "--" not in shorten("klaviyo-prod-----------------and-so-on", 22)
 
 
-def test_the_longest_environment_still_has_a_bucket_that_s3_takes() -> None:
+def test_a_bucket_keeps_account_and_region_in_its_name_however_long() -> None:
     longest = Environment(name="e" * 20, region="ap-southeast-2", account_id="1" * 12, prefix="p" * 20)
-    assert len(AuditNames.of(longest).bucket) <= BUCKET_LIMIT
+    assert AuditNames.of(longest).bucket.endswith("-audit-111111111111-ap-southeast-2")
+    assert len(AuditNames.of(longest).bucket) > BUCKET_LIMIT
 
 
 def test_the_operators_role_is_known_by_its_arn_before_it_exists() -> None:

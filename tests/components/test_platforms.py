@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
+from components.platforms import Platform
 from components.service_access import ServiceAccess, ServiceAccessArgs
-from components.settings import Platform
 from tests.components.recording import Build, Recorder
 
 ACCOUNT = "111111111111"
@@ -64,6 +64,7 @@ def build_service(build: Build, platform: dict[str, str]) -> Recorder:
         iam_path="/klaviyo/prod/",
         key_arns=["arn:aws:secretsmanager:eu-west-1:111111111111:secret:klaviyo/prod/viewer/key-AbCdEf"],
         encryption_key_arn="arn:aws:kms:eu-west-1:111111111111:key/k",
+        replica_keys={},
         partition="aws",
         account_id=ACCOUNT,
         region="eu-west-1",

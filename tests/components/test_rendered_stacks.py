@@ -73,12 +73,12 @@ def test_a_rotation_is_scheduled_only_once_permission_and_policies_stand(stack: 
     assert len(rotations) == 9
     for rotation in rotations:
         role = rotation["urn"].rpartition("::klaviyo-")[2].removesuffix("-rotation-schedule")
-        needed = {dependency.rpartition("::klaviyo-")[2] for dependency in rotation["dependencies"]}
+        needed = {dependency.rpartition("::")[2] for dependency in rotation["dependencies"]}
         assert {
-            f"{role}-rotation-permission",
-            f"{role}-rotation-policy",
-            f"{role}-key-policy",
-            f"{role}-reserve-policy",
+            f"klaviyo-{role}-rotation-permission",
+            f"klaviyo-{role}-rotation-policy",
+            f"klaviyo/{stack}/{role}/key-policy",
+            f"klaviyo/{stack}/{role}/reserve-policy",
         } <= needed
 
 

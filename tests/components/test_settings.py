@@ -157,8 +157,11 @@ def test_a_quota_that_leaves_no_room_for_nine_rotators_is_refused_before_anythin
 
 READERS = {
     "of another account": ("arn:aws:iam::999999999999:role/app", "is not of account 111111111111"),
-    "that deploys": (DEPLOYER, "deploys or operates"),
-    "of the operators": ("arn:aws:iam::111111111111:role/klaviyo/dev/klaviyo-dev-key-operator", "deploys or operates"),
+    "that deploys": (DEPLOYER, "the IAM role of somebody who deploys or operates"),
+    "of the operators": (
+        "arn:aws:iam::111111111111:role/klaviyo/dev/klaviyo-dev-key-operator",
+        "the IAM role of the operators",
+    ),
 }
 
 

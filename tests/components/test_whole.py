@@ -48,15 +48,15 @@ def test_no_secret_value_enters_the_program(prod: Recorder) -> None:
 
 
 def test_every_secret_is_encrypted_with_the_environments_own_key(dev: Recorder) -> None:
-    key = "arn:aws:test:eu-west-1:111111111111:klaviyo-encryption-key"
+    key = "arn:aws:test:eu-west-1:111111111111:klaviyo/dev/keys"
     used = {secret.inputs["kmsKeyId"] for secret in dev.of_type("aws:secretsmanager/secret:Secret").values()}
     assert used == {key}
-    assert dev.of_type("aws:kms/key:Key")["klaviyo-encryption-key"].inputs["enableKeyRotation"] is True
+    assert dev.of_type("aws:kms/key:Key")["klaviyo/dev/keys"].inputs["enableKeyRotation"] is True
 
 
 def test_every_secret_has_a_policy_that_blocks_public_access(dev: Recorder) -> None:
     policies = dev.of_type("aws:secretsmanager/secretPolicy:SecretPolicy")
-    assert set(policies) == {f"klaviyo-{role}-{kind}-policy" for role in ROLES for kind in ("key", "reserve")}
+    assert set(policies) == {f"klaviyo/dev/{role}/{kind}-policy" for role in ROLES for kind in ("key", "reserve")}
     assert all(policy.inputs["blockPublicPolicy"] is True for policy in policies.values())
 
 
@@ -69,8 +69,8 @@ def test_a_rotator_runs_one_at_a_time_and_knows_only_its_own_role(dev: Recorder)
         assert inputs["reservedConcurrentExecutions"] == 1
         assert inputs["handler"] == "rotation.rotator.handler"
         assert variables["ROLE"] == role
-        assert variables["KEY_SECRET_ARN"].endswith(f":klaviyo-{role}-key")
-        assert variables["RESERVE_SECRET_ARN"].endswith(f":klaviyo-{role}-reserve")
+        assert variables["KEY_SECRET_ARN"].endswith(f":klaviyo/dev/{role}/key")
+        assert variables["RESERVE_SECRET_ARN"].endswith(f":klaviyo/dev/{role}/reserve")
 
 
 def test_only_secrets_manager_of_this_account_invokes_a_rotator(dev: Recorder) -> None:
@@ -104,10 +104,10 @@ def test_every_role_of_iam_has_a_path_and_a_name_of_its_environment(prod: Record
         assert len(role.inputs["name"]) <= 64
 
 
-def test_a_statement_on_every_resource_has_its_reason(prod: Recorder) -> None:
+def test_a_statement_on_every_resource_has_its_reason(far_prod: Recorder) -> None:
     reached = {
         statement["Sid"]
-        for _, document in documents(prod)
+        for _, document in documents(far_prod)
         for statement in document["Statement"]
         if statement.get("Resource") in ("*", ["*"])
     }
@@ -129,7 +129,7 @@ def test_the_trail_covers_all_regions_and_is_validated_and_encrypted(prod: Recor
     trail = prod.of_type("aws:cloudtrail/trail:Trail")["klaviyo-audit-trail"].inputs
     assert trail["isMultiRegionTrail"] is True
     assert trail["enableLogFileValidation"] is True
-    assert trail["kmsKeyId"].endswith(":klaviyo-audit-encryption-key")
+    assert trail["kmsKeyId"].endswith(":klaviyo/prod/audit")
     assert trail["cloudWatchLogsGroupArn"].endswith(":klaviyo-audit-log:*")
 
 
@@ -207,7 +207,7 @@ def test_whatever_takes_tags_is_tagged_with_owner_environment_and_compliance(pro
         assert (tags["owner"], tags["environment"], tags["compliance"]) == ("platform", "prod", "soc2 gdpr")
     for role in ROLES:
         for name, type_token in (
-            (f"klaviyo-{role}-key", "aws:secretsmanager/secret:Secret"),
+            (f"klaviyo/prod/{role}/key", "aws:secretsmanager/secret:Secret"),
             (f"klaviyo-{role}-rotation-function", "aws:lambda/function:Function"),
         ):
             assert prod.of_type(type_token)[name].inputs["tags"]["role"] == role
@@ -224,7 +224,7 @@ def test_the_recovery_window_is_the_settings_and_none_where_all_may_be_destroyed
 
 def test_alerts_are_encrypted_and_reach_every_address(prod: Recorder) -> None:
     (topic,) = prod.of_type("aws:sns/topic:Topic").values()
-    assert topic.inputs["kmsMasterKeyId"].endswith(":klaviyo-audit-encryption-key")
+    assert topic.inputs["kmsMasterKeyId"].endswith(":klaviyo/prod/audit")
     subscriptions = prod.of_type("aws:sns/topicSubscription:TopicSubscription").values()
     assert [(it.inputs["protocol"], it.inputs["endpoint"]) for it in subscriptions] == [
         ("email", "klaviyo-alerts@example.com")
@@ -234,12 +234,12 @@ def test_alerts_are_encrypted_and_reach_every_address(prod: Recorder) -> None:
 def test_logs_are_encrypted_and_kept_as_long_as_the_settings_say(prod: Recorder) -> None:
     groups = prod.of_type("aws:cloudwatch/logGroup:LogGroup")
     own = {
-        "klaviyo-audit-log": "klaviyo-audit-encryption-key",
-        "klaviyo-application-audit-log": "klaviyo-application-audit-encryption-key",
+        "klaviyo-audit-log": "klaviyo/prod/audit",
+        "klaviyo-application-audit-log": "klaviyo/prod/application-audit",
     }
     assert len(groups) == len(ROLES) + len(own)
     for name, group in groups.items():
-        key = own.get(name, "klaviyo-encryption-key")
+        key = own.get(name, "klaviyo/prod/keys")
         assert group.inputs["kmsKeyId"].endswith(f":{key}")
         assert group.inputs["retentionInDays"] == 400
 

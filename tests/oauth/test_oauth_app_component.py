@@ -1,6 +1,7 @@
 """The component `OAuthApp`: off until the settings name accounts, and then each secret has one writer."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from tests.components.recording import PROJECT_DIR, Recorder, load_stack, record
 
 ACCOUNTS = ["AbC123", "XyZ789"]
 SECRET = "aws:secretsmanager/secret:Secret"
+OF_APP = re.compile(r"klaviyo-oauth|klaviyo/\w+/oauth/")
 
 
 def with_app(stack: str, **changes: Any) -> Settings:
@@ -50,7 +52,7 @@ def prod() -> Recorder:
 
 
 def of_app(recorder: Recorder, type_token: str) -> Mapping[str, Mapping[str, Any]]:
-    return {name: it.inputs for name, it in recorder.of_type(type_token).items() if name.startswith("klaviyo-oauth-")}
+    return {name: it.inputs for name, it in recorder.of_type(type_token).items() if OF_APP.match(name)}
 
 
 def test_no_stack_that_ships_has_the_apps_secrets() -> None:
@@ -61,11 +63,11 @@ def test_no_stack_that_ships_has_the_apps_secrets() -> None:
 def test_the_app_has_a_client_secret_and_a_secret_for_each_accounts_tokens(prod: Recorder) -> None:
     secrets = of_app(prod, SECRET)
     assert {name: secret["name"] for name, secret in secrets.items()} == {
-        "klaviyo-oauth-client": "klaviyo/prod/oauth/client",
-        "klaviyo-oauth-AbC123": "klaviyo/prod/oauth/AbC123/tokens",
-        "klaviyo-oauth-XyZ789": "klaviyo/prod/oauth/XyZ789/tokens",
+        "klaviyo/prod/oauth/client": "klaviyo/prod/oauth/client",
+        "klaviyo/prod/oauth/AbC123/tokens": "klaviyo/prod/oauth/AbC123/tokens",
+        "klaviyo/prod/oauth/XyZ789/tokens": "klaviyo/prod/oauth/XyZ789/tokens",
     }
-    assert {secret["kmsKeyId"].rpartition(":")[2] for secret in secrets.values()} == {"klaviyo-encryption-key"}
+    assert {secret["kmsKeyId"].rpartition(":")[2] for secret in secrets.values()} == {"klaviyo/prod/keys"}
     assert {secret["tags"]["service"] for secret in secrets.values()} == {"app-api"}
 
 
@@ -201,8 +203,8 @@ def test_the_policies_that_are_deployed_are_those_of_the_table(prod: Recorder) -
     managers = Principals.of(HERE, with_app("prod"), load_stack("prod").access.in_environment("prod")).managers
     tokens = secret_resource_policy(tokens_principals(service=SERVICE, managers=managers))
     client = secret_resource_policy(client_principals(service=SERVICE, operator=OPERATOR, managers=managers))
-    assert json.loads(policies["klaviyo-oauth-AbC123-policy"]["policy"]) == tokens
-    assert json.loads(policies["klaviyo-oauth-client-policy"]["policy"]) == client
+    assert json.loads(policies["klaviyo/prod/oauth/AbC123/tokens-policy"]["policy"]) == tokens
+    assert json.loads(policies["klaviyo/prod/oauth/client-policy"]["policy"]) == client
 
 
 BAD_SETTINGS = {
@@ -241,7 +243,7 @@ def test_a_stack_with_the_app_renders_with_properties_that_pulumi_aws_declares(t
     settings = (PROJECT_DIR / "Pulumi.dev.yaml").read_text("utf-8")
     (tmp_path / "Pulumi.dev.yaml").write_text(f"{settings}  klaviyo-access:oauthApp: {{accounts: [AbC123]}}\n", "utf-8")
     resources = render("dev", project_dir=tmp_path)["deployment"]["resources"]
-    ours = [it for it in resources if "::klaviyo-oauth" in it["urn"]]
+    ours = [it for it in resources if OF_APP.match(it["urn"].rpartition("::")[2])]
     assert {it["type"].rpartition(":")[2] for it in ours} == {"OAuthApp", "Secret", "SecretPolicy", "RolePolicy"}
     assert [path for it in ours if it["type"].startswith("aws:") for path in undeclared(it["type"], it["inputs"])] == []
     (app,) = (it for it in ours if it["type"] == "klaviyo-access:index:OAuthApp")

@@ -25,6 +25,7 @@ from sandbox.render import render
 from tests.components.recording import PROJECT_DIR, Recorder, load_stack, record
 
 SECRET = "aws:secretsmanager/secret:Secret"
+NAME = "klaviyo/prod/orders/webhook"
 ORDERS = {"webhookId": "01KWEBHOOK", "role": "developer", "receivers": ["app-api"]}
 
 
@@ -52,7 +53,7 @@ def prod() -> Recorder:
 
 
 def only(recorder: Recorder, type_token: str, name: str) -> Mapping[str, Any]:
-    return recorder.of_type(type_token)[f"klaviyo-orders-webhook-{name}"].inputs
+    return recorder.of_type(type_token)[name if "/" in name else f"klaviyo-orders-webhook-{name}"].inputs
 
 
 def test_no_stack_that_ships_has_a_webhook() -> None:
@@ -61,11 +62,11 @@ def test_no_stack_that_ships_has_a_webhook() -> None:
 
 
 def test_the_secret_is_named_encrypted_and_closed_to_the_public(prod: Recorder) -> None:
-    secret = only(prod, SECRET, "secret")
-    assert secret["name"] == "klaviyo/prod/orders/webhook"
-    assert secret["kmsKeyId"].endswith(":klaviyo-encryption-key")
+    secret = only(prod, SECRET, NAME)
+    assert secret["name"] == NAME
+    assert secret["kmsKeyId"].endswith(":klaviyo/prod/keys")
     assert secret["tags"]["webhook"] == "orders"
-    assert only(prod, "aws:secretsmanager/secretPolicy:SecretPolicy", "secret-policy")["blockPublicPolicy"] is True
+    assert only(prod, "aws:secretsmanager/secretPolicy:SecretPolicy", f"{NAME}-policy")["blockPublicPolicy"] is True
 
 
 def test_the_rotator_runs_one_at_a_time_and_knows_its_webhook_and_the_roles_key(prod: Recorder) -> None:
@@ -73,15 +74,15 @@ def test_the_rotator_runs_one_at_a_time_and_knows_its_webhook_and_the_roles_key(
     variables = function["environment"]["variables"]
     assert (function["handler"], function["reservedConcurrentExecutions"]) == ("rotation.webhook_rotator.handler", 1)
     assert (variables["WEBHOOK"], variables["WEBHOOK_ID"]) == ("orders", "01KWEBHOOK")
-    assert variables["WEBHOOK_SECRET_ARN"].endswith(":klaviyo-orders-webhook-secret")
-    assert variables["KEY_SECRET_ARN"].endswith(":klaviyo-developer-key")
+    assert variables["WEBHOOK_SECRET_ARN"].endswith(":klaviyo/prod/orders/webhook")
+    assert variables["KEY_SECRET_ARN"].endswith(":klaviyo/prod/developer/key")
 
 
 def test_the_secret_rotates_on_a_schedule_and_never_at_once(prod: Recorder) -> None:
     rotation = only(prod, "aws:secretsmanager/secretRotation:SecretRotation", "rotation-schedule")
     assert rotation["rotateImmediately"] is False
     assert rotation["rotationRules"]["scheduleExpression"].startswith("cron(0 ")
-    assert rotation["secretId"].endswith(":klaviyo-orders-webhook-secret")
+    assert rotation["secretId"].endswith(":klaviyo/prod/orders/webhook")
 
 
 def test_the_grants_go_to_receivers_operators_and_rotator(prod: Recorder) -> None:
@@ -101,7 +102,7 @@ def test_the_policy_of_the_roles_key_lets_the_webhooks_rotator_read_it(prod: Rec
     policies = prod.of_type("aws:secretsmanager/secretPolicy:SecretPolicy")
 
     def readers(role: str) -> list[str]:
-        read, *_ = json.loads(policies[f"klaviyo-{role}-key-policy"].inputs["policy"])["Statement"]
+        read, *_ = json.loads(policies[f"klaviyo/prod/{role}/key-policy"].inputs["policy"])["Statement"]
         names: list[str] = read["Condition"]["StringNotEquals"]["aws:PrincipalArn"]
         return [name.rpartition("/")[2] for name in names]
 
@@ -256,12 +257,13 @@ def test_a_stack_with_a_webhook_renders_with_properties_that_pulumi_aws_declares
     webhooks = "  klaviyo-access:webhooks:\n    orders: {webhookId: 01KW, role: developer, receivers: [app-api]}\n"
     (tmp_path / "Pulumi.prod.yaml").write_text(text.replace("config:\n", f"config:\n{webhooks}", 1), "utf-8")
     resources = render("prod", project_dir=tmp_path)["deployment"]["resources"]
-    ours = [it for it in resources if "::klaviyo-orders-webhook" in it["urn"]]
+    ours = [it for it in resources if "::klaviyo-orders-webhook" in it["urn"] or f"::{NAME}" in it["urn"]]
     assert len(ours) == 11
     assert [path for it in ours if it["type"].startswith("aws:") for path in undeclared(it["type"], it["inputs"])] == []
     assert [it["type"] for it in ours if it.get("protect")] == [SECRET]
     (rotation,) = (it for it in ours if it["type"].endswith(":SecretRotation"))
-    needed = {dependency.rpartition("::klaviyo-")[2] for dependency in rotation["dependencies"]}
-    assert {"orders-webhook-secret-policy", "orders-webhook-rotation-permission", "developer-key-policy"} <= needed
+    needed = {dependency.rpartition("::")[2] for dependency in rotation["dependencies"]}
+    role = "klaviyo/prod/developer/key-policy"
+    assert {f"{NAME}-policy", "klaviyo-orders-webhook-rotation-permission", role} <= needed
     (stack,) = (it for it in resources if it["type"] == "pulumi:pulumi:Stack")
     assert set(stack["outputs"]["webhookSecretArns"]) == {"orders"}
