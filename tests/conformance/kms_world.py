@@ -28,6 +28,7 @@ class World:
         self._account = account
         self._patience = account.patience if account.is_aws else 0.0
         self.kms, self.iam = account.client("kms"), account.client("iam")
+        self.is_aws = account.is_aws
         self.account, self.region = account.id, account.region
         self.name, self.client, self.until = account.name, account.client, account.until
 
