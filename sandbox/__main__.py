@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from sandbox import asking, process, shell, stacks
+from sandbox.aws.secrets_manager.readings import POINTS
 from sandbox.home import Home, Ports
 from sandbox.server import PortInUseError
 
@@ -124,6 +125,25 @@ def klaviyo_key(home: Home, options: argparse.Namespace) -> int:
     return DONE
 
 
+def reading(home: Home, options: argparse.Namespace) -> int:
+    """Show where AWS's documents allow two readings, and which one this sandbox follows; or choose one."""
+    found = asking.running(home)
+    if options.choice:
+        asked = {options.point: options.choice}
+        followed = asking.ask(home, found.ports.aws, "PATCH", "/_sandbox/readings", asked)
+    else:
+        followed = asking.ask(home, found.ports.aws, "GET", "/_sandbox/readings")
+    if options.json:
+        _say(json.dumps(followed, indent=2))
+        return DONE
+    for name, point in POINTS.items():
+        if options.point in {None, name}:
+            _say(f"{name}: {point.question}")
+            for choice, meaning in point.readings.items():
+                _say(f"  {'*' if followed[name] == choice else ' '} {choice}: {meaning}")
+    return DONE
+
+
 def _disable_key(home: Home, port: int, fingerprint: str) -> int:
     keys = asking.ask(home, port, "GET", "/sandbox/keys")
     ids = [key["id"] for key in keys if key["fingerprint"] == fingerprint]
@@ -172,6 +192,10 @@ def _parser() -> argparse.ArgumentParser:
         "--name", default="made in the sandbox", help="as the dashboard shows it (default: %(default)s)"
     )
     making.add_argument("--count", type=int, default=1, help="how many (default: %(default)s)")
+    choosing = add("reading", reading)
+    choosing.add_argument("point", nargs="?", choices=POINTS, help="an open point (default: all are shown)")
+    choosing.add_argument("choice", nargs="?", help="the reading to follow from now on")
+    choosing.add_argument("--json", action="store_true", help="print one JSON document")
     serving = commands.add_parser("serve")
     serving.add_argument("descriptors", type=int, nargs=3)
     serving.set_defaults(run=serve)

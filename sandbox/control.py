@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.http import Request, Response
 from sandbox.aws.platform import Platform
+from sandbox.aws.secrets_manager import SecretsManager
 
 TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name, no secret
 
@@ -18,15 +19,21 @@ class Control:
         token: the control token.
         platform: hands out credentials.
         status: what is running, for ``status``.
+        secrets_manager: whose readings of open points are shown and set.
     """
 
-    def __init__(self, *, token: str, platform: Platform, status: Callable[[], Json]) -> None:
+    def __init__(
+        self, *, token: str, platform: Platform, status: Callable[[], Json], secrets_manager: SecretsManager
+    ) -> None:
         self._token = token
         self._platform = platform
         self._status = status
+        self._secrets_manager = secrets_manager
         self._answers: dict[tuple[str, str], Callable[[Json], Awaitable[Json]]] = {
             ("GET", "/_sandbox/status"): self._show_status,
             ("POST", "/_sandbox/credentials"): self._hand_out,
+            ("GET", "/_sandbox/readings"): self._show_readings,
+            ("PATCH", "/_sandbox/readings"): self._set_readings,
         }
 
     async def __call__(self, request: Request) -> Response:
@@ -43,6 +50,19 @@ class Control:
 
     async def _show_status(self, _: Json) -> Json:
         return self._status()
+
+    async def _show_readings(self, _: Json) -> Json:
+        return self._secrets_manager.readings.as_mapping()
+
+    async def _set_readings(self, asked: Json) -> Json:
+        readings = self._secrets_manager.readings
+        for point, reading in asked.items():
+            try:
+                readings = readings.but(point, reading)
+            except ValueError as error:
+                raise AwsError("InvalidReading", str(error)) from error
+        self._secrets_manager.readings = readings
+        return readings.as_mapping()
 
     async def _hand_out(self, asked: Json) -> Json:
         if "bootstrap" in asked:

@@ -99,7 +99,12 @@ class Server:
 
         self.cloud = Cloud(application=ministack, clock=clock, endpoint=self.ports.endpoint)
         self.platform = Platform(sts=self.cloud.sts, identities=self.cloud.identities, sessions=self.cloud.sessions)
-        control = Control(token=control_token, platform=self.platform, status=self._status)
+        control = Control(
+            token=control_token,
+            platform=self.platform,
+            status=self._status,
+            secrets_manager=self.cloud.secrets_manager,
+        )
         gateway = Gateway(cloud=self.cloud, control=control)
         self._servers = (
             _Listener(gateway, lifespan="on"),

@@ -65,7 +65,7 @@ class Cloud:
         self.functions = Functions(
             backend=self.backend, authorize=self.authorize, sts=self.sts, clock=clock, endpoint=endpoint
         )
-        self._secrets_manager = SecretsManager(
+        self.secrets_manager = SecretsManager(
             account=ACCOUNT,
             clock=clock,
             authorize=self._authorize_secrets_manager,
@@ -107,12 +107,12 @@ class Cloud:
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
-            await self._secrets_manager.tick()
+            await self.secrets_manager.tick()
 
     async def _answer(self, call: Call, asked: Asked, request: Request) -> _Done:
         match call.service, call.operation:
             case "secretsmanager", _:
-                body = await self._secrets_manager.handle(call)
+                body = await self.secrets_manager.handle(call)
             case "sts", _:
                 body = await self.sts.handle(call)
             case "cloudtrail", "LookupEvents":
