@@ -13,7 +13,7 @@ from sandbox.aws.calls import AwsError, Call, Caller, InvokeLambda, Json
 from sandbox.aws.secrets_manager import rotation_state, versions
 from sandbox.aws.secrets_manager.descriptions import identity
 from sandbox.aws.secrets_manager.requests import refuse, token_of
-from sandbox.aws.secrets_manager.state import CURRENT, PENDING, Rotation, Secret
+from sandbox.aws.secrets_manager.state import CURRENT, Rotation, Secret
 from sandbox.aws.secrets_manager.vault import Vault
 
 STEPS: Final = ("createSecret", "setSecret", "testSecret", "finishSecret")
@@ -72,6 +72,14 @@ class Rotations:
                 self._vault.change(secret.arn, lambda found: rotation_state.attempted(found, now))
                 self._record("RotationFailed", secret)
 
+    async def resume(self) -> None:
+        """Begin the rotations and tests again that an end of the process broke off, under their tokens."""
+        for secret in list(self._vault.all()):
+            if secret.rotation and secret.rotation.running:
+                self._in_background(secret.arn, self._attempts(secret, secret.rotation.running))
+            if secret.rotation and secret.rotation.tested:
+                self._in_background(secret.arn, self._configuration_test(secret, secret.rotation.tested))
+
     async def _require_function(self, call: Call, secret: Secret, function_arn: str) -> None:
         """Ask whether the caller, and Secrets Manager itself, may invoke the rotation function."""
         await self._vault.authorize(call, action="lambda:InvokeFunction", resource=function_arn)
@@ -101,7 +109,7 @@ class Rotations:
 
         def begin(secret: Secret) -> Secret:
             rotation_state.require_idle(secret, token)
-            announced = versions.announce(replace(secret, rotation=settings), token, now)
+            announced = versions.announce(replace(secret, rotation=replace(settings, tested=token)), token, now)
             current = secret.holder(CURRENT)
             if current and self._vault.readings.tested_version == "copy":
                 return versions.with_value(announced, token, current.value)
@@ -116,6 +124,9 @@ class Rotations:
 
     async def _rotation(self, secret: Secret, token: str) -> None:
         self._record("RotationStarted", secret)
+        await self._attempts(secret, token)
+
+    async def _attempts(self, secret: Secret, token: str) -> None:
         steps: Sequence[str] = STEPS
         for attempt in range(self._retry.attempts):
             if attempt:
@@ -161,10 +172,8 @@ class Rotations:
             outcome = "TestRotationSucceeded"
         except AwsError:
             outcome = "TestRotationFailed"
-        found = self._vault.find(secret.region, secret.arn)
-        pending = found.holder(PENDING) if found else None
-        if pending and pending.id == token:
-            self._vault.change(secret.arn, lambda now: versions.without(now, token))
+        if self._vault.find(secret.region, secret.arn):
+            self._vault.change(secret.arn, lambda now: rotation_state.tested(now, token))
         self._record(outcome, secret)
 
     async def _step(self, secret: Secret, step: str, token: str) -> None:

@@ -91,6 +91,13 @@ def stopped(secret: Secret) -> Secret:
     return _with(secret, running=None)
 
 
+def tested(secret: Secret, token: str) -> Secret:
+    """The secret after a test of its configuration, without the AWSPENDING version that was made for it."""
+    pending = secret.holder(PENDING)
+    cleaned = versions.without(secret, token) if pending and pending.id == token else secret
+    return _with(cleaned, tested=None)
+
+
 def cancelled(secret: Secret) -> Secret:
     """The secret with rotation switched off, and stopped."""
     return _with(stopped(secret), enabled=False)

@@ -12,6 +12,7 @@ from sandbox.aws.secrets_manager.requests import unsupported
 from sandbox.aws.secrets_manager.resource_policies import ResourcePolicies
 from sandbox.aws.secrets_manager.rotation import Retry, Rotations
 from sandbox.aws.secrets_manager.shapes import check
+from sandbox.aws.secrets_manager.state import Secret
 from sandbox.aws.secrets_manager.values import Values
 from sandbox.aws.secrets_manager.vault import Vault
 
@@ -80,6 +81,16 @@ class SecretsManager:
             await self._vault.require(call, call.operation, secret)
             raise unsupported(call.operation)
         return await handler(call)
+
+    @property
+    def entries(self) -> dict[str, Secret]:
+        """Every secret by its ARN: frozen values, which are replaced."""
+        return self._vault.entries
+
+    async def resume(self) -> None:
+        """Go on with the secrets that were put into ``entries``, and with what of theirs was under way."""
+        self._vault.index()
+        await self._rotations.resume()
 
     async def tick(self) -> None:
         """Start the rotations that are due by the clock; the gateway calls it every few seconds."""

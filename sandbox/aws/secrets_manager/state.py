@@ -46,7 +46,7 @@ class RotationRules:
 
 @dataclass(frozen=True, kw_only=True)
 class Rotation:
-    """A secret's rotation: its settings, and ``running``, the token of the rotation under way.
+    """A secret's rotation: its settings, and ``running`` and ``tested``, the tokens of what is under way.
 
     ``next_window`` is the start of the window that the schedule waits for, ``attempted`` when a rotation last began.
     """
@@ -55,6 +55,7 @@ class Rotation:
     rules: RotationRules | None = None
     enabled: bool = True
     running: str | None = None
+    tested: str | None = None
     next_window: float | None = None
     attempted: float | None = None
     succeeded: float | None = None

@@ -28,6 +28,15 @@ class Vault:
     _secrets: dict[str, Secret] = field(default_factory=dict, repr=False)
     _arns: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
+    @property
+    def entries(self) -> dict[str, Secret]:
+        """Every secret by its ARN, replicas too; whoever fills it says so with ``index``."""
+        return self._secrets
+
+    def index(self) -> None:
+        """Find the secrets that are there by their names."""
+        self._arns.update({(secret.region, secret.name): arn for arn, secret in self._secrets.items()})
+
     def new_arn(self, region: str, name: str) -> str:
         """An ARN for a new secret: its name, a hyphen and six random characters."""
         number = self.new_uuid().int
