@@ -7,14 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from klaviyo_access.keys.keeper import KeyStatus
     from klaviyo_access.keys.secret import Key
     from klaviyo_access.keys.snapshot import KeySnapshot
     from klaviyo_access.keys.sources import Source
     from klaviyo_access.keys.store import KeyStore
 
-__all__ = ["Key", "KeySnapshot", "KeyStore", "Source"]
+__all__ = ["Key", "KeySnapshot", "KeyStatus", "KeyStore", "Source"]
 
-_HOMES = {"Key": "secret", "KeySnapshot": "snapshot", "KeyStore": "store", "Source": "sources"}
+_HOMES = {
+    "Key": "secret",
+    "KeySnapshot": "snapshot",
+    "KeyStatus": "keeper",
+    "KeyStore": "store",
+    "Source": "sources",
+}
 
 
 def __getattr__(name: str) -> Any:

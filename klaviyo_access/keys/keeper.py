@@ -7,6 +7,7 @@ wait for its future, tasks await it.
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from random import uniform
 from typing import TYPE_CHECKING, Final, NamedTuple
 from weakref import WeakSet
@@ -24,6 +25,8 @@ HOLD_OFF: Final = 5.0
 
 FIRST_RETRY: Final = 5.0
 """Seconds after which a failed background refresh is repeated; doubled with each further failure."""
+
+LOGGER: Final = "klaviyo_access.keys"
 
 JITTER: Final = 0.1
 """Part of each delay by which it is drawn out or cut short at random, so that a fleet does not ask in step."""
@@ -44,6 +47,20 @@ class Held(NamedTuple):
     snapshot: KeySnapshot
     key: Key
     stale_at: float
+
+
+class KeyStatus(NamedTuple):
+    """How fresh a store's key is, for health checks.
+
+    Attributes:
+        age: seconds since the key was last fetched.
+        is_stale: whether it is too old to be served.
+        error: why the last refresh failed; None where it succeeded.
+    """
+
+    age: float
+    is_stale: bool
+    error: KeyStoreError | None
 
 
 def _running() -> "Future[Outcome]":
@@ -134,16 +151,24 @@ class Keeper:
             self._wanted.rejected = rejected and self._wanted.rejected and self.held.key
             return self._wanted.done
 
-    def stale(self, held: Held) -> KeyStoreUnavailable:
+    @property
+    def status(self) -> KeyStatus:
+        """How fresh the key is."""
+        now, held = self._clock(), self.held
+        return KeyStatus(
+            age=now - held.stale_at + self._stale_after, is_stale=now >= held.stale_at, error=self._failure
+        )
+
+    def stale(self) -> KeyStoreUnavailable:
         """The error for a key that is too old to be served; a refresh that is overdue starts at once."""
         with self._wake:
             self._wake.notify_all()
+        why = "the store was closed: open a new one" if self._closed else self._failure or "no refresh has run"
         error = KeyStoreUnavailable(
             f"A key is served for at most {self._stale_after:.0f} s after it was last fetched, since a key superseded "
-            f"meanwhile is disabled after its grace. That of role {self._name!r} is "
-            f"{self._clock() - held.stale_at + self._stale_after:.0f} s old: {self._failure or 'no refresh has run'}"
+            f"meanwhile is disabled after its grace. That of role {self._name!r} is {self.status.age:.0f} s old: {why}"
         )
-        error.__cause__ = self._failure
+        error.__cause__ = None if self._closed else self._failure
         return error
 
     def stop(self) -> None:
@@ -174,10 +199,13 @@ class Keeper:
 
     def _run(self) -> None:
         while flight := self._next_flight():
+            was_failing = self._failure is not None
             outcome = self._fly(flight)
             with self._wake:
                 self._is_fetching = False
             flight.done.set_result(outcome)
+            if was_failing != (self._failure is not None):
+                self._tell()
         self._source = None
 
     def _next_flight(self) -> Flight | None:
@@ -207,6 +235,23 @@ class Keeper:
             self._hold_off = HoldOff(flight.rejected, self._clock() + HOLD_OFF, outcome)
         return outcome
 
+    def _tell(self) -> None:
+        """Log that refreshes begin to fail, or that they are over it; not each of them."""
+        import logging  # noqa: PLC0415 - the start of a process does without
+
+        logger = logging.getLogger(LOGGER)
+        with suppress(Exception):  # a handler that fails must not end the refreshes
+            if self._failure:
+                left = max(0.0, self.held.stale_at - self._clock())
+                logger.warning(
+                    "The key of role %r is refreshed no more, and served for %.0f s yet: %s",
+                    self._name,
+                    left,
+                    self._failure,
+                )
+            else:
+                logger.info("The key of role %r is refreshed again.", self._name)
+
     def _fetch(self) -> KeySnapshot:
         try:
             self._source = self._source or self._open_source()
@@ -223,6 +268,7 @@ class Keeper:
         self.held = Held(snapshot, snapshot.key, now + self._stale_after)
         self._interval = snapshot.fresh_for if self._refresh_every is None else self._refresh_every
         self._failures = 0
+        self._failure = None
         self._schedule(self._interval)
 
     def _schedule(self, delay: float) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Final, NoReturn, Self
 
 from klaviyo_access.errors import KeyStoreError, KeyStoreUnavailable
-from klaviyo_access.keys.keeper import Keeper
+from klaviyo_access.keys.keeper import Keeper, KeyStatus
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.shared import Shared
 from klaviyo_access.keys.snapshot import KeySnapshot
@@ -35,7 +35,8 @@ class KeyStore:
         secret_id: the secret's name or ARN; without it ``KLAVIYO_ACCESS_PREFIX`` and ``KLAVIYO_ACCESS_ENVIRONMENT``.
         region: without it the ARN's, ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the AWS profile's.
         sources: names of sources, tried in this order: ``secrets-manager``, ``agent``, ``lambda-extension``,
-            ``environment``, ``file``; without it ``KLAVIYO_ACCESS_SOURCES``, without that Secrets Manager alone.
+            ``environment``, ``file``; one name alone, or several with commas, may be a text. Without it
+            ``KLAVIYO_ACCESS_SOURCES``, without that Secrets Manager alone.
         source: a source of your own, in place of those.
         clock: the time in seconds since the epoch.
         refresh_every: seconds between two refreshes, give or take a tenth; without it what the source advises: 900,
@@ -54,7 +55,7 @@ class KeyStore:
         *,
         secret_id: str | None = None,
         region: str | None = None,
-        sources: Sequence[str] | None = None,
+        sources: Sequence[str] | str | None = None,
         source: Source | None = None,
         clock: Callable[[], float] = time.time,
         refresh_every: float | None = None,
@@ -84,7 +85,7 @@ class KeyStore:
         *,
         secret_id: str | None = None,
         region: str | None = None,
-        sources: Sequence[str] | None = None,
+        sources: Sequence[str] | str | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> "KeyStore":
         """The process's one store of a role: however many threads or tasks ask for it first, AWS is asked once.
@@ -107,13 +108,21 @@ class KeyStore:
         """
         held = self._keeper.held
         if self._clock() >= held.stale_at:
-            raise self._keeper.stale(held)
+            raise self._keeper.stale()
         return held.key
 
     @property
     def snapshot(self) -> KeySnapshot:
         """The key as last fetched, however old, with its role, scopes, endpoint, version and the time of the fetch."""
         return self._keeper.held.snapshot
+
+    @property
+    def status(self) -> KeyStatus:
+        """How fresh the key is and why the last refresh failed: for a health check, which neither waits nor fetches.
+
+        The logger ``klaviyo_access.keys`` is told too, when refreshes begin to fail and when they are over it.
+        """
+        return self._keeper.status
 
     def refresh(self, *, rejected: Key | None = None) -> None:
         """Fetch the key anew, and wait for it.
@@ -174,7 +183,7 @@ class KeyStore:
         raise TypeError("A KeyStore is never pickled: hand over the role's name and open a store there.")
 
 
-def _opener(source: Source | None, sources: Sequence[str] | None, sought: Sought) -> Callable[[], Source]:
+def _opener(source: Source | None, sources: Sequence[str] | str | None, sought: Sought) -> Callable[[], Source]:
     """What opens a store's source, in a forked child once more."""
     if source is not None:
         return lambda: source

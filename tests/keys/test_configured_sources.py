@@ -29,6 +29,8 @@ OLD, NEW = KEYS[:2]
         (None, "agent, secrets-manager", ("agent", "secrets-manager")),
         (["file"], "agent", ("file",)),
         (["environment", "environment"], None, ("environment",)),
+        ("agent", None, ("agent",)),
+        ("agent,file", None, ("agent", "file")),
     ],
 )
 def test_sources_are_named_by_the_argument_then_by_the_environment(

@@ -91,6 +91,49 @@ def test_a_failed_refresh_is_repeated_ever_less_often_and_the_key_kept() -> None
         assert time.next_delay() <= 1.1 * FIRST_RETRY
 
 
+def test_failing_refreshes_are_logged_when_they_begin_and_when_they_are_over(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG")
+    source, time = Source(), Time()
+    with keeping(source, time) as keeper:
+        delay = time.next_delay()
+        for source.down in (True, True, True, False, False):
+            time.advance(delay)
+            delay = time.next_delay()
+            failing = keeper.status.error is not None
+            assert failing is source.down
+    logged = [(record.name, record.levelname, record.getMessage()) for record in caplog.records]
+    assert [line[:2] for line in logged] == [("klaviyo_access.keys", "WARNING"), ("klaviyo_access.keys", "INFO")]
+    assert "AWS is down" in logged[0][2]
+    assert all("'viewer'" in message for *_, message in logged)
+
+
+def test_a_log_handler_that_fails_ends_no_refreshes(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: object) -> bool:
+        raise RuntimeError("the log is full")
+
+    source, time = Source(), Time()
+    with keeping(source, time) as keeper:
+        caplog.handler.addFilter(fail)
+        source.down = True
+        time.advance(time.next_delay())
+        delay = time.next_delay()
+        source.down, source.key = False, KEYS[1]
+        time.advance(delay)
+        time.next_delay()
+        caplog.handler.removeFilter(fail)
+        assert keeper.held.key == KEYS[1]
+
+
+def test_the_status_tells_the_age_and_whether_the_key_is_still_served() -> None:
+    source, time = Source(), Time()
+    with keeping(source, time) as keeper:
+        assert keeper.status == (0.0, False, None)
+        source.down = True
+        time.advance(86_400.0)
+        time.next_delay()
+        assert keeper.status[:2] == (86_400.0, True)
+
+
 def test_reads_never_wait_while_a_refresh_hangs() -> None:
     source, time = Source(), Time()
     with keeping(source, time) as keeper:

@@ -173,6 +173,16 @@ def test_a_key_is_served_up_to_the_stated_age_then_an_error_says_why() -> None:
         assert store.key == KEYS[0]
 
 
+def test_a_closed_store_that_grew_stale_says_that_it_was_closed() -> None:
+    time = Time()
+    with KeyStore("viewer", source=Source(), clock=time, stale_after=3_600.0) as store:
+        pass
+    time.now += 3_600.0
+    with pytest.raises(KeyStoreUnavailable, match="is 3600 s old: the store was closed: open a new one"):
+        _ = store.key
+    assert store.status == (3_600.0, True, None)
+
+
 def test_the_read_of_a_stale_key_starts_the_refresh_that_is_overdue() -> None:
     source, time = Source(), Time()
     with KeyStore("viewer", source=source, clock=time, stale_after=3_600.0) as store:

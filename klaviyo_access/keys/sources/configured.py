@@ -22,17 +22,19 @@ _HOMES: Final = {
 }
 
 
-def source_names(names: Sequence[str] | None, environ: Mapping[str, str]) -> tuple[str, ...]:
+def source_names(names: Sequence[str] | str | None, environ: Mapping[str, str]) -> tuple[str, ...]:
     """The configured sources in their order.
 
     Args:
-        names: without them the comma-separated ``KLAVIYO_ACCESS_SOURCES``, without that Secrets Manager alone.
+        names: one by one, or in one text with commas; without them ``KLAVIYO_ACCESS_SOURCES``, which is such a text,
+            without that Secrets Manager alone.
         environ: the environment variables.
 
     Raises:
         KeyStoreNotConfigured: none is named, or one is unknown.
     """
-    given = environ.get(SOURCES, DEFAULT).split(",") if names is None else names
+    named = environ.get(SOURCES, DEFAULT) if names is None else names
+    given = named.split(",") if isinstance(named, str) else named
     found = tuple(dict.fromkeys(name.strip() for name in given))
     unknown = [name for name in found if name not in _HOMES]
     if unknown or not found:
