@@ -1,5 +1,6 @@
 """The service app-api: whoever is signed in may do what their role's permissions say, with the key of that role."""
 
+import logging
 import os
 from collections.abc import Awaitable, Callable
 from functools import cache
@@ -15,6 +16,8 @@ from klaviyo_access.authorization import Permissions
 from klaviyo_access.authorization.fastapi import Authorization
 from klaviyo_access.errors import KlaviyoError
 from klaviyo_access.klaviyo import session_for_role
+
+LOG = logging.getLogger(__name__)
 
 
 def create_app(login: Login, access: Authorization, session: Callable[[str], Any]) -> FastAPI:
@@ -36,7 +39,8 @@ def create_app(login: Login, access: Authorization, session: Callable[[str], Any
 
     @app.exception_handler(KlaviyoError)
     def tell_of_trouble(_: Request, trouble: KlaviyoError) -> Response:
-        return JSONResponse({"error": "Klaviyo did not do it", "message": str(trouble)}, status_code=502)
+        LOG.warning("%s", trouble)  # what went wrong is for those who run the service
+        return JSONResponse({"error": "Klaviyo did not do it"}, status_code=502)
 
     @app.get("/klaviyo/profiles")
     def profiles(role: Annotated[str, Depends(access.require("read-profiles"))]) -> dict[str, Any]:

@@ -33,7 +33,8 @@ def create_app(login: Login, access: Authorization, session: Callable[[str], Any
 
     @app.errorhandler(KlaviyoError)
     def tell_of_trouble(trouble: KlaviyoError) -> tuple[dict[str, str], int]:
-        return {"error": "Klaviyo did not do it", "message": str(trouble)}, 502
+        app.logger.warning("%s", trouble)  # what went wrong is for those who run the service
+        return {"error": "Klaviyo did not do it"}, 502
 
     @app.get("/klaviyo/webhooks")
     @access.require("manage-webhooks", roles=ROLES)

@@ -23,13 +23,13 @@ class AccessModel(Declarations):
     source: str
 
     @classmethod
-    def load(cls, path: Path) -> Self:
+    def load(cls, path: Path | str) -> Self:
         """Read and check the access model at ``path``.
 
         Raises:
             AccessModelError: the file breaks a rule; the error holds all that is wrong with it.
         """
-        document = read_document(path)
+        document = read_document(Path(path))
         draft = read_entries(document.values)
         findings = [*draft.findings, *check_entries(draft)]
         findings += check_relations(draft, wrong={finding.where[:2] for finding in findings})

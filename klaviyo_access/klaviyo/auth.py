@@ -34,8 +34,11 @@ class KlaviyoAuth(httpx.Auth):
     be sent twice; so are the bodies of errors. One object serves any number of clients, threads and tasks.
 
     Args:
-        store: where the key comes from.
+        store: where the key comes from; a role's name for ``KeyStore.shared(role)``, the process's one store of it.
         roles: role to the scopes of its key; with it a `ScopeMissing` names the roles that have the scopes.
+
+    Raises:
+        KeyStoreError: there is no key of the role to be had.
 
     The client's requests raise, beside httpx's own exceptions:
         KeyRejected: Klaviyo rejected the key, and the secret could not be asked for a newer one.
@@ -44,8 +47,8 @@ class KlaviyoAuth(httpx.Auth):
     Source: https://www.python-httpx.org/advanced/authentication/#custom-authentication-schemes
     """
 
-    def __init__(self, store: KeyStore, *, roles: RoleScopes | None = None) -> None:
-        self._store = store
+    def __init__(self, store: KeyStore | str, *, roles: RoleScopes | None = None) -> None:
+        self._store = KeyStore.shared(store) if isinstance(store, str) else store
         self._roles = roles
 
     @property

@@ -43,8 +43,8 @@ def session_for_role(
 
     Args:
         role: as in access.yaml.
-        store: where the key comes from; without it ``KeyStore.shared(role)``, the process's one store of the role,
-            which fetches the key when it is asked for first.
+        store: where the key comes from, a store of this role; without it ``KeyStore.shared(role)``, the process's one
+            store of the role, which fetches the key when it is asked for first.
         roles: role to the scopes of its key; with it a `ScopeMissing` names the roles that have the scopes.
         max_retries: attempts that the SDK makes at 429, 503 and 504; the variants make one.
         max_delay: seconds that the SDK waits between two of them at most.
@@ -52,12 +52,17 @@ def session_for_role(
 
     Raises:
         KeyStoreError: there is no key to be had.
+        ValueError: ``store`` has another role's key.
 
     Source: https://github.com/klaviyo/klaviyo-api-python
     """
-    return _RoleSession(
-        store or KeyStore.shared(role), roles, max_retries=max_retries, max_delay=max_delay, options=dict(options or {})
-    )
+    store = store or KeyStore.shared(role)
+    if (held := store.snapshot.role) != role:
+        raise ValueError(
+            f"A session acts with the key of its role; it was asked for role {role!r}, and the store given has the key "
+            f"of {held!r}. Give a store of that role, or none."
+        )
+    return _RoleSession(store, roles, max_retries=max_retries, max_delay=max_delay, options=dict(options or {}))
 
 
 class _UnreadableError(OpenApiException):
@@ -124,7 +129,17 @@ def typed_error(error: Exception, *, sender: Sender, operation: str) -> KlaviyoE
     # The SDK makes an ApiException without a status of a TLS failure, and of a body that fits no content type.
     if isinstance(error, _URLLIB3_ERRORS) or isinstance(error.__context__, _URLLIB3_ERRORS):
         return KlaviyoUnreachable(str(getattr(error, "reason", error)), **named)
+    if isinstance(error, ValidationError):
+        return RequestMalformed(_without_input(error), **named)
     return RequestMalformed(str(getattr(error, "reason", error)), **named)
+
+
+def _without_input(error: ValidationError) -> str:
+    """What pydantic found wrong and where; what was there may be personal data."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    # A validator that quotes an error of pydantic's own quotes the input too, in the lines below the first.
+    told = [f"{'.'.join(map(str, one['loc'])) or error.title}: {one['msg'].partition(chr(10))[0]}" for one in found]
+    return "; ".join(told)
 
 
 def _telling_the_unreadable(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -134,6 +149,7 @@ def _telling_the_unreadable(read: Callable[..., Any]) -> Callable[..., Any]:
         except ApiException:
             raise
         except Exception as error:  # whatever the SDK's models raise on a body that is not theirs
-            raise _UnreadableError(f"{type(error).__name__}: {error}") from error
+            told = _without_input(error) if isinstance(error, ValidationError) else str(error)
+            raise _UnreadableError(f"{type(error).__name__}: {told}") from error
 
     return response_deserialize

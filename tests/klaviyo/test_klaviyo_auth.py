@@ -73,6 +73,15 @@ def test_a_request_carries_the_roles_key_and_the_pinned_revision(klaviyo: Server
         assert seen["revision"] == "2026-07-15.pre"
 
 
+def test_an_auth_takes_a_roles_name_for_the_process_one_store_of_the_role(
+    klaviyo: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = Keys(klaviyo.url, [NO_KEY]).store()
+    monkeypatch.setattr(KeyStore, "shared", lambda role: opened if role == "viewer" else None)
+    assert KlaviyoAuth("viewer")._store is opened
+    assert KlaviyoAuth(opened)._store is opened
+
+
 @both
 def test_after_a_401_the_key_is_fetched_once_and_the_request_sent_once_more(klaviyo: Server, request_: Request) -> None:
     keys = Keys(klaviyo.url, [NO_KEY, klaviyo.key("lists:read")])

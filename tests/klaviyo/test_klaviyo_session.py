@@ -169,6 +169,29 @@ def test_arguments_that_the_sdk_does_not_take_are_never_sent(klaviyo: Server) ->
     assert klaviyo.seen == []
 
 
+def test_a_malformed_call_is_told_by_its_fields_and_never_by_what_stood_in_them(klaviyo: Server) -> None:
+    session = session_of(Keys(klaviyo.url, [NO_KEY]))
+    event = {"data": {"type": "event", "attributes": {"properties": {}, "profile": "ada@example.com"}}}
+    with pytest.raises(RequestMalformed) as raised:
+        session.Events.create_event(event)
+    said = str(raised.value)
+    assert "data.attributes.profile" in said
+    assert [word for word in ("ada@", "example.com", "https://", "input_value") if word in said] == []
+
+
+def test_an_answer_that_cannot_be_read_is_not_quoted() -> None:
+    body = b'{"data": [{"type": "list", "id": 7, "attributes": "ada@example.com"}]}'
+    with answering(200, {}, body) as url, pytest.raises(AnswerNotUnderstood) as raised:
+        session_of(Keys(url, [NO_KEY])).Lists.get_lists()
+    assert "Attributes: Input should be" in str(raised.value)
+    assert "ada@" not in str(raised.value)
+
+
+def test_a_session_is_not_given_the_store_of_another_role(klaviyo: Server) -> None:
+    with pytest.raises(ValueError, match=r"asked for role 'marketer'.* has the key of 'viewer'"):
+        session_for_role("marketer", store=Keys(klaviyo.url, [NO_KEY]).store())
+
+
 def test_the_variants_hand_over_klaviyos_answer(klaviyo: Server) -> None:
     session = session_of(Keys(klaviyo.url, [NO_KEY, klaviyo.key("lists:read")]))
     assert session.Lists.get_lists_without_preload_content().json()["data"][0]["type"] == "list"
