@@ -62,7 +62,7 @@ class EventRule(ResourceType):
 
 class EventTarget(ResourceType):
     aws_type = "aws:cloudwatch/eventTarget:EventTarget"
-    updatable = names("arn")
+    updatable = names("arn roleArn")
     replacing = names("eventBusName rule targetId")
     required = names("arn rule")
     defaults = values(eventBusName="default")
@@ -72,7 +72,7 @@ class EventTarget(ResourceType):
         return self._id(inputs), {}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        target = {"Id": inputs["targetId"], "Arn": inputs["arn"]}
+        target = {"Id": inputs["targetId"], **pascal(chosen(inputs, ("arn", "roleArn")))}
         aws.client("events").put_targets(Rule=inputs["rule"], EventBusName=inputs["eventBusName"], Targets=[target])
         return self._id(inputs)
 
@@ -82,7 +82,11 @@ class EventTarget(ResourceType):
         target = next((found for found in targets if found["Id"] == inputs["targetId"]), None)
         if target is None:
             return None
-        return {"arn": target["Arn"], **chosen(inputs, ("eventBusName", "rule", "targetId"))}
+        return {
+            "arn": target["Arn"],
+            "roleArn": target.get("RoleArn"),
+            **chosen(inputs, ("eventBusName", "rule", "targetId")),
+        }
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         self.create(aws, change.new)
