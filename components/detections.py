@@ -56,34 +56,57 @@ def to_json(pattern: Pattern, *, what: str) -> str:
     return text
 
 
-def _named(name: str, arn_prefix: str) -> list[Any]:
+def _named(name: str, arn_prefixes: Sequence[str]) -> list[Any]:
     """Match a secret however the caller spelt it: by name, by ARN, or by ARN without the six characters at its end.
 
     A name with a slash at its end stands for every secret below it.
     """
-    return [{"prefix": name} if name.endswith("/") else name, {"prefix": f"{arn_prefix}{name}"}]
+    by_arn = [{"prefix": f"{prefix}{name}"} for prefix in arn_prefixes]
+    return [{"prefix": name} if name.endswith("/") else name, *by_arn]
 
 
-def read_by_stranger(*, secret_name: str, arn_prefix: str, readers: Sequence[str]) -> Pattern:
+def read_by_stranger(
+    *, secret_name: str, arn_prefixes: Sequence[str], readers: Sequence[str], foreign_accounts: Sequence[str] = ()
+) -> Pattern:
     """A read, allowed or denied, of a secret's value by anybody but ``readers``.
 
     Args:
         secret_name: the secret's name, or with a slash at its end what the names of several begin with.
-        arn_prefix: ``arn:aws:secretsmanager:<region>:<account>:secret:``.
+        arn_prefixes: ``arn:aws:secretsmanager:<region>:<account>:secret:`` of each region that has the secret.
         readers: ARNs of the roles that may read, with their path.
+        foreign_accounts: accounts of those readers that are of another account. CloudTrail shows of such a caller the
+            account and no role, so a stranger of the same account, whom the policies refuse, is not told from them.
     """
-    secret = _named(secret_name, arn_prefix)
+    secret = _named(secret_name, arn_prefixes)
+    known_by_role = {"sessionContext": {"sessionIssuer": {"arn": [{"anything-but": sorted(readers)}]}}}
+    strangers = [known_by_role, {"type": [{"anything-but": ["AssumedRole"]}]}]
+    if foreign_accounts:
+        strangers = [
+            known_by_role,
+            {"type": [{"anything-but": ["AssumedRole", "AWSAccount"]}]},
+            {"type": ["AWSAccount"], "accountId": [{"anything-but": sorted(foreign_accounts)}]},
+        ]
     return {
         "source": ["aws.secretsmanager"],
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {
             "eventName": ["GetSecretValue", "BatchGetSecretValue"],
             "requestParameters": {"$or": [{"secretId": secret}, {"secretIdList": secret}]},
-            "userIdentity": {
-                "$or": [
-                    {"sessionContext": {"sessionIssuer": {"arn": [{"anything-but": sorted(readers)}]}}},
-                    {"type": [{"anything-but": ["AssumedRole"]}]},
-                ]
+            "userIdentity": {"$or": strangers},
+        },
+    }
+
+
+def read_in_region(*, folder: str, arn_prefix: str) -> Pattern:
+    """Any read of a secret of ``folder``, which ends with a slash, and any batch read by a filter: to be passed on."""
+    secret = _named(folder, [arn_prefix])
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "eventName": ["GetSecretValue", "BatchGetSecretValue"],
+            "requestParameters": {
+                "$or": [{"secretId": secret}, {"secretIdList": secret}, {"filters": [{"exists": True}]}]
             },
         },
     }

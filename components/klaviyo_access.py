@@ -16,6 +16,7 @@ from components.key_rotation import KeyRotation
 from components.oauth_app import OAuthApp
 from components.plan import Plan, SecretKeys
 from components.principals import Principals
+from components.replica_watch import ReplicaWatch
 from components.role_key import RoleKey
 from components.service_access import ServiceAccess
 from components.settings import Settings
@@ -142,6 +143,8 @@ class KlaviyoAccess(pulumi.ComponentResource):
     def _record(self, name: str, plan: Plan) -> pulumi.Output[str]:
         """The record of every read: the account's own trail, or one of ours. Returns the topic of its alerts."""
         child = ResourceOptions(parent=self)
+        for region in plan.settings.replica_regions:
+            ReplicaWatch(f"{name}-watch-{region}", plan.replica_watch(region), child)
         if plan.settings.audit.trail_arn:
             return ExistingTrail(f"{name}-audit", plan.existing_trail(plan.settings.audit.trail_arn), child).topic_arn
         return AuditTrail(f"{name}-audit", plan.audit_trail(), child).topic_arn

@@ -50,15 +50,19 @@ def webhook_rotator_name(environment: Environment, webhook: str) -> str:
     return physical_name(environment, webhook, "webhook", limit=IAM_ROLE_LIMIT)
 
 
+def secret_arn_prefix(environment: Environment, region: str) -> str:
+    """What the ARN of every secret in the environment's account begins with, in a region."""
+    return f"arn:{environment.partition}:secretsmanager:{region}:{environment.account_id}:secret:"
+
+
 def secret_arn_of(environment: Environment, name: str, region: str) -> str:
     """The pattern of the ARN of one secret in a region; AWS adds a hyphen and six characters to its name."""
-    return f"arn:{environment.partition}:secretsmanager:{region}:{environment.account_id}:secret:{name}-??????"
+    return f"{secret_arn_prefix(environment, region)}{name}-??????"
 
 
 def secret_arn_pattern(environment: Environment, kind: Literal["key", "reserve"]) -> str:
     """The pattern of the ARNs of every role's `key` or `reserve`; AWS adds a hyphen and six characters to a name."""
-    here = f"{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}"
-    return f"arn:{here}:secret:{environment.secret_name('*', kind)}-??????"
+    return secret_arn_of(environment, environment.secret_name("*", kind), environment.region)
 
 
 def oauth_secret_name(environment: Environment, account: str | None = None) -> str:
@@ -74,8 +78,7 @@ def webhook_secret_name(environment: Environment, webhook: str) -> str:
 
 def oauth_arn_pattern(environment: Environment, account: str | None = None) -> str:
     """The pattern of the ARN of such a secret; the account ``*`` stands for all."""
-    here = f"{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}"
-    return f"arn:{here}:secret:{oauth_secret_name(environment, account)}-??????"
+    return secret_arn_of(environment, oauth_secret_name(environment, account), environment.region)
 
 
 def function_arn_pattern(environment: Environment) -> str:

@@ -24,6 +24,7 @@ from components.key_policies import (
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
     FUNCTION_LIMIT,
+    IAM_ROLE_LIMIT,
     AuditNames,
     Tags,
     account_root_arn,
@@ -42,11 +43,12 @@ from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
 from components.platforms import ForeignRole
 from components.principals import Principals
+from components.replica_watch import ReplicaWatchArgs
 from components.role_key import RoleKey, RoleKeyArgs
 from components.secret import Safekeeping
 from components.service_access import ServiceAccessArgs
 from components.settings import Settings
-from components.watch import key_detections, oauth_detections, webhook_detections
+from components.watch import key_detections, oauth_detections, replica_reads, webhook_detections
 from components.webhook_secret import WebhookSecretArgs
 from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess, RoleAccess
 from klaviyo_access.access_model.catalog import REVISION
@@ -342,8 +344,21 @@ class Plan:
             protect=self.protect,
         )
 
+    def replica_watch(self, region: str) -> ReplicaWatchArgs:
+        """What passes reads in another region on to the alerts at home."""
+        here = self.environment
+        return ReplicaWatchArgs(
+            region=region,
+            reads=replica_reads(here, region),
+            home_bus_arn=f"arn:{here.partition}:events:{here.region}:{here.account_id}:event-bus/default",
+            role_name=physical_name(here, "replica-reads", region, limit=IAM_ROLE_LIMIT),
+            iam_path=here.iam_path,
+            account_id=here.account_id,
+            tags=self.tags(),
+        )
+
     def _detections(self) -> tuple[Detection, ...]:
-        app, detections = self.deployed_oauth_app, key_detections(self.environment, self.principals)
+        app, detections = self.deployed_oauth_app, key_detections(self.environment, self.settings, self.principals)
         if app:
             detections += oauth_detections(self.environment, self.principals, app.service)
         return detections + webhook_detections(self.environment, self.principals, self.settings)

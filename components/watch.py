@@ -1,14 +1,17 @@
 """What an environment's keys are watched for: the detections, filled with the names of this environment."""
 
+from collections.abc import Sequence
+
 from components.detections import (
     Detection,
     alerts_tampered_with,
     batch_read_by_filter,
     read_by_stranger,
+    read_in_region,
     rotation_failed,
     to_json,
 )
-from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name, webhook_secret_name
+from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name, secret_arn_prefix, webhook_secret_name
 from components.oauth_policies import tokens_principals as oauth_tokens_principals
 from components.policies import SecretPrincipals
 from components.principals import Principals
@@ -16,12 +19,13 @@ from components.settings import Settings
 from klaviyo_access.access_model.environment import Environment
 
 
-def key_detections(environment: Environment, principals: Principals) -> tuple[Detection, ...]:
+def key_detections(environment: Environment, settings: Settings, principals: Principals) -> tuple[Detection, ...]:
     """A stranger's read of each secret of each role, rotations that failed, and whoever silences the alerts."""
     detections = [_rotation_fails(environment), _alerts_are_touched(environment), _batch_reads(environment)]
     for role in principals.rotators:
         key, reserve = environment.secret_name(role, "key"), environment.secret_name(role, "reserve")
-        detections.append(_stranger_reads(environment, f"{role}-key", key, principals.of_key(role)))
+        who = principals.of_key(role)
+        detections.append(_stranger_reads(environment, f"{role}-key", key, who, settings.replica_regions))
         detections.append(_stranger_reads(environment, f"{role}-reserve", reserve, principals.of_reserve(role)))
     return tuple(detections)
 
@@ -46,8 +50,27 @@ def webhook_detections(environment: Environment, principals: Principals, setting
     )
 
 
-def _stranger_reads(environment: Environment, label: str, secret: str, who: SecretPrincipals) -> Detection:
-    pattern = read_by_stranger(secret_name=secret, arn_prefix=_secret_arns(environment), readers=who.readers)
+def replica_reads(environment: Environment, region: str) -> Detection:
+    """Every read of a replica in ``region``, which is passed on to where the other detections are."""
+    folder = f"{environment.prefix}/{environment.name}/"
+    pattern = read_in_region(folder=folder, arn_prefix=secret_arn_prefix(environment, region))
+    return Detection(
+        label="replica-reads",
+        rule_name=physical_name(environment, "replica-reads", limit=EVENT_RULE_LIMIT),
+        description=f"Passes reads of the Klaviyo keys of {environment.name} on to {environment.region}",
+        pattern=to_json(pattern, what=f"reads in {region}"),
+    )
+
+
+def _stranger_reads(
+    environment: Environment, label: str, secret: str, who: SecretPrincipals, replica_regions: Sequence[str] = ()
+) -> Detection:
+    pattern = read_by_stranger(
+        secret_name=secret,
+        arn_prefixes=[secret_arn_prefix(environment, region) for region in (environment.region, *replica_regions)],
+        readers=who.readers,
+        foreign_accounts=sorted({arn.split(":")[4] for arn in who.foreign_readers}),
+    )
     return Detection(
         label=f"{label}-stranger",
         rule_name=physical_name(environment, label, "stranger", limit=EVENT_RULE_LIMIT),
@@ -57,7 +80,7 @@ def _stranger_reads(environment: Environment, label: str, secret: str, who: Secr
 
 
 def _rotation_fails(environment: Environment) -> Detection:
-    prefix = f"{_secret_arns(environment)}{environment.prefix}/{environment.name}/"
+    prefix = f"{secret_arn_prefix(environment, environment.region)}{environment.prefix}/{environment.name}/"
     return Detection(
         label="rotation-failed",
         rule_name=physical_name(environment, "rotation-failed", limit=EVENT_RULE_LIMIT),
@@ -85,8 +108,3 @@ def _batch_reads(environment: Environment) -> Detection:
         description="Somebody read secrets of this account by a filter, without naming them",
         pattern=to_json(batch_read_by_filter(), what="batch reads"),
     )
-
-
-def _secret_arns(environment: Environment) -> str:
-    """What the ARN of every secret in the environment's account and region begins with."""
-    return f"arn:{environment.partition}:secretsmanager:{environment.region}:{environment.account_id}:secret:"

@@ -30,4 +30,7 @@ def prod() -> Recorder:
 @pytest.fixture(scope="session")
 def far_prod() -> Recorder:
     """The whole of `prod`, with a reader of another account, and with replicas in another region."""
-    return record(lambda: whole("prod", settings=far("prod")) and None)
+    policies: dict[str, str] = {}
+    recorder = record(lambda: whole("prod", settings=far("prod")).foreign_policies.apply(policies.update) and None)
+    recorder.foreign_policies = policies
+    return recorder

@@ -34,6 +34,7 @@ class Recorder(mocks.Mocks):
     """Answers every creation with an ARN and an id of the right look, and remembers it."""
 
     resources: list[Recorded] = field(default_factory=list)
+    foreign_policies: dict[str, str] = field(default_factory=dict)
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.resources.append(Recorded(type=args.typ, name=args.name, inputs=args.inputs))

@@ -9,7 +9,9 @@ from components.detections import (
     PatternTooLargeError,
     alerts_tampered_with,
     batch_read_by_filter,
+    existing_trail_tampered_with,
     read_by_stranger,
+    read_in_region,
     rotation_failed,
     to_json,
     trail_tampered_with,
@@ -20,22 +22,38 @@ READER = "arn:aws:iam::111111111111:role/klaviyo/prod/klaviyo-prod-reader"
 
 
 def test_a_stranger_is_whoever_is_no_session_of_a_reader() -> None:
-    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=[READER])
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS], readers=[READER])
     assert pattern["detail"]["userIdentity"]["$or"] == [
         {"sessionContext": {"sessionIssuer": {"arn": [{"anything-but": [READER]}]}}},
         {"type": [{"anything-but": ["AssumedRole"]}]},
     ]
 
 
+def test_a_reader_of_another_account_is_no_stranger_and_the_rest_of_the_world_is() -> None:
+    pattern = read_by_stranger(
+        secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS], readers=[READER], foreign_accounts=["9" * 12]
+    )
+    assert pattern["detail"]["userIdentity"]["$or"][1:] == [
+        {"type": [{"anything-but": ["AssumedRole", "AWSAccount"]}]},
+        {"type": ["AWSAccount"], "accountId": [{"anything-but": ["9" * 12]}]},
+    ]
+
+
+def test_a_read_in_another_region_is_recognised_by_that_regions_arn() -> None:
+    there = ARNS.replace("eu-west-1", "us-east-1")
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS, there], readers=[READER])
+    assert {"prefix": f"{there}klaviyo/prod/viewer/key"} in pattern["detail"]["requestParameters"]["$or"][0]["secretId"]
+
+
 def test_a_secret_is_recognised_by_name_and_by_arn_alone_and_in_a_batch() -> None:
-    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=[READER])
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS], readers=[READER])
     spellings = ["klaviyo/prod/viewer/key", {"prefix": f"{ARNS}klaviyo/prod/viewer/key"}]
     assert pattern["detail"]["requestParameters"]["$or"] == [{"secretId": spellings}, {"secretIdList": spellings}]
 
 
 def test_a_pattern_over_eventbridges_limit_is_refused_before_aws_sees_it() -> None:
     readers = [f"{READER}-{number}" for number in range(40)]
-    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=readers)
+    pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS], readers=readers)
     with pytest.raises(PatternTooLargeError, match="EventBridge takes 2048: too many services read this secret"):
         to_json(pattern, what="strangers who read klaviyo/prod/viewer/key")
 
@@ -50,7 +68,7 @@ SEEN = {
         {"RotationFailed", "RotationAbandoned"},
     ),
     "stranger": (
-        read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefix=ARNS, readers=[READER]),
+        read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS], readers=[READER]),
         {"GetSecretValue", "BatchGetSecretValue"},
     ),
     "batch read": (batch_read_by_filter(), {"BatchGetSecretValue"}),
@@ -77,6 +95,24 @@ SEEN = {
             "DeleteLogStream",
             "PutRetentionPolicy",
         },
+    ),
+    "another's trail tampered with": (
+        existing_trail_tampered_with(trail=["t"], key=["k"]),
+        {
+            "StopLogging",
+            "DeleteTrail",
+            "UpdateTrail",
+            "PutEventSelectors",
+            "PutInsightSelectors",
+            "DisableKey",
+            "DisableKeyRotation",
+            "ScheduleKeyDeletion",
+            "PutKeyPolicy",
+        },
+    ),
+    "a read in another region": (
+        read_in_region(folder="klaviyo/prod/", arn_prefix=ARNS),
+        {"GetSecretValue", "BatchGetSecretValue"},
     ),
     "alerts tampered with": (
         alerts_tampered_with(topic_arn="arn:t", rule_prefix="klaviyo-prod-"),
