@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sandbox.aws import follow_up
+from sandbox.aws.alarms import SilentAlarms
 from sandbox.aws.answers import answer, refusal
 from sandbox.aws.authorizer import Authorizer
 from sandbox.aws.backend import ACCOUNT, Backend, parse_answer
@@ -19,6 +20,7 @@ from sandbox.aws.http import Application, Request, Response
 from sandbox.aws.identities import Identities
 from sandbox.aws.key_policy_rules import KeyPolicyRules
 from sandbox.aws.lookup import lookup_events
+from sandbox.aws.metric_filters import MetricFilters
 from sandbox.aws.quotas import get_service_quota
 from sandbox.aws.requirements import Requirements
 from sandbox.aws.secrets_manager import SecretsManager
@@ -75,6 +77,8 @@ class Cloud:
         self._requirements = Requirements(self.backend)
         self._key_policy_rules = KeyPolicyRules(authorize=self.authorize, identities=self.identities)
         self._topic_keys = TopicKeys(backend=self.backend, authorize=self.authorize)
+        self._metric_filters = MetricFilters(self.backend)
+        self._silent_alarms = SilentAlarms(backend=self.backend, clock=clock)
         self._time: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -108,6 +112,7 @@ class Cloud:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
             await self.secrets_manager.tick()
+            await self._silent_alarms.tick()
 
     async def _answer(self, call: Call, asked: Asked, request: Request) -> _Done:
         match call.service, call.operation:
@@ -119,6 +124,8 @@ class Cloud:
                 body = lookup_events(self.trail.records, call)
             case "service-quotas", "GetServiceQuota":
                 body = get_service_quota(call)
+            case "logs", "TestMetricFilter":
+                body = self._metric_filters.test(call)
             case "lambda", "Invoke":
                 return _Done(await self.functions.invoke(call, request.body))
             case _:
@@ -133,6 +140,7 @@ class Cloud:
             await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
         await self._key_policy_rules.check(call)
         await self._topic_keys.check(call)
+        await self._metric_filters.check(call)
         response = await self.backend.send(request)
         try:
             body = parse_answer(response, asked.operation, protocol=asked.protocol)
@@ -142,6 +150,7 @@ class Cloud:
         if call.service == "iam":
             self._follow_iam(call, body)
         await follow_up.complete(call, body, self.backend)
+        await self._metric_filters.follow(call)
         return _Done(response, body, resources=resources)
 
     async def _authorize_secrets_manager(
