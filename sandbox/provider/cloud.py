@@ -2,9 +2,10 @@
 
 import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from types import MappingProxyType
+from typing import Any, Final, Protocol
 
 import boto3
 from botocore.config import Config
@@ -55,6 +56,9 @@ class Cloud(Protocol):
 
 
 class LiveCloud:
+    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+        """ARN and name of each secret that satisfies every filter of ListSecrets, without those to be deleted."""
+
     """AWS at the configured endpoints, over boto3 with the credentials of the environment.
 
     Raises:
@@ -150,6 +154,11 @@ class LiveCloud:
             return self._clients[service, region]
 
 
+    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+        pages = self._client("secretsmanager", self._configuration.region).get_paginator("list_secrets")
+        found = [secret for page in pages.paginate(Filters=filters) for secret in page["SecretList"]]
+        return [(secret["ARN"], secret["Name"]) for secret in found]
+
 class PredictedCloud:
     """AWS as it would answer, computed from account, region and inputs: for rendering a stack that is not deployed."""
 
@@ -163,7 +172,9 @@ class PredictedCloud:
         return resource_id, _outputs(kind, inputs, predicted)
 
     def read(self, kind: ResourceType, resource_id: str, inputs: Properties) -> Properties | None:
-        raise NotImplementedError(f"{kind.aws_type} '{resource_id}' is looked up, but a rendering has no AWS: {inputs}")
+        if kind.aws_type not in _PRESUMED:
+            raise NotImplementedError(f"{kind.aws_type} '{resource_id}' is looked up, but there is no AWS: {inputs}")
+        return {"arn": resource_id, **_PRESUMED[kind.aws_type]}
 
     def update(self, kind: ResourceType, resource_id: str, change: Change) -> Properties:
         raise NotImplementedError(f"{kind.aws_type} '{resource_id}': a rendering starts from nothing: {change.names}")
@@ -199,6 +210,14 @@ _CONFIG = Config(
 def _outputs(kind: ResourceType, inputs: Properties, found: Properties) -> Properties:
     """A resource's outputs: its inputs, overlaid with what AWS has; documents keep the program's own spelling."""
     outputs = {name: value for name, value in inputs.items() if not isinstance(value, Archive)}
+    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002 -- a rendering starts from nothing
+        return ()
+
+
+_PRESUMED: Final[Mapping[str, Properties]] = MappingProxyType(
+    {"aws:cloudtrail/trail:Trail": {"isMultiRegionTrail": True, "enableLogging": True}}
+)
+"""What a rendering presumes of what the account has already: that it is in order."""
     for name, value in found.items():
         if name in kind.documents and same_document(value, inputs.get(name)):
             continue

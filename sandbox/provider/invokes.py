@@ -50,6 +50,13 @@ def _service_quota(cloud: Cloud, _configuration: Configuration, arguments: Prope
     return {"id": f"{service}/{code}", "serviceCode": service, "quotaCode": code, "value": cloud.quota(service, code)}
 
 
+def _secrets(cloud: Cloud, configuration: Configuration, arguments: Properties) -> Properties:
+    filters = [{"Key": each["name"], "Values": each["values"]} for each in arguments.get("filters", [])]
+    found = cloud.secrets(filters)
+    arns, named = [arn for arn, _ in found], [name for _, name in found]
+    return {"id": configuration.region, "region": configuration.region, "arns": arns, "names": named, **arguments}
+
+
 DESCRIPTIONS: Final = MappingProxyType(
     {
         "eu-central-1": "Europe (Frankfurt)",
@@ -66,6 +73,7 @@ INVOKES: Final[Mapping[str, tuple[frozenset[str], Invoke]]] = MappingProxyType(
         "aws:index/getPartition:getPartition": (frozenset(), _partition),
         "aws:index/getRegion:getRegion": (frozenset({"region"}), _region),
         "aws:iam/getSessionContext:getSessionContext": (frozenset({"arn"}), _session_context),
+        "aws:secretsmanager/getSecrets:getSecrets": (frozenset({"filters"}), _secrets),
         "aws:servicequotas/getServiceQuota:getServiceQuota": (frozenset({"serviceCode", "quotaCode"}), _service_quota),
     }
 )

@@ -30,7 +30,7 @@ PAUSE = 0.5
 
 class Secret(ResourceType):
     aws_type = "aws:secretsmanager/secret:Secret"
-    updatable = names("description forceOverwriteReplicaSecret kmsKeyId recoveryWindowInDays")
+    updatable = names("description forceOverwriteReplicaSecret kmsKeyId recoveryWindowInDays replicas")
     replacing = names("name")
     computed = names("arn")
     defaults = values(forceOverwriteReplicaSecret=False, recoveryWindowInDays=30)
@@ -44,6 +44,8 @@ class Secret(ResourceType):
     def create(self, aws: Aws, inputs: Properties) -> str:
         parameters = pascal(chosen(inputs, ("name", "description", "kmsKeyId")))
         return str(aws.client(SERVICE).create_secret(**parameters, Tags=tag_list(inputs["tagsAll"]))["ARN"])
+        if replicas := inputs.get("replicas"):
+            parameters["AddReplicaRegions"] = pascal(replicas)
 
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
         secret = aws.client(SERVICE).describe_secret(SecretId=resource_id)
@@ -55,6 +57,7 @@ class Secret(ResourceType):
             "description": secret.get("Description", ""),
             "kmsKeyId": secret.get("KmsKeyId"),
             "tagsAll": tag_map(secret.get("Tags", [])),
+            "replicas": _replicas(secret.get("ReplicationStatus", []), inputs.get("replicas") or []),
         }
 
     def find(self, aws: Aws, inputs: Properties) -> str | None:
@@ -69,8 +72,21 @@ class Secret(ResourceType):
                 KmsKeyId=change.new.get("kmsKeyId", "alias/aws/secretsmanager"),
             )
 
+        if change.touches("replicas"):
+            self._replicate(aws, resource_id, change)
+
+    def _replicate(self, aws: Aws, resource_id: str, change: Change) -> None:
+        """Remove first: a replica gets another key by being made anew."""
+        old, new = (each.get("replicas") or [] for each in (change.old, change.new))
+        if gone := [replica["region"] for replica in old if replica not in new]:
+            aws.client(SERVICE).remove_regions_from_replication(SecretId=resource_id, RemoveReplicaRegions=gone)
+        if added := [replica for replica in new if replica not in old]:
+            aws.client(SERVICE).replicate_secret_to_regions(SecretId=resource_id, AddReplicaRegions=pascal(added))
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
         window = inputs.get("recoveryWindowInDays", 30)
+        if replicas := inputs.get("replicas"):
+            regions = [replica["region"] for replica in replicas]
+            aws.client(SERVICE).remove_regions_from_replication(SecretId=resource_id, RemoveReplicaRegions=regions)
         how = {"RecoveryWindowInDays": window} if window else {"ForceDeleteWithoutRecovery": True}
         aws.client(SERVICE).delete_secret(SecretId=resource_id, **how)
 
@@ -82,6 +98,13 @@ class Secret(ResourceType):
 
 
 class SecretPolicy(ResourceType):
+def _replicas(found: list[dict[str, str]], wanted: list[Properties]) -> list[Properties] | None:
+    """The replicas in the order in which the program names them; None where there are none."""
+    position = {replica["region"]: index for index, replica in enumerate(wanted)}
+    replicas = [chosen(camel(replica), ("region", "kmsKeyId")) for replica in found]
+    return sorted(replicas, key=lambda one: position.get(one["region"], len(position))) or None
+
+
     aws_type = "aws:secretsmanager/secretPolicy:SecretPolicy"
     updatable = names("blockPublicPolicy policy")
     replacing = names("secretArn")
