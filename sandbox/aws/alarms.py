@@ -1,8 +1,8 @@
-"""Alarms whose metric falls silent: ministack looks at an alarm when a data point comes, and never again.
+"""Alarms on their own metric alone, and without data: ministack heeds no dimensions, and looks when data comes alone.
 
 This module reads inside it where alarms are; its version is pinned, and a test holds what is relied on.
 
-Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data".
+Source: CloudWatch user guide, "Dimensions" and "Configuring how CloudWatch alarms treat missing data".
 """
 
 from collections.abc import Callable
@@ -18,6 +18,20 @@ _STATE_OF_SILENCE: Final = {"notBreaching": "OK", "breaching": "ALARM", "missing
 _REASON: Final = (
     "no datapoints were received for the last {periods} period(s) of {seconds} s, which are treated as {how}"
 )
+
+
+_evaluate = cloudwatch._evaluate_alarm  # noqa: SLF001 - see the module's docstring
+
+
+def heed_dimensions() -> None:
+    """Look at no alarm of a metric whose data points all have other dimensions: those are other metrics."""
+    cloudwatch._evaluate_alarm = _evaluate_its_own  # noqa: SLF001 - the same
+
+
+def _evaluate_its_own(alarm: Json) -> None:
+    dimensions = cloudwatch._dims_key(cloudwatch._dims_from_list(alarm.get("Dimensions") or []))  # noqa: SLF001 - the same
+    if (alarm.get("Namespace"), alarm.get("MetricName"), dimensions) in cloudwatch._metrics:  # noqa: SLF001 - the same
+        _evaluate(alarm)
 
 
 class SilentAlarms:

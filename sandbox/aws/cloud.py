@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sandbox.aws import follow_up
-from sandbox.aws.alarms import SilentAlarms
+from sandbox.aws.alarms import SilentAlarms, heed_dimensions
 from sandbox.aws.answers import answer, refusal
 from sandbox.aws.authorizer import Authorizer
 from sandbox.aws.backend import ACCOUNT, Backend, parse_answer
@@ -85,6 +85,7 @@ class Cloud:
         """Make the account as it is on the first day, and let its time run."""
         take_over(self.functions, asyncio.get_running_loop())
         guard_topics()
+        heed_dimensions()
         await self.backend.reset()
         await create_roles(self.backend)
         self._time = asyncio.create_task(self._keep_time())

@@ -7,7 +7,6 @@ Source of the rules: CloudWatch Logs user guide, "Creating metrics from log even
 """
 
 from datetime import UTC, datetime
-from typing import Any
 
 from sandbox.aws.backend import Backend
 from sandbox.aws.calls import Call, Json
@@ -53,12 +52,7 @@ class MetricFilters:
         for stored in found.get("metricFilters", []):
             pattern = Pattern.parse(stored["filterPattern"])
             for transformation in stored["metricTransformations"]:
-                points = [
-                    point
-                    for event in call.parameters["logEvents"]
-                    if (point := _point(event, transformation, is_match=pattern.matches(event["message"])))
-                ]
-                if points:
+                if points := _points(call.parameters["logEvents"], pattern, transformation):
                     metric = {"Namespace": transformation["metricNamespace"], "MetricData": points}
                     await self._backend.call("cloudwatch", "PutMetricData", metric, region=call.region)
 
@@ -69,13 +63,26 @@ def _extracted(pattern: Pattern, message: str) -> dict[str, str]:
     return {selector: str(value) for selector, value in found.items() if value is not None}
 
 
-def _point(event: Json, transformation: Json, *, is_match: bool) -> Json | None:
-    """The data point of one entry; None where it has none."""
+def _points(events: list[Json], pattern: Pattern, transformation: Json) -> list[Json]:
+    """The data points of the entries of one call, which stands for the minute in which AWS looks for matches."""
+    matching = [event for event in events if pattern.matches(event["message"])]
+    default = transformation.get("defaultValue")
+    if matching or default is None:
+        return [point for event in matching if (point := _point(event, transformation))]
+    return [_data(events[-1], transformation, value=default, dimensions={})]
+
+
+def _point(event: Json, transformation: Json) -> Json | None:
+    """The data point of one entry; None where it lacks the value or a dimension."""
     entry = parse_entry(event["message"]) or {}
-    value = _number(entry, transformation["metricValue"]) if is_match else transformation.get("defaultValue")
+    value = _number(entry, transformation["metricValue"])
     dimensions = {name: select(entry, selector) for name, selector in (transformation.get("dimensions") or {}).items()}
     if value is None or None in dimensions.values():
         return None
+    return _data(event, transformation, value=value, dimensions=dimensions)
+
+
+def _data(event: Json, transformation: Json, *, value: float, dimensions: Json) -> Json:
     return {
         "MetricName": transformation["metricName"],
         "Timestamp": datetime.fromtimestamp(event["timestamp"] / 1000, UTC),
@@ -85,7 +92,7 @@ def _point(event: Json, transformation: Json, *, is_match: bool) -> Json | None:
     }
 
 
-def _number(entry: Json, value: str) -> Any:
+def _number(entry: Json, value: str) -> float | None:
     found = select(entry, value) if value.startswith("$") else value
     try:
         return float(found)

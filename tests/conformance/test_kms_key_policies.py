@@ -123,7 +123,7 @@ def test_a_malformed_key_policy_is_refused(world: World, policy: Callable[[World
 
 @cites("PutKeyPolicy", "If the key policy exceeds the length constraint, KMS returns a LimitExceededException.")
 def test_a_key_policy_that_is_too_long_is_refused(world: World) -> None:
-    text = document(allow(world.root, "*"), *({**allow(world.root, "Decrypt"), "Sid": "x" * 300} for _ in range(90)))
+    text = document(allow(world.root, "*"), *({**allow(world.root, "Decrypt"), "Sid": f"{n:0300}"} for n in range(90)))
     assert len(text) > 32768
     assert world.refused(world.kms.put_key_policy, KeyId=world.key(), Policy=text) == "LimitExceededException"
 

@@ -112,17 +112,23 @@ def points(world: World, namespace: str, *dimensions: dict[str, str]) -> tuple[f
 
 @pytest.mark.parametrize(
     ("transformation", "expected"),
-    [({}, (2, 2)), ({"metricValue": "$.size"}, (2, 30)), ({"defaultValue": 0.0}, (3, 2))],
-    ids=["one each", "a field", "a default"],
+    [({}, (2, 2)), ({"metricValue": "$.size"}, (2, 30)), ({"defaultValue": 0.0}, (2, 2))],
+    ids=["one each", "a field", "no default"],
 )
 @cites("PutMetricFilter", "The value to publish to the CloudWatch metric when a filter pattern matches a log event.")
-@cites("PutMetricFilter", "(Optional) The value to emit when a filter pattern does not match a log event.")
 def test_what_matches_becomes_data_points(
     world: World, transformation: dict[str, Any], expected: tuple[float, float]
 ) -> None:
     group = Group(world, "{ $.suspicious[0] = * }", **transformation)
     group.write({"suspicious": ["a"], "size": 10}, {"suspicious": [], "size": 99}, {"suspicious": ["b"], "size": 20})
     assert world.until(lambda: points(world, group.name) == expected, f"{expected} of {group.name}")
+
+
+@cites("PutMetricFilter", "(Optional) The value to emit when a filter pattern does not match a log event.")
+def test_where_nothing_matches_there_is_the_default_value(world: World) -> None:
+    group = Group(world, "{ $.suspicious[0] = * }", defaultValue=7.0)
+    group.write({"suspicious": []}, {"suspicious": []})
+    assert world.until(lambda: points(world, group.name) == (1, 7), group.name)
 
 
 @cites("PutMetricFilter", "The fields to use as dimensions for the metric.")
@@ -134,8 +140,9 @@ def test_dimensions_are_taken_from_the_entry(world: World) -> None:
 
 
 @documented("CloudWatch user guide, Using Amazon CloudWatch alarms", "an alarm that enters ALARM tells its topic")
+@documented("CloudWatch concepts, Dimensions", "each combination of dimensions is a metric of its own")
 def test_a_marked_entry_raises_an_alarm_that_reaches_its_topic(world: World) -> None:
-    group, mailbox = Group(world, '{ $.suspicious[0] = "*" }'), Mailbox(world)
+    group, mailbox = Group(world, '{ $.suspicious[0] = "*" }', dimensions={"Role": "$.role"}), Mailbox(world)
     cloudwatch = world.client("cloudwatch")
     cloudwatch.put_metric_alarm(
         AlarmName=group.name,
@@ -147,12 +154,13 @@ def test_a_marked_entry_raises_an_alarm_that_reaches_its_topic(world: World) -> 
         Threshold=1,
         ComparisonOperator="GreaterThanOrEqualToThreshold",
         TreatMissingData="notBreaching",
+        Dimensions=[{"Name": "Role", "Value": "admin"}],
         AlarmActions=[mailbox.topic],
     )
     world.later(cloudwatch.delete_alarms, AlarmNames=[group.name])
-    group.write({"suspicious": []})
+    group.write({"suspicious": [], "role": "admin"}, {"suspicious": ["many-exports"], "role": "viewer"})
     assert mailbox.read() == []
-    group.write({"suspicious": ["many-exports"]})
+    group.write({"suspicious": ["many-exports"], "role": "admin"})
     [message] = world.until(mailbox.read, "the alarm")
     told = json.loads(message)
     assert (told["AlarmName"], told["NewStateValue"]) == (group.name, "ALARM")
