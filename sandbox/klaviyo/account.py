@@ -20,6 +20,7 @@ class Account:
     Attributes:
         id: the company id, 6 alphanumerics.
         clock: the time in seconds since the epoch.
+        machine_clock: the same as whoever it calls knows it, which nothing moves.
         control_token: what ``X-Sandbox-Token`` must hold on requests under ``/sandbox``.
         keys: the private keys.
         store: the data.
@@ -27,6 +28,7 @@ class Account:
 
     id: str
     clock: Callable[[], float]
+    machine_clock: Callable[[], float]
     control_token: str
     keys: KeyRing
     store: Store

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from urllib.parse import unquote
 
 from klaviyo_access.klaviyo.operations import Operation
-from sandbox.aws.http import Application, Receive, Request, Response, Scope, Send, read_request, send_response
+from sandbox.aws.http import Receive, Request, Response, Scope, Send, read_request, send_response
 from sandbox.klaviyo.account import Account, Answer
 from sandbox.klaviyo.api import Api, ApiRequest
 from sandbox.klaviyo.control import PREFIX, Control
@@ -21,36 +21,88 @@ from sandbox.klaviyo.seed import fill
 from sandbox.klaviyo.store import Store
 from sandbox.klaviyo.webhooks import PREFIX as WEBHOOKS
 from sandbox.klaviyo.webhooks import Webhooks
+from sandbox.memory import Source, Tables, Values
 
 JSON_API = "application/vnd.api+json"
 
 
-def create_app(*, control_token: str, clock: Callable[[], float], account_id: str = "SbxKlv") -> Application:
+def create_app(
+    *,
+    control_token: str,
+    clock: Callable[[], float],
+    account_id: str = "SbxKlv",
+    machine_clock: Callable[[], float] | None = None,
+    before_answer: Callable[[], None] = lambda: None,
+) -> "Klaviyo":
     """Klaviyo with one account.
 
     Args:
         control_token: what ``X-Sandbox-Token`` must hold on requests under ``/sandbox``.
         clock: the time in seconds since the epoch.
         account_id: the account's company id, 6 alphanumerics.
+        machine_clock: the same for what receivers of webhooks compare with their own clock.
+        before_answer: called before each answer, when ``Klaviyo.sources`` hold what it tells.
     """
     store = Store(clock)
     fill(store, account_id)
-    keys = KeyRing(account_id, store)
-    account = Account(id=account_id, clock=clock, control_token=control_token, keys=keys, store=store)
-    grants = Grants(clock)
-    gate = Gate(schemes=_schemes(account, grants), limits=RateLimits(clock))
-    webhooks = Webhooks(account)
-    klaviyo = _Klaviyo(_parts(account, grants) | {WEBHOOKS: webhooks.answer}, gate, Api(store))
+    account = Account(
+        id=account_id,
+        clock=clock,
+        machine_clock=machine_clock or clock,
+        control_token=control_token,
+        keys=KeyRing(account_id, store),
+        store=store,
+    )
+    return Klaviyo(account, Grants(clock), before_answer)
 
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+
+class Klaviyo:
+    """The ASGI application.
+
+    Args:
+        account: the account.
+        grants: its OAuth apps.
+        before_answer: called before each answer.
+    """
+
+    def __init__(self, account: Account, grants: Grants, before_answer: Callable[[], None]) -> None:
+        self._account = account
+        self._before_answer = before_answer
+        self._webhooks = Webhooks(account)
+        gate = Gate(schemes=_schemes(account, grants), limits=RateLimits(account.clock))
+        self._api = _Api(_parts(account, grants) | {WEBHOOKS: self._webhooks.answer}, gate, Api(account.store))
+        self._resources = Tables("Klaviyo", lambda: account.store.tables, table=account.store.table)
+        self.sources: tuple[Source, ...] = (
+            self._resources,
+            *(Values(f"Klaviyo's {name}", entries) for name, entries in grants.entries.items()),
+            Values("Klaviyo's deliveries", self._webhooks.under_way),
+        )
+        """All that is remembered of it."""
+
+    def changed(self) -> None:
+        """Note that resources may have changed."""
+        self._resources.touched = True
+
+    def begin_empty(self) -> None:
+        """Forget the account's first day, for what ``sources`` are about to be given."""
+        self._account.store.empty()
+
+    def resume(self) -> None:
+        """Go on with what an earlier process left in ``sources``."""
+        self._webhooks.resume()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """See the ASGI specification."""
         if scope["type"] != "http":
             raise RuntimeError(f"This application answers HTTP requests only; it was asked for {scope['type']!r}.")
         request = await read_request(scope, receive)
-        await send_response(send, await klaviyo.answer(request))
+        response = await self._api.answer(request)
         if request.method == "POST":
-            webhooks.deliver_new_events()
-
-    return app
+            self._webhooks.deliver_new_events()
+        if request.method != "GET":
+            self.changed()
+        self._before_answer()
+        await send_response(send, response)
 
 
 def _parts(account: Account, grants: Grants) -> dict[str, Answer]:
@@ -74,11 +126,11 @@ def _schemes(account: Account, grants: Grants) -> dict[str, Callable[[str], Call
     return {"Klaviyo-API-Key": private_key, "Bearer": access_token}
 
 
-class _Klaviyo:
+class _Api:
     def __init__(self, parts: Mapping[str, Answer], gate: Gate, api: Api) -> None:
         self._parts = parts
         self._gate = gate
-        self._api = api
+        self._operations = api
 
     async def answer(self, request: Request) -> Response:
         try:
@@ -94,7 +146,7 @@ class _Klaviyo:
         caller, windows = self._gate.count(operation, request.headers)
         try:
             self._gate.permit(operation, caller, request.headers.get("revision", ""))
-            reply = self._api.answer(_api_request(operation, request))
+            reply = self._operations.answer(_api_request(operation, request))
         except Problem as problem:
             return _refusal(problem, windows)
         body = b"" if reply.document is None else json.dumps(reply.document).encode()

@@ -1,4 +1,4 @@
-"""OAuth apps, the codes and tokens that the account granted them, and PKCE's check of a verifier. In memory only.
+"""OAuth apps, the codes and tokens that the account granted them, and PKCE's check of a verifier.
 
 Source: https://developers.klaviyo.com/en/docs/set_up_oauth, RFC 6749 and RFC 7636.
 """
@@ -9,7 +9,7 @@ import re
 import secrets
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Any, Final
 
 CODE_LIFETIME: Final = 5 * 60
 ACCESS_TOKEN_LIFETIME: Final = 60 * 60
@@ -72,6 +72,16 @@ class Grants:
         self._codes: dict[str, Code] = {}
         self._access: dict[str, Grant] = {}
         self._refresh: dict[str, Grant] = {}
+
+    @property
+    def entries(self) -> dict[str, dict[str, Any]]:
+        """All that it holds: frozen values by kind and name."""
+        return {
+            "apps": self._apps,
+            "codes": self._codes,
+            "access tokens": self._access,
+            "refresh tokens": self._refresh,
+        }
 
     def register(self, app: App) -> None:
         """Add an app, or change it."""

@@ -1,4 +1,4 @@
-"""The account's data: resources by type and identifier, and the links between them. In memory only."""
+"""The account's data: resources by type and identifier, and the links between them."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
@@ -49,7 +49,20 @@ class Store:
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._resources: dict[str, dict[str, Resource]] = {}
-        self._made = 0
+        self._made = {"resources": 0}
+
+    @property
+    def tables(self) -> dict[str, dict[Any, Any]]:
+        """All that it holds, by type, and how many it made."""
+        return {**self._resources, "": self._made}
+
+    def table(self, name: str) -> dict[Any, Any]:
+        """One of ``tables``, made where there is none of the name."""
+        return self._resources.setdefault(name, {}) if name else self._made
+
+    def empty(self) -> None:
+        """Forget everything."""
+        self._resources.clear()
 
     def now(self) -> str:
         """The time as Klaviyo writes it."""
@@ -57,8 +70,8 @@ class Store:
 
     def add(self, kind: str, attributes: Mapping[str, Any], *, identifier: str | None = None) -> Resource:
         """Keep a new resource; without ``identifier`` it gets one."""
-        self._made += 1
-        chosen = identifier or hashlib.sha256(f"{kind} {self._made}".encode()).hexdigest()[:12]
+        self._made["resources"] += 1
+        chosen = identifier or hashlib.sha256(f"{kind} {self._made['resources']}".encode()).hexdigest()[:12]
         resource = Resource(ref=Ref(kind, chosen), attributes=dict(attributes))
         self._resources.setdefault(kind, {})[chosen] = resource
         return resource

@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
+from uuid import uuid4
 
 from klaviyo_access.endpoint import is_loopback
 from sandbox.aws.http import Request, Response
@@ -43,7 +44,9 @@ class Webhooks:
         self._sleep = sleep
         self._delivered: list[Delivery] = []
         self._seen = len(account.store.all("event"))
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.under_way: dict[str, tuple[str, list[dict[str, Any]]]] = {}
+        """What was not received yet: the webhook's id and its events, by a name of its own."""
 
     def deliver_new_events(self) -> None:
         """Begin to deliver the events that were not there when this was last asked."""
@@ -52,9 +55,15 @@ class Webhooks:
         for webhook in self._account.store.all("webhook") if new else ():
             shown = [event for event in map(self._shown, new) if Ref("webhook-topic", event["topic"]) in webhook.links]
             if shown and webhook.attributes.get("enabled") and is_loopback(str(webhook.attributes["endpoint_url"])):
-                task = asyncio.create_task(self._until_received(webhook, shown))
-                self._under_way.add(task)
-                task.add_done_callback(self._under_way.discard)
+                name = uuid4().hex
+                self.under_way[name] = (webhook.ref.id, shown)
+                self._begin(name)
+
+    def resume(self) -> None:
+        """Go on with the events and the deliveries of an earlier process."""
+        self._seen = len(self._account.store.all("event"))
+        for name in list(self.under_way):
+            self._begin(name)
 
     async def answer(self, request: Request) -> Response:
         """Do what a request to a control endpoint asks for.
@@ -76,14 +85,22 @@ class Webhooks:
                 raise method_not_allowed(request.method, {"GET"} if rest[-1] == "deliveries" else {"POST"})
         raise not_found("The sandbox has no such control endpoint.")
 
-    async def _until_received(self, webhook: Resource, events: list[dict[str, Any]]) -> None:
+    def _begin(self, name: str) -> None:
+        task = asyncio.create_task(self._until_received(name))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _until_received(self, name: str) -> None:
+        webhook_id, events = self.under_way[name]
         for pause in (*PAUSES, 0.0):
-            if (await self._deliver(webhook, events)).received:
-                return
+            ref = Ref("webhook", webhook_id)
+            if not self._account.store.has(ref) or (await self._deliver(self._account.store.get(ref), events)).received:
+                break
             await self._sleep(pause)
+        del self.under_way[name]
 
     async def _deliver(self, webhook: Resource, events: list[dict[str, Any]]) -> Delivery:
-        delivery = sign(webhook, events, account_id=self._account.id, now=self._account.clock())
+        delivery = sign(webhook, events, account_id=self._account.id, now=self._account.machine_clock())
         return await self._send(webhook, delivery)
 
     async def _send(self, webhook: Resource, delivery: Delivery) -> Delivery:
