@@ -15,7 +15,7 @@ project = Path(__file__).parent
 try:
     access = AccessModel.load(project / "access.yaml").in_environment(pulumi.get_stack())
     environment, settings = load_settings(pulumi.get_stack(), project)
-    check_target(environment, settings, roles=len(access.roles) + len(settings.webhooks), environ=os.environ)
+    check_target(environment, settings, access, environ=os.environ)
     args = KlaviyoAccessArgs(environment=environment, access=access, settings=settings, project=project)
     whole = KlaviyoAccess("klaviyo", args)
 except (AccessModelError, EnvironmentSettingsError) as error:
@@ -23,6 +23,7 @@ except (AccessModelError, EnvironmentSettingsError) as error:
 
 pulumi.export("keyArns", whole.key_arns)
 pulumi.export("serviceRoleArns", whole.service_role_arns)
+pulumi.export("foreignPolicies", whole.foreign_policies)
 pulumi.export("webhookSecretArns", whole.webhook_secret_arns)
 pulumi.export("operatorRoleArn", whole.operator_role_arn)
 pulumi.export("snippets", whole.snippets)

@@ -14,6 +14,9 @@ BUCKET_LIMIT = 63
 TRAIL_LIMIT = 128
 TOPIC_LIMIT = 256
 
+MANAGED_BY = "klaviyo-access"
+"""The tag by which an environment's resources are known for ours."""
+
 _HASH_LENGTH = 8
 
 
@@ -145,7 +148,7 @@ class Tags:
 
     def as_mapping(self, **more: str) -> Mapping[str, str]:
         """The tags as AWS takes them; ``more`` adds such as ``role``."""
-        common = {"owner": self.owner, "environment": self.environment, "managed-by": "klaviyo-access"}
+        common = {"owner": self.owner, "environment": self.environment, "managed-by": MANAGED_BY}
         if self.compliance:
             common["compliance"] = " ".join(self.compliance)
         return common | more

@@ -80,6 +80,7 @@ def make_rotator(name: str, args: RotatorArgs, parent: pulumi.Resource) -> Rotat
     function = _function(name, args, execution_role, ResourceOptions(parent=parent, depends_on=[grant, log_group]))
     permission = aws.lambda_.Permission(
         f"{name}-permission",
+        statement_id="RotateSecret",
         action="lambda:InvokeFunction",
         function=function.name,
         principal="secretsmanager.amazonaws.com",

@@ -1,15 +1,19 @@
 """Whether the program runs against the place that the stack's settings name, as somebody who may deploy."""
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Final, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from components.names import account_root_arn
+from components.names import MANAGED_BY, account_root_arn
+from components.refusals import planned_secrets
 from components.settings import Settings
+from klaviyo_access.access_model import EnvironmentAccess
 from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError
 from klaviyo_access.endpoint import is_loopback
+
+Answer = TypeVar("Answer")
 
 CONCURRENT_EXECUTIONS: Final = "L-B99A9384"
 """Code of the quota of Lambda functions that run at once in an account and region."""
@@ -71,20 +75,68 @@ def refuse_small_quota(environment: Environment, *, roles: int, concurrent_execu
         )
 
 
-def check_target(environment: Environment, settings: Settings, *, roles: int, environ: Mapping[str, str]) -> None:
-    """Ask AWS who calls and how much room there is, and refuse what cannot end well before anything is built.
+def refuse_forgotten_secrets(
+    environment: Environment, settings: Settings, access: EnvironmentAccess, *, existing: Iterable[str]
+) -> None:
+    """Refuse to delete secrets because a role, a webhook or an account was renamed or left out.
+
+    Args:
+        existing: names of the environment's secrets in AWS.
 
     Raises:
-        EnvironmentSettingsError: the wrong place, no deployer, or too small a quota.
+        EnvironmentSettingsError: some would be deleted without having been named for it.
     """
+    may_stay_or_go = {*planned_secrets(environment, settings, access), *settings.removed_secrets}
+    if forgotten := sorted(set(existing) - may_stay_or_go):
+        raise EnvironmentSettingsError(
+            f"Secrets are deleted only where {PROJECT}:removedSecrets names them, since keys and spares go with them. "
+            f"access.yaml and Pulumi.{environment.name}.yaml no longer have {', '.join(forgotten)}. Renamed? Bring the "
+            "old name back and add the new one beside it; deploy, stage and rotate a key for the new one, move its "
+            f"services, and remove the old one last. Removed? List them in {PROJECT}:removedSecrets."
+        )
+
+
+def check_target(
+    environment: Environment, settings: Settings, access: EnvironmentAccess, *, environ: Mapping[str, str]
+) -> None:
+    """Ask AWS who calls, how much room there is and what exists, and refuse what cannot end well before it begins.
+
+    Raises:
+        EnvironmentSettingsError: the wrong place, no deployer, too small a quota, or a secret that would be forgotten.
+    """
+    roles = len(access.roles) + len(settings.webhooks)
     caller = aws.get_caller_identity()
     principal = aws.iam.get_session_context(arn=caller.arn)
     refuse_wrong_target(
         environment, settings, account_id=caller.account_id, principal_arn=principal.issuer_arn, environ=environ
     )
+    quota = _asked(
+        f"Whether Lambda's quota leaves room for {roles} rotators",
+        lambda: aws.servicequotas.get_service_quota(service_code="lambda", quota_code=CONCURRENT_EXECUTIONS).value,
+    )
+    if quota is not None:
+        refuse_small_quota(environment, roles=roles, concurrent_executions=quota)
+    existing = _asked("Whether a secret would be deleted", lambda: _existing_secrets(environment))
+    refuse_forgotten_secrets(environment, settings, access, existing=existing or ())
+    if settings.restored:
+        pulumi.log.warn(
+            f"{PROJECT}:restored takes secrets over as they are: take it out of Pulumi.{environment.name}.yaml after "
+            "this `pulumi up`, and run it again."
+        )
+
+
+def _existing_secrets(environment: Environment) -> Sequence[str]:
+    ours = [
+        aws.secretsmanager.GetSecretsFilterArgs(name="name", values=[f"{environment.prefix}/{environment.name}/"]),
+        aws.secretsmanager.GetSecretsFilterArgs(name="tag-value", values=[MANAGED_BY]),
+    ]
+    return aws.secretsmanager.get_secrets(filters=ours).names
+
+
+def _asked(question: str, ask: Callable[[], Answer]) -> Answer | None:
+    """The answer; None, and a warning, where the caller may not ask."""
     try:
-        quota = aws.servicequotas.get_service_quota(service_code="lambda", quota_code=CONCURRENT_EXECUTIONS)
+        return ask()
     except Exception as error:  # noqa: BLE001 - Pulumi raises a bare Exception; a deployer may lack this one permission
-        pulumi.log.warn(f"Whether Lambda's quota leaves room for {roles} rotators could not be asked: {error}")
-    else:
-        refuse_small_quota(environment, roles=roles, concurrent_executions=quota.value)
+        pulumi.log.warn(f"{question} could not be asked: {error}")
+        return None
