@@ -96,6 +96,7 @@ class Monitor:
                 raise UnsupportedFeatureError(f"secret outputs ({', '.join(sorted(secret))})")
             outputs = resource.outputs if resource.custom else {}
             return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=struct(outputs))
+
     def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
         """A resource that is not this stack's: looked at, and recorded nowhere."""
         urn = self._deployment.urn(request.type, request.name, request.parent)
@@ -107,7 +108,6 @@ class Monitor:
             if not answer.id:
                 raise RefusedError(f"There is no {request.type} '{request.id}' to look at.")
             return resource_pb2.ReadResourceResponse(urn=urn, properties=answer.properties)
-
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Empty:
         with self._reported(request.urn):

@@ -54,11 +54,11 @@ class Cloud(Protocol):
     def quota(self, service: str, code: str) -> float:
         """The quota that the account has, as Service Quotas answers."""
 
-
-class LiveCloud:
     def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
         """ARN and name of each secret that satisfies every filter of ListSecrets, without those to be deleted."""
 
+
+class LiveCloud:
     """AWS at the configured endpoints, over boto3 with the credentials of the environment.
 
     Raises:
@@ -138,6 +138,11 @@ class LiveCloud:
         quotas = self._client("service-quotas", self._configuration.region)
         return float(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
 
+    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
+        pages = self._client("secretsmanager", self._configuration.region).get_paginator("list_secrets")
+        found = [secret for page in pages.paginate(Filters=filters) for secret in page["SecretList"]]
+        return [(secret["ARN"], secret["Name"]) for secret in found]
+
     def _aws(self, inputs: Properties) -> Aws:
         region = inputs.get("region") or self._configuration.region
         return Aws(region=region, clients=self._client, identity=self.identity)
@@ -153,11 +158,6 @@ class LiveCloud:
                 )
             return self._clients[service, region]
 
-
-    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
-        pages = self._client("secretsmanager", self._configuration.region).get_paginator("list_secrets")
-        found = [secret for page in pages.paginate(Filters=filters) for secret in page["SecretList"]]
-        return [(secret["ARN"], secret["Name"]) for secret in found]
 
 class PredictedCloud:
     """AWS as it would answer, computed from account, region and inputs: for rendering a stack that is not deployed."""
@@ -194,6 +194,15 @@ class PredictedCloud:
     def quota(self, service: str, code: str) -> float:  # noqa: ARG002 -- a rendering stands for an account with room
         return 1000.0
 
+    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002 -- a rendering starts from nothing
+        return ()
+
+
+_PRESUMED: Final[Mapping[str, Properties]] = MappingProxyType(
+    {"aws:cloudtrail/trail:Trail": {"isMultiRegionTrail": True, "enableLogging": True}}
+)
+"""What a rendering presumes of what the account has already: that it is in order."""
+
 
 OpenCloud = Callable[[Configuration], Cloud]
 
@@ -210,14 +219,6 @@ _CONFIG = Config(
 def _outputs(kind: ResourceType, inputs: Properties, found: Properties) -> Properties:
     """A resource's outputs: its inputs, overlaid with what AWS has; documents keep the program's own spelling."""
     outputs = {name: value for name, value in inputs.items() if not isinstance(value, Archive)}
-    def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002 -- a rendering starts from nothing
-        return ()
-
-
-_PRESUMED: Final[Mapping[str, Properties]] = MappingProxyType(
-    {"aws:cloudtrail/trail:Trail": {"isMultiRegionTrail": True, "enableLogging": True}}
-)
-"""What a rendering presumes of what the account has already: that it is in order."""
     for name, value in found.items():
         if name in kind.documents and same_document(value, inputs.get(name)):
             continue

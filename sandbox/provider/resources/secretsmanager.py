@@ -43,9 +43,9 @@ class Secret(ResourceType):
 
     def create(self, aws: Aws, inputs: Properties) -> str:
         parameters = pascal(chosen(inputs, ("name", "description", "kmsKeyId")))
-        return str(aws.client(SERVICE).create_secret(**parameters, Tags=tag_list(inputs["tagsAll"]))["ARN"])
         if replicas := inputs.get("replicas"):
             parameters["AddReplicaRegions"] = pascal(replicas)
+        return str(aws.client(SERVICE).create_secret(**parameters, Tags=tag_list(inputs["tagsAll"]))["ARN"])
 
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
         secret = aws.client(SERVICE).describe_secret(SecretId=resource_id)
@@ -56,8 +56,8 @@ class Secret(ResourceType):
             "name": secret["Name"],
             "description": secret.get("Description", ""),
             "kmsKeyId": secret.get("KmsKeyId"),
-            "tagsAll": tag_map(secret.get("Tags", [])),
             "replicas": _replicas(secret.get("ReplicationStatus", []), inputs.get("replicas") or []),
+            "tagsAll": tag_map(secret.get("Tags", [])),
         }
 
     def find(self, aws: Aws, inputs: Properties) -> str | None:
@@ -71,7 +71,6 @@ class Secret(ResourceType):
                 Description=change.new.get("description", ""),
                 KmsKeyId=change.new.get("kmsKeyId", "alias/aws/secretsmanager"),
             )
-
         if change.touches("replicas"):
             self._replicate(aws, resource_id, change)
 
@@ -82,11 +81,12 @@ class Secret(ResourceType):
             aws.client(SERVICE).remove_regions_from_replication(SecretId=resource_id, RemoveReplicaRegions=gone)
         if added := [replica for replica in new if replica not in old]:
             aws.client(SERVICE).replicate_secret_to_regions(SecretId=resource_id, AddReplicaRegions=pascal(added))
+
     def delete(self, aws: Aws, resource_id: str, inputs: Properties) -> None:
-        window = inputs.get("recoveryWindowInDays", 30)
         if replicas := inputs.get("replicas"):
             regions = [replica["region"] for replica in replicas]
             aws.client(SERVICE).remove_regions_from_replication(SecretId=resource_id, RemoveReplicaRegions=regions)
+        window = inputs.get("recoveryWindowInDays", 30)
         how = {"RecoveryWindowInDays": window} if window else {"ForceDeleteWithoutRecovery": True}
         aws.client(SERVICE).delete_secret(SecretId=resource_id, **how)
 
@@ -97,7 +97,6 @@ class Secret(ResourceType):
             aws.client(SERVICE).untag_resource(SecretId=resource_id, TagKeys=remove)
 
 
-class SecretPolicy(ResourceType):
 def _replicas(found: list[dict[str, str]], wanted: list[Properties]) -> list[Properties] | None:
     """The replicas in the order in which the program names them; None where there are none."""
     position = {replica["region"]: index for index, replica in enumerate(wanted)}
@@ -105,6 +104,7 @@ def _replicas(found: list[dict[str, str]], wanted: list[Properties]) -> list[Pro
     return sorted(replicas, key=lambda one: position.get(one["region"], len(position))) or None
 
 
+class SecretPolicy(ResourceType):
     aws_type = "aws:secretsmanager/secretPolicy:SecretPolicy"
     updatable = names("blockPublicPolicy policy")
     replacing = names("secretArn")
