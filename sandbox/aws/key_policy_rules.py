@@ -3,7 +3,6 @@
 Source of the rules: botocore's model of CreateKey, PutKeyPolicy and CreateGrant.
 """
 
-import json
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -12,15 +11,10 @@ from sandbox.aws.backend import ACCOUNT
 from sandbox.aws.calls import AwsError, Call, Json
 from sandbox.aws.identities import Identities
 from sandbox.aws.key_policies import effective
+from sandbox.aws.policy_syntax import INVALID_PRINCIPALS, PolicySyntaxError, parse_policy, statements_of
 from sandbox.aws.requirements import key_of_ciphertext
 
 _LARGEST_POLICY: Final = 32768
-_VERSIONS: Final = {"2012-10-17", "2008-10-17"}
-_ELEMENTS: Final = {
-    "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
-}  # fmt: skip
-_PRINCIPAL_KINDS: Final = {"AWS", "CanonicalUser", "Federated", "Service"}
-_INVALID_PRINCIPALS: Final = "Policy contains a statement with one or more invalid principals."
 
 
 class KeyPolicyRules:
@@ -58,7 +52,7 @@ class KeyPolicyRules:
         policy = _parse(call.parameters["Policy"])
         for arn in _principals(policy):
             if not await self._exists(arn):
-                raise _malformed(_INVALID_PRINCIPALS)
+                raise _malformed(INVALID_PRINCIPALS)
         if not call.parameters.get("BypassPolicyLockoutSafetyCheck"):
             await self._refuse_lockout(call, key_arn, policy)
 
@@ -95,39 +89,14 @@ def _parse(text: str) -> Json:
     if len(text.encode()) > _LARGEST_POLICY:
         raise AwsError("LimitExceededException", f"A key policy has at most {_LARGEST_POLICY} bytes.")
     try:
-        policy = json.loads(text)
-    except ValueError as error:
-        raise _malformed("The policy is no JSON.") from error
-    if not isinstance(policy, dict) or policy.keys() - {"Version", "Id", "Statement"} or not policy.get("Statement"):
-        raise _malformed("A policy is an object of Version, Id and at least one Statement.")
-    if policy.get("Version", "2008-10-17") not in _VERSIONS:
-        raise _malformed(f"There is no Version {policy['Version']!r} of policies.")
-    for statement in _statements(policy):
-        _check_statement(statement)
-    return policy
-
-
-def _check_statement(statement: Any) -> None:
-    if not isinstance(statement, dict) or statement.keys() - _ELEMENTS:
-        raise _malformed(f"A statement is an object of {', '.join(sorted(_ELEMENTS))}.")
-    if statement.get("Effect") not in {"Allow", "Deny"}:
-        raise _malformed(f"Effect is Allow or Deny; received {statement.get('Effect')!r}.")
-    if ("Principal" in statement) == ("NotPrincipal" in statement):
-        raise _malformed("A statement of a key policy names principals, by Principal or by NotPrincipal.")
-    for element in ("Action", "Resource"):
-        if element in statement and f"Not{element}" in statement:
-            raise _malformed(f"A statement has {element} or Not{element}, not both.")
-    principal = statement.get("Principal", statement.get("NotPrincipal"))
-    if principal != "*" and not (isinstance(principal, dict) and principal and principal.keys() <= _PRINCIPAL_KINDS):
-        raise _malformed(_INVALID_PRINCIPALS)
-    condition = statement.get("Condition", {})
-    if not isinstance(condition, dict) or not all(isinstance(keys, dict) for keys in condition.values()):
-        raise _malformed("A Condition maps operators to keys and values.")
+        return parse_policy(text, required={"Principal"})
+    except PolicySyntaxError as error:
+        raise _malformed(str(error)) from error
 
 
 def _principals(policy: Json) -> Iterator[str]:
     """The AWS principals that a policy names."""
-    for statement in _statements(policy):
+    for statement in statements_of(policy):
         principal = statement.get("Principal", statement.get("NotPrincipal"))
         named = principal.get("AWS", []) if isinstance(principal, dict) else principal
         yield from _as_list(named)
@@ -142,10 +111,6 @@ def _refuse_another_key(call: Call) -> None:
 
 def _malformed(message: str) -> AwsError:
     return AwsError("MalformedPolicyDocumentException", message)
-
-
-def _statements(policy: Json) -> list[Any]:
-    return _as_list(policy["Statement"])
 
 
 def _as_list(value: Any) -> list[Any]:

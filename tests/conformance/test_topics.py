@@ -186,6 +186,16 @@ def test_a_topic_behind_the_managed_key_gets_nothing_from_services(world: World,
     assert managed.read() == []
 
 
+@cites("Publish", "The request was rejected because the specified Amazon Web Services KMS key isn't enabled.")
+@pytest.mark.parametrize("send", SERVICES)
+def test_a_topic_behind_a_disabled_key_gets_nothing_from_services(world: World, send: Send) -> None:
+    key = world.key(*service(SERVICES[send], "GenerateDataKey*", "Decrypt")(world))
+    world.kms.disable_key(KeyId=key)
+    closed, plain = Mailbox(world, key=key), Mailbox(world)
+    hear(world, send(world, [closed, plain]), plain)
+    assert closed.read() == []
+
+
 @documented(
     "EventBridge user guide, Using resource-based policies",
     "a rule publishes to a topic whose policy lets events.amazonaws.com; the default policy does not",
@@ -237,3 +247,36 @@ def test_a_topic_behind_a_disabled_key_takes_no_message(world: World) -> None:
     publish = world.client("sns").publish
     assert world.refused(publish, TopicArn=mailbox.topic, Message="m") == "KMSDisabled"
     assert mailbox.read() == []
+
+
+def changed(**elements: Any) -> Callable[[str], str]:
+    """A topic's policy with these elements instead; without those that are None."""
+
+    def policy(topic: str) -> str:
+        statement = resource_statement({"AWS": "*"}, "sns:Publish", topic) | elements
+        return document({name: value for name, value in statement.items() if value is not None})
+
+    return policy
+
+
+@cites("SetTopicAttributes", "Indicates that a request parameter does not comply with the associated constraints.")
+@pytest.mark.parametrize(
+    "policy",
+    [
+        lambda _: "{",
+        lambda _: "[]",
+        lambda _: '{"Version": "2012-10-17", "Statement": []}',
+        changed(Effect="Maybe"),
+        changed(Principal=None),
+        changed(Principle={"AWS": "*"}),
+        changed(Action=None),
+        changed(Resource=None),
+    ],
+    ids=["no JSON", "no object", "no statement", "effect", "no principal", "element", "no action", "no resource"],
+)
+def test_a_malformed_topic_policy_is_refused(world: World, policy: Callable[[str], str]) -> None:
+    topic, sns = Mailbox(world).topic, world.client("sns")
+    request = {"AttributeName": "Policy", "AttributeValue": policy(topic)}
+    assert world.refused(sns.set_topic_attributes, TopicArn=topic, **request) == "InvalidParameter"
+    attributes = {"Policy": policy(topic)}
+    assert world.refused(sns.create_topic, Name=world.name("topic"), Attributes=attributes) == "InvalidParameter"

@@ -1,4 +1,4 @@
-"""The keys of encrypted topics: whoever publishes must be allowed to use them.
+"""What SNS refuses: malformed policies of topics, and to publish with a key that the caller may not use.
 
 Source: SNS developer guide, "Configuring AWS KMS permissions"; the codes are those of botocore's model of Publish.
 """
@@ -7,6 +7,7 @@ from typing import Final
 
 from sandbox.aws.backend import Backend
 from sandbox.aws.calls import Authorize, AwsError, Call
+from sandbox.aws.policy_syntax import PolicySyntaxError, parse_policy
 
 _PUBLISHING: Final = {"Publish", "PublishBatch"}
 _USES_OF_A_KEY: Final = ("kms:GenerateDataKey", "kms:Decrypt")
@@ -18,8 +19,8 @@ _CODES: Final = {
 }
 
 
-class TopicKeys:
-    """Asks the key of a topic for a caller who publishes.
+class TopicRules:
+    """Checks calls to SNS before they are answered.
 
     Args:
         backend: where topics are kept.
@@ -31,13 +32,17 @@ class TopicKeys:
         self._authorize = authorize
 
     async def check(self, call: Call) -> None:
-        """Let a call pass, or refuse to publish to a topic whose key the caller may not use.
+        """Let a call pass, or refuse it as SNS does.
 
         Raises:
-            AwsError: KMSAccessDenied and the like, as SNS answers for KMS.
+            AwsError: InvalidParameter for a malformed policy; KMSAccessDenied and the like, as SNS answers for KMS.
         """
+        if call.service != "sns":
+            return
+        if (policy := _policy(call)) is not None:
+            _check_policy(policy)
         topic = call.parameters.get("TopicArn") or call.parameters.get("TargetArn")
-        if call.service != "sns" or call.operation not in _PUBLISHING or not topic:
+        if call.operation not in _PUBLISHING or not topic:
             return
         found = await self._backend.call("sns", "GetTopicAttributes", {"TopicArn": topic}, region=call.region)
         if key := found["Attributes"].get("KmsMasterKeyId"):
@@ -53,3 +58,17 @@ class TopicKeys:
                 )
             except AwsError as error:
                 raise AwsError(_CODES.get(error.code, error.code), error.message) from error
+
+
+def _policy(call: Call) -> str | None:
+    """The topic's policy that a call brings."""
+    if call.parameters.get("AttributeName") == "Policy":
+        return str(call.parameters.get("AttributeValue", ""))
+    return (call.parameters.get("Attributes") or {}).get("Policy")
+
+
+def _check_policy(text: str) -> None:
+    try:
+        parse_policy(text, required={"Principal", "Action", "Resource"})
+    except PolicySyntaxError as error:
+        raise AwsError("InvalidParameter", f"Invalid parameter: Policy Error: {error}") from error
