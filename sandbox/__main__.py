@@ -7,22 +7,33 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 
 from sandbox import asking, process, shell, stacks
 from sandbox.aws.secrets_manager.readings import POINTS
+from sandbox.clock import ClockError, read_span
 from sandbox.home import Home, Ports
+from sandbox.memory import UnusableMemoryError
 from sandbox.server import PortInUseError
 
 DONE, FAILED, NOT_REACHED, INTERRUPTED = 0, 1, 3, 130
 _SIGN_INS = {"deployer": "deployer", "operator": "engineer", "intruder": "intruder"}
-_REFUSALS = (PortInUseError, process.StartError, stacks.StackError, asking.RefusedError)
+_REFUSALS = (
+    PortInUseError,
+    process.StartError,
+    stacks.StackError,
+    asking.RefusedError,
+    ClockError,
+    UnusableMemoryError,
+)
 
 Command = Callable[[Home, argparse.Namespace], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 refused, 2 wrong usage, 3 no sandbox to reach, 130 Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    given = [*(sys.argv[1:] if arguments is None else arguments)]
+    options = _parser().parse_args(["clock", "--", *given[1:]] if given[:1] == ["clock"] and _is_span(given) else given)
     run: Command = options.run
     try:
         return run(Home.of(os.environ), options)
@@ -43,9 +54,12 @@ def start(home: Home, options: argparse.Namespace) -> int:
     if found is None:
         home.prepare()
         importlib.import_module("sandbox.provider").install(home.pulumi)
-        ports = Ports(aws=_or(options.port, Ports.aws), klaviyo=_or(options.klaviyo_port, Ports.klaviyo))
+        goes_on, last = home.memory.exists(), home.last_ports
+        ports = Ports(aws=_or(options.port, last.aws), klaviyo=_or(options.klaviyo_port, last.klaviyo))
         found = process.start(home, ports)
         _say(f"The sandbox is up after {time.monotonic() - began:.1f} s, as process {found.pid}; its log: {home.log}")
+        if goes_on:
+            _say(f"It goes on with what it remembers ({home.memory}); to start anew: stop, then forget.")
     elif found.ports != Ports(
         aws=_or(options.port, found.ports.aws), klaviyo=_or(options.klaviyo_port, found.ports.klaviyo)
     ):
@@ -62,13 +76,44 @@ def start(home: Home, options: argparse.Namespace) -> int:
 
 
 def stop(home: Home, _: argparse.Namespace) -> int:
-    """Stop the sandbox; what was in it is gone."""
+    """Stop the sandbox; what is in it is there again at the next start."""
     found = home.running()
     if found is None:
         _say(f"No sandbox runs from {home.directory}.")
         return DONE
     process.stop(home, found)
     _say(f"The sandbox (process {found.pid}) has stopped.")
+    return DONE
+
+
+def forget(home: Home, _: argparse.Namespace) -> int:
+    """Remove all that the sandbox remembers, and the stacks deployed into it; it must not run."""
+    found = home.running()
+    if found:
+        return _complain(f"The sandbox runs, as process {found.pid}: 'python -m sandbox stop' first.", FAILED)
+    if not home.memory.exists():
+        _say(f"Nothing is remembered in {home.directory}.")
+        return DONE
+    home.forget()
+    _say("The next start begins anew.")
+    return DONE
+
+
+def clock(home: Home, options: argparse.Namespace) -> int:
+    """Show the sandbox's clock, or move it ahead: what is due by then happens, and older credentials expire."""
+    found = asking.running(home)
+    if options.span:
+        asked = {"seconds": read_span(options.span)}
+        shown = asking.ask(home, found.ports.aws, "POST", "/_sandbox/clock", asked)
+    else:
+        shown = asking.ask(home, found.ports.aws, "GET", "/_sandbox/clock")
+    if options.json:
+        _say(json.dumps(shown))
+        return DONE
+    ahead = timedelta(seconds=round(shown["secondsAhead"]))
+    _say(f"It is {datetime.fromtimestamp(shown['now'], UTC):%Y-%m-%dT%H:%M:%SZ} in the sandbox, {ahead} ahead.")
+    if options.span:
+        _say('Credentials may have expired: eval "$(.venv/bin/python -m sandbox env)"')
     return DONE
 
 
@@ -173,6 +218,10 @@ def _parser() -> argparse.ArgumentParser:
     starting.add_argument("--port", type=int, help=f"AWS's port (default: {Ports.aws}; 0: a free one)")
     starting.add_argument("--klaviyo-port", type=int, help=f"Klaviyo's port (default: {Ports.klaviyo}; 0: a free one)")
     add("stop", stop)
+    add("forget", forget)
+    telling = add("clock", clock)
+    telling.add_argument("span", nargs="?", help="how far ahead to move it, as in +31d (s, m, h, d or w)")
+    telling.add_argument("--json", action="store_true", help="print one JSON document")
     printing = [add("status", status), add("env", env), add("credentials", credentials), add("render", render)]
     for command in printing:
         command.add_argument("--json", action="store_true", help="print one JSON document")
@@ -200,6 +249,11 @@ def _parser() -> argparse.ArgumentParser:
     serving.add_argument("descriptors", type=int, nargs=3)
     serving.set_defaults(run=serve)
     return parser
+
+
+def _is_span(given: Sequence[str]) -> bool:
+    """Whether what follows the command is a span backwards, and no option: it is refused with the reason."""
+    return len(given) > 1 and given[1][:1] == "-" and given[1][1:2].isdigit()
 
 
 def _or(given: int | None, otherwise: int) -> int:

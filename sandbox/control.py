@@ -8,6 +8,7 @@ from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.http import Request, Response
 from sandbox.aws.platform import Platform
 from sandbox.aws.secrets_manager import SecretsManager
+from sandbox.clock import Clock, ClockError
 
 TOKEN_HEADER = "X-Sandbox-Token"  # noqa: S105 - the header's name, no secret
 
@@ -20,18 +21,31 @@ class Control:
         platform: hands out credentials.
         status: what is running, for ``status``.
         secrets_manager: whose readings of open points are shown and set.
+        clock: the sandbox's, which is shown and moved.
+        do_what_is_due: called when it was moved.
     """
 
     def __init__(
-        self, *, token: str, platform: Platform, status: Callable[[], Json], secrets_manager: SecretsManager
+        self,
+        *,
+        token: str,
+        platform: Platform,
+        status: Callable[[], Json],
+        secrets_manager: SecretsManager,
+        clock: Clock,
+        do_what_is_due: Callable[[], Awaitable[None]],
     ) -> None:
         self._token = token
         self._platform = platform
         self._status = status
         self._secrets_manager = secrets_manager
+        self._clock = clock
+        self._do_what_is_due = do_what_is_due
         self._answers: dict[tuple[str, str], Callable[[Json], Awaitable[Json]]] = {
             ("GET", "/_sandbox/status"): self._show_status,
             ("POST", "/_sandbox/credentials"): self._hand_out,
+            ("GET", "/_sandbox/clock"): self._show_clock,
+            ("POST", "/_sandbox/clock"): self._move_clock,
             ("GET", "/_sandbox/readings"): self._show_readings,
             ("PATCH", "/_sandbox/readings"): self._set_readings,
         }
@@ -50,6 +64,17 @@ class Control:
 
     async def _show_status(self, _: Json) -> Json:
         return self._status()
+
+    async def _show_clock(self, _: Json) -> Json:
+        return {"now": self._clock.now(), "secondsAhead": self._clock.offset}
+
+    async def _move_clock(self, asked: Json) -> Json:
+        try:
+            self._clock.move(asked["seconds"])
+        except ClockError as error:
+            raise AwsError("ClockRefused", str(error)) from error
+        await self._do_what_is_due()
+        return await self._show_clock(asked)
 
     async def _show_readings(self, _: Json) -> Json:
         return self._secrets_manager.readings.as_mapping()

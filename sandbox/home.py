@@ -61,6 +61,16 @@ class Home:
     def state(self) -> Path:
         return self.directory / "state"
 
+    @property
+    def memory(self) -> Path:
+        return self.directory / "memory.sqlite"
+
+    def forget(self) -> None:
+        """Remove what the sandbox remembers, and the stacks that were deployed into it."""
+        for path in self.directory.glob(f"{self.memory.name}*"):
+            path.unlink()
+        self.forget_stacks()
+
     def prepare(self) -> None:
         """Make the folder, readable by its user alone."""
         for folder in (self.directory, self.pulumi, self.state):
@@ -68,7 +78,7 @@ class Home:
         self.directory.chmod(0o700)
 
     def forget_stacks(self) -> None:
-        """Drop the stacks that an earlier process had deployed: AWS is kept in memory and starts empty."""
+        """Drop the stacks that were deployed into a sandbox of which nothing is left."""
         shutil.rmtree(self.state, ignore_errors=True)
         self.state.mkdir(mode=0o700)
 
@@ -96,9 +106,17 @@ class Home:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                noted = json.loads(self._running.read_text())
-                return Running(pid=noted["pid"], ports=Ports(aws=noted["aws"], klaviyo=noted["klaviyo"]))
+                return self._noted()
         return None
+
+    @property
+    def last_ports(self) -> Ports:
+        """The ports that what is remembered was reached by; the usual ones where nothing is."""
+        return self._noted().ports if self.memory.exists() and self._running.exists() else Ports()
+
+    def _noted(self) -> Running:
+        noted = json.loads(self._running.read_text())
+        return Running(pid=noted["pid"], ports=Ports(aws=noted["aws"], klaviyo=noted["klaviyo"]))
 
     @property
     def _lock(self) -> Path:

@@ -12,8 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from sandbox.clock import Clock
 from sandbox.home import Home, Ports, Running
+from sandbox.memory import MemoryFile
 from sandbox.server import Server, bind
+from sandbox.shifted_time import move_process
 
 _CHECKOUT: Final = Path(__file__).resolve().parents[1]
 _SECONDS_TO_START: Final = 30.0
@@ -67,12 +70,17 @@ def serve(home: Home, descriptors: Sequence[int]) -> None:
 
     Raises:
         StartError: another process already serves from this folder.
+        UnusableMemoryError: the folder holds what an earlier one left, and this one cannot go on with it.
     """
     aws, klaviyo = (socket.socket(fileno=descriptor) for descriptor in descriptors[:2])
-    server = Server(aws=aws, klaviyo=klaviyo, control_token=home.control_token)
-    if not home.claim(os.getpid(), server.ports):
+    ports = Ports(aws=aws.getsockname()[1], klaviyo=klaviyo.getsockname()[1])
+    if not home.claim(os.getpid(), ports):
         raise StartError(f"Another sandbox serves from {home.directory}.")
-    home.forget_stacks()
+    clock, file = Clock(), MemoryFile(home.memory)
+    move_process(lambda: clock.offset)
+    server = Server(aws=aws, klaviyo=klaviyo, control_token=home.control_token, clock=clock, file=file)
+    if file.is_empty:
+        home.forget_stacks()
 
     async def run() -> None:
         for number in (signal.SIGTERM, signal.SIGINT):

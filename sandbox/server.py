@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final, Literal
@@ -12,7 +11,9 @@ import uvicorn
 from sandbox.aws.backend import load_ministack
 from sandbox.aws.calls import Json
 from sandbox.aws.http import Application
+from sandbox.clock import Clock
 from sandbox.home import Ports
+from sandbox.memory import Memory, MemoryFile, Values
 
 LOOPBACK: Final = "127.0.0.1"
 _SECONDS_TO_END: Final = 3
@@ -76,7 +77,8 @@ class Server:
         aws: the listener for AWS.
         klaviyo: the listener for Klaviyo.
         control_token: what the sandbox's own commands show.
-        clock: seconds since the epoch.
+        clock: the sandbox's; None for one of its own.
+        file: what it remembers and goes on with; None for a sandbox that forgets.
     """
 
     def __init__(
@@ -85,8 +87,10 @@ class Server:
         aws: socket.socket,
         klaviyo: socket.socket,
         control_token: str,
-        clock: Callable[[], float] = time.time,
+        clock: Clock | None = None,
+        file: MemoryFile | None = None,
     ) -> None:
+        clock = clock or Clock()
         self.ports = Ports(aws=aws.getsockname()[1], klaviyo=klaviyo.getsockname()[1])
         self._listeners = (aws, klaviyo)
         ministack = load_ministack(self.ports.aws)
@@ -104,19 +108,27 @@ class Server:
             platform=self.platform,
             status=self._status,
             secrets_manager=self.cloud.secrets_manager,
+            clock=clock,
+            do_what_is_due=self.cloud.do_what_is_due,
         )
-        gateway = Gateway(cloud=self.cloud, control=control)
-        self._servers = (
-            _Listener(gateway, lifespan="on"),
-            _Listener(create_app(control_token=control_token, clock=clock), lifespan="off"),
+        gateway = Gateway(cloud=self.cloud, control=control, before_answer=self._save)
+        self._klaviyo = create_app(
+            control_token=control_token, clock=clock.now, machine_clock=clock.machine, before_answer=self._save
         )
+        sources = (Values("clock", clock.entries), *self.cloud.sources, *self._klaviyo.sources)
+        self._memory = Memory(file, sources) if file else None
+        self._servers = (_Listener(gateway, lifespan="on"), _Listener(self._klaviyo, lifespan="off"))
 
     async def serve(self, on_ready: Callable[[], None]) -> None:
         """Serve until ``stop`` is called.
 
         Args:
             on_ready: called once both ports answer.
+
+        Raises:
+            UnusableMemoryError: its file holds what it cannot go on with.
         """
+        await self._open()
         async with asyncio.TaskGroup() as tasks:
             for server, listener in zip(self._servers, self._listeners, strict=True):
                 task = tasks.create_task(server.serve(sockets=[listener]))
@@ -125,6 +137,22 @@ class Server:
                 await server.answers.wait()
             if not any(server.should_exit for server in self._servers):
                 on_ready()
+        if self._memory:
+            self._memory.close()
+
+    async def _open(self) -> None:
+        if self._memory is None or self._memory.is_empty:
+            await self.cloud.open(None)
+            self._klaviyo.changed()
+        else:
+            self._klaviyo.begin_empty()
+            await self.cloud.open(self._memory.recall)
+        self._klaviyo.resume()
+        self._save()
+
+    def _save(self) -> None:
+        if self._memory:
+            self._memory.save()
 
     def stop(self) -> None:
         """Stop serving; safe from any thread and from a signal handler."""

@@ -6,6 +6,7 @@ runs with its own authorization off and believes whoever reaches it, which is th
 
 import importlib
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from typing import cast
 from urllib.parse import urlencode
@@ -51,10 +52,12 @@ class Backend:
 
     Args:
         application: what ``load_ministack`` returned.
+        called: told the service and the operation of each call, once it has happened.
     """
 
-    def __init__(self, application: Application) -> None:
+    def __init__(self, application: Application, called: Callable[[str, str], None] = lambda *_: None) -> None:
         self.application = application
+        self.called = called
 
     async def send(self, request: Request) -> Response:
         """Hand over a request as it is, but for a presigned one's signature: ministack would look for its key."""
@@ -89,6 +92,7 @@ class Backend:
                 body=_bytes(sent.body or b""),
             )
         )
+        self.called(service, operation)
         return parse_answer(response, shape, protocol=str(model.resolved_protocol))
 
 

@@ -52,6 +52,11 @@ class Sessions:
         self._clock = clock
         self._sessions: dict[str, Session] = {}
 
+    @property
+    def entries(self) -> dict[str, Session]:
+        """Every session by its access key's id: frozen values."""
+        return self._sessions
+
     def issue(self, role: Role, *, session_name: str, seconds: float) -> Session:
         """Issue a session of ``role`` that lives for ``seconds``. Whoever calls has asked its trust policy."""
         access_key_id = "ASIA" + "".join(secrets.choice(_BASE32) for _ in range(16))

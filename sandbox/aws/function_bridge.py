@@ -5,7 +5,6 @@ pinned, and a test holds what is relied on.
 """
 
 import asyncio
-import json
 import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
@@ -31,7 +30,7 @@ def take_over(functions: Functions, loop: asyncio.AbstractEventLoop) -> None:
             _rule_arn.reset(token)
 
     def dispatch_to_lambda(arn: str, payload: str) -> None:
-        loop.call_soon_threadsafe(functions.start_for_rule, arn, json.loads(payload), _rule_arn.get())
+        loop.call_soon_threadsafe(functions.begin, functions.take_for_rule(arn, payload, _rule_arn.get()))
 
     eventbridge._invoke_target = invoke_target  # noqa: SLF001 - the same
     eventbridge._dispatch_to_lambda = dispatch_to_lambda  # noqa: SLF001 - the same

@@ -1,7 +1,7 @@
 """Keeps functions' processes warm: one event at a time in each, more processes for events at the same time."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from sandbox.aws.credentials import Session
 from sandbox.aws.function_process import FunctionProcess
 from sandbox.aws.function_store import Function
 from sandbox.aws.sts import Sts
+from sandbox.clock import Clock
 
 _SESSION_SECONDS = 12 * 3600
 _SPARE_SECONDS = 3600
@@ -24,6 +25,7 @@ class Worker:
     process: FunctionProcess
     session: Session
     stream: str
+    clock_offset: float
 
 
 class FunctionPool:
@@ -31,11 +33,11 @@ class FunctionPool:
 
     Args:
         sts: issues the execution roles' sessions.
-        clock: seconds since the epoch.
+        clock: the sandbox's, which processes see too: when it moves, they start anew.
         endpoint: what functions get as AWS_ENDPOINT_URL.
     """
 
-    def __init__(self, *, sts: Sts, clock: Callable[[], float], endpoint: str) -> None:
+    def __init__(self, *, sts: Sts, clock: Clock, endpoint: str) -> None:
         self._sts = sts
         self._clock = clock
         self._endpoint = endpoint
@@ -57,7 +59,7 @@ class FunctionPool:
         idle = self._idle.setdefault(function, [])
         while idle:
             worker = idle.pop()
-            if worker.process.is_alive and worker.session.expires - self._clock() > _SPARE_SECONDS:
+            if worker.process.is_alive and self._is_of_today(worker):
                 return worker
             await self._stop(worker)
         return await self._start(function, code)
@@ -75,6 +77,10 @@ class FunctionPool:
             await self._stop(worker)
         self._idle.clear()
 
+    def _is_of_today(self, worker: Worker) -> bool:
+        lives_on = worker.session.expires - self._clock.now() > _SPARE_SECONDS
+        return lives_on and worker.clock_offset == self._clock.offset
+
     async def _stop_outdated(self, function: Function) -> None:
         for other in [other for other in self._idle if other.arn == function.arn and other != function]:
             for worker in self._idle.pop(other):
@@ -86,11 +92,12 @@ class FunctionPool:
 
     async def _start(self, function: Function, code: Path) -> Worker:
         session = await self._session(function)
-        today = datetime.fromtimestamp(self._clock(), UTC)
+        today = datetime.fromtimestamp(self._clock.now(), UTC)
         stream = f"{today:%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
         environment = self._environment(function, session=session, code=code, stream=stream)
-        process = await FunctionProcess.start(code=code, environment=environment)
-        worker = Worker(process=process, session=session, stream=stream)
+        offset = self._clock.offset
+        process = await FunctionProcess.start(code=code, environment=environment, clock_offset=offset)
+        worker = Worker(process=process, session=session, stream=stream, clock_offset=offset)
         self._all[worker] = function
         return worker
 

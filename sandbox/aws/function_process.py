@@ -50,12 +50,13 @@ class FunctionProcess:
         self._init_error: Json | None = None
 
     @classmethod
-    async def start(cls, *, code: Path, environment: Mapping[str, str]) -> "FunctionProcess":
+    async def start(cls, *, code: Path, environment: Mapping[str, str], clock_offset: float) -> "FunctionProcess":
         """Start a process and wait until its handler is imported or has failed to.
 
         Args:
             code: where the deployed bundle is unzipped.
             environment: all that the process sees of any environment.
+            clock_offset: seconds by which its clock is ahead of the machine's.
         """
         ours, theirs = socket.socketpair()
         scratch = tempfile.TemporaryDirectory(prefix="function-home-")
@@ -65,6 +66,7 @@ class FunctionProcess:
                 "-I",
                 str(_RUNTIME),
                 str(theirs.fileno()),
+                str(clock_offset),
                 pass_fds=[theirs.fileno()],
                 env={**environment, "HOME": scratch.name},
                 cwd=code,

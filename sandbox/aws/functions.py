@@ -6,7 +6,7 @@ import json
 import logging
 import uuid
 from collections import Counter
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,21 @@ from sandbox.aws.function_store import Function, FunctionStore
 from sandbox.aws.http import Response
 from sandbox.aws.requirements import function_arn
 from sandbox.aws.sts import Sts
+from sandbox.clock import Clock
 
 _SECONDS_BETWEEN_TRIES = 1.0
 _TAIL_BYTES = 4096
 _EVENTBRIDGE = "events.amazonaws.com"
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Invocation:
+    """An event that a function is to take, and nobody waits for; ``event`` is JSON, a rule may have sent it."""
+
+    function_arn: str
+    event: str
+    rule_arn: str | None = None
 
 
 class Functions:
@@ -34,19 +44,19 @@ class Functions:
         backend: where functions are deployed and their logs kept.
         authorize: decides who may invoke.
         sts: issues the execution roles' sessions.
-        clock: seconds since the epoch.
+        clock: the sandbox's, which functions see too.
         endpoint: what functions get as AWS_ENDPOINT_URL.
     """
 
-    def __init__(
-        self, *, backend: Backend, authorize: Authorizer, sts: Sts, clock: Callable[[], float], endpoint: str
-    ) -> None:
+    def __init__(self, *, backend: Backend, authorize: Authorizer, sts: Sts, clock: Clock, endpoint: str) -> None:
         self._authorize = authorize
         self._store = FunctionStore(backend)
-        self._log = FunctionLog(backend=backend, authorize=authorize, clock=clock)
+        self._log = FunctionLog(backend=backend, authorize=authorize, clock=clock.now)
         self._pool = FunctionPool(sts=sts, clock=clock, endpoint=endpoint)
         self._running: Counter[str] = Counter()
         self._background: set[asyncio.Task[None]] = set()
+        self.waiting: dict[str, Invocation] = {}
+        """Asynchronous invocations that have not ended, by their request ids."""
 
     @property
     def processes(self) -> list[tuple[str, int]]:
@@ -72,7 +82,8 @@ class Functions:
             case "DryRun":
                 return Response(status=204, body=b"", headers=headers)
             case "Event":
-                self._start_in_background(function, code, event, call.request_id)
+                self.waiting[call.request_id] = Invocation(function_arn=arn, event=json.dumps(event))
+                self.begin(call.request_id)
                 return Response(status=202, body=b"", headers=headers)
         outcome = await self._run(function, code, event, call.request_id)
         if outcome.failed:
@@ -91,20 +102,22 @@ class Functions:
             raise AwsError("Unhandled", f"{answer['errorType']}: {answer['errorMessage']}")
         return answer
 
-    def start_for_rule(self, function_arn: str, event: object, rule_arn: str) -> None:
-        """Run a function for a rule of EventBridge, which does not wait for it."""
-        account = rule_arn.split(":")[4]
-        caller = Caller(kind="AWSService", account=account, arn=_EVENTBRIDGE, principal_arn=_EVENTBRIDGE)
+    def take_for_rule(self, function_arn: str, event: str, rule_arn: str) -> str:
+        """Take an event in for a rule of EventBridge, from any thread; ``begin`` begins with the name returned."""
+        name = str(uuid.uuid4())
+        self.waiting[name] = Invocation(function_arn=function_arn, event=event, rule_arn=rule_arn)
+        return name
 
-        async def run() -> None:
-            try:
-                function, code = await self._find_for(caller, function_arn, rule_arn)
-            except AwsError as error:
-                log.warning("%s does not reach its target: %s", rule_arn, error)
-            else:
-                await self._try_until_done(function, code, event, str(uuid.uuid4()))
+    def begin(self, name: str) -> None:
+        """Run an invocation that waits."""
+        task = asyncio.create_task(self._work_off(name, self.waiting[name]))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
-        self._keep(asyncio.create_task(run()))
+    def resume(self) -> None:
+        """Begin what an earlier process left waiting."""
+        for name in list(self.waiting):
+            self.begin(name)
 
     async def stop(self) -> None:
         """Stop every process and what still waits to be tried again."""
@@ -158,12 +171,20 @@ class Functions:
         )
         return outcome
 
-    def _start_in_background(self, function: Function, code: Path, event: object, request_id: str) -> None:
-        self._keep(asyncio.create_task(self._try_until_done(function, code, event, request_id)))
-
-    def _keep(self, task: asyncio.Task[None]) -> None:
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+    async def _work_off(self, name: str, invocation: Invocation) -> None:
+        event = json.loads(invocation.event)
+        try:
+            if invocation.rule_arn is None:
+                function, code = await self._store.find(invocation.function_arn)
+            else:
+                account = invocation.rule_arn.split(":")[4]
+                caller = Caller(kind="AWSService", account=account, arn=_EVENTBRIDGE, principal_arn=_EVENTBRIDGE)
+                function, code = await self._find_for(caller, invocation.function_arn, invocation.rule_arn)
+        except AwsError as error:
+            log.warning("%s is not run: %s", invocation.function_arn, error)
+        else:
+            await self._try_until_done(function, code, event, name)
+        del self.waiting[name]
 
     async def _try_until_done(self, function: Function, code: Path, event: object, request_id: str) -> None:
         """An asynchronous invocation: tried again after an error, sooner than AWS's one and two minutes."""

@@ -33,11 +33,13 @@ class Gateway:
     Args:
         cloud: the account behind it.
         control: answers the sandbox's own commands, below ``/_sandbox/``.
+        before_answer: called before each answer, when the cloud's sources hold what it tells.
     """
 
-    def __init__(self, *, cloud: Cloud, control: Control) -> None:
+    def __init__(self, *, cloud: Cloud, control: Control, before_answer: Callable[[], None]) -> None:
         self._cloud = cloud
         self._control = control
+        self._before_answer = before_answer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """See the ASGI specification."""
@@ -46,7 +48,9 @@ class Gateway:
         elif scope["type"] == "http":
             request = await read_request(scope, receive)
             serve = self._control if request.path.startswith(CONTROL_PREFIX) else self._serve
-            await send_response(send, await serve(request), head=request.method == "HEAD")
+            response = await serve(request)
+            self._before_answer()
+            await send_response(send, response, head=request.method == "HEAD")
         else:
             await send({"type": "websocket.close", "code": 1008})
 

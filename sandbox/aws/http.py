@@ -7,6 +7,8 @@ from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, unquote
 
+from sandbox.clock import Clock
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -74,7 +76,9 @@ async def read_request(scope: Scope, receive: Receive) -> Request:
 
 async def send_response(send: Send, response: Response, *, head: bool = False) -> None:
     """Send a response whole; ``head`` leaves the body out and the headers as they are."""
-    headers = {"date": formatdate(usegmt=True)} | {name.lower(): value for name, value in response.headers.items()}
+    headers = {"date": formatdate(Clock.machine(), usegmt=True)} | {
+        name.lower(): value for name, value in response.headers.items()
+    }
     if not head:
         headers["content-length"] = str(len(response.body))
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

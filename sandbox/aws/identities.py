@@ -43,6 +43,11 @@ class Identities:
         self._identities: dict[str, Identity] = {}
         self._key_secrets: dict[str, tuple[str, str]] = {}
 
+    @property
+    def entries(self) -> dict[str, tuple[str, str]]:
+        """The user and the secret of every access key, by the key's id."""
+        return self._key_secrets
+
     def forget(self) -> None:
         """Read everything anew: IAM was written to."""
         self._identities.clear()

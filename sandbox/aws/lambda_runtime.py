@@ -1,18 +1,20 @@
 """What runs inside a function's process: imports the handler, then answers one event after the other.
 
-Started as a script with a file descriptor as its argument; it speaks lines of JSON on it, while stdout and stderr are
-the function's log. Standard library only.
+Started as a script with a file descriptor, and the seconds by which its clock is ahead. It speaks lines of JSON on the
+one, while stdout and stderr are the function's log. Standard library only.
 """
 
 import importlib
 import json
 import logging
 import os
+import runpy
 import socket
 import sys
 import time
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TextIO
 
 Json = dict[str, Any]
@@ -58,6 +60,13 @@ def main(descriptor: int) -> None:
             _send(channel, answer)
 
 
+def _move_clock(offset: float) -> None:
+    """See ``sandbox.shifted_time``, which a script can load only by its path."""
+    if offset:
+        moving = runpy.run_path(str(Path(__file__).parents[1] / "shifted_time.py"))
+        moving["move_process"](lambda: offset)
+
+
 def _load(name: str) -> Handler:
     sys.path.insert(0, os.environ["LAMBDA_TASK_ROOT"])
     module, _, attribute = name.rpartition(".")
@@ -86,4 +95,5 @@ def _send(channel: TextIO, message: Json) -> None:
 
 
 if __name__ == "__main__":
+    _move_clock(float(sys.argv[2]))
     main(int(sys.argv[1]))

@@ -5,7 +5,7 @@ The canonical forms are ministack's own pure functions (``ministack.core.sigv4``
 
 import hashlib
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -54,13 +54,15 @@ class Signatures:
     Args:
         sessions: the sessions the sandbox issued.
         find_user_key: looks up an IAM user's access key by its id.
-        clock: seconds since the epoch.
+        clocks: seconds since the epoch, by each clock that somebody signs by.
     """
 
-    def __init__(self, *, sessions: Sessions, find_user_key: FindUserKey, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, *, sessions: Sessions, find_user_key: FindUserKey, clocks: Sequence[Callable[[], float]]
+    ) -> None:
         self._sessions = sessions
         self._find_user_key = find_user_key
-        self._clock = clock
+        self._clocks = clocks
 
     async def verify(self, request: Request) -> Caller:
         """Say who signed the request.
@@ -97,20 +99,28 @@ class Signatures:
         raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", status=403)
 
     def _refuse_wrong_time(self, request: Request, signature: sigv4.HeaderSignature, *, presigned: bool) -> None:
-        now = datetime.fromtimestamp(self._clock(), UTC)
-        if not presigned:
-            failure = sigv4.request_time_failure(signature, now=now)
-            if failure:
-                raise AwsError(*failure, status=403)
-            return
-        try:
-            expired = sigv4.presigned_request_is_expired(
-                signature.amz_date, request.query.get("X-Amz-Expires", ["x"])[0], now=now
-            )
-        except ValueError as error:
-            raise AwsError("AuthorizationQueryParametersError", "X-Amz-Expires must be a number of seconds.") from error
-        if expired:
-            raise AwsError("AccessDenied", "Request has expired", status=403)
+        """Refuse a time that is wrong by every clock: callers sign by the machine's, functions by the sandbox's."""
+        failures = [
+            _wrong_time(request, signature, datetime.fromtimestamp(clock(), UTC), presigned=presigned)
+            for clock in self._clocks
+        ]
+        if all(failures) and failures[0]:
+            raise failures[0]
+
+
+def _wrong_time(
+    request: Request, signature: sigv4.HeaderSignature, now: datetime, *, presigned: bool
+) -> AwsError | None:
+    if not presigned:
+        failure = sigv4.request_time_failure(signature, now=now)
+        return AwsError(*failure, status=403) if failure else None
+    try:
+        expired = sigv4.presigned_request_is_expired(
+            signature.amz_date, request.query.get("X-Amz-Expires", ["x"])[0], now=now
+        )
+    except ValueError:
+        return AwsError("AuthorizationQueryParametersError", "X-Amz-Expires must be a number of seconds.")
+    return AwsError("AccessDenied", "Request has expired", status=403) if expired else None
 
 
 def _signature(request: Request) -> sigv4.HeaderSignature:

@@ -188,13 +188,22 @@ def ports_of(shell: Shell) -> dict[str, int]:
     return {name: int(found[key].rpartition(":")[2]) for name, key in (("aws", "endpoint"), ("klaviyo", "klaviyoUrl"))}
 
 
-def test_a_new_sandbox_has_no_stack_of_the_one_before(shell: Shell) -> None:
+def test_a_stack_goes_with_the_sandbox_that_it_was_deployed_into(shell: Shell) -> None:
+    stack = shell.home / "state/local.json"
     shell.start()
-    (shell.home / "state/local.json").write_text("{}")
+    stack.write_text("{}")
     assert shell.run("stop").returncode == 0
-    assert (shell.home / "state/local.json").exists()
-    shell.start()
-    assert not (shell.home / "state/local.json").exists()
+    again = shell.run("start")
+    assert "It goes on with what it remembers" in again.stdout
+    assert stack.exists()
+    running = shell.run("forget")
+    assert (running.returncode, "stop" in running.stderr, stack.exists()) == (1, True, True)
+    shell.run("stop")
+    assert shell.run("forget").returncode == 0
+    assert not stack.exists()
+    stack.write_text("{}")
+    assert "goes on" not in shell.start().stdout
+    assert not stack.exists()
 
 
 def test_the_process_gets_nothing_of_the_callers_credentials(shell: Shell) -> None:
