@@ -14,6 +14,7 @@ from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
 from klaviyo_access.cli.keys_status import status
 from klaviyo_access.cli.permissions import permissions
+from klaviyo_access.cli.restore import restore
 from klaviyo_access.cli.scopes import scopes
 
 app = typer.Typer(
@@ -73,6 +74,7 @@ app.add_typer(audit, name="audit")
 app.command()(doctor)
 app.command()(deployer_policy)
 app.command()(cost)
+app.command()(restore)
 keys.command()(stage)
 keys.command()(status)
 keys.command()(rotate)
