@@ -18,9 +18,11 @@ from sandbox.aws.function_bridge import take_over
 from sandbox.aws.functions import Functions
 from sandbox.aws.http import Application, Request, Response
 from sandbox.aws.identities import Identities
+from sandbox.aws.key_deletion import delete_due_keys
 from sandbox.aws.key_policy_rules import KeyPolicyRules
 from sandbox.aws.lookup import lookup_events
 from sandbox.aws.metric_filters import MetricFilters
+from sandbox.aws.ministack_state import MinistackState
 from sandbox.aws.quotas import get_service_quota
 from sandbox.aws.requirements import Requirements
 from sandbox.aws.secrets_manager import SecretsManager
@@ -30,6 +32,8 @@ from sandbox.aws.topic_rules import TopicRules
 from sandbox.aws.topic_senders import guard_topics
 from sandbox.aws.trail import Trail
 from sandbox.aws.wire import Asked
+from sandbox.clock import Clock
+from sandbox.memory import Records, Source, Values
 
 _SECONDS_BETWEEN_TICKS = 5.0
 log = logging.getLogger(__name__)
@@ -50,18 +54,22 @@ class Cloud:
 
     Args:
         application: ministack's, which stores and answers what is not the sandbox's own.
-        clock: seconds since the epoch.
+        clock: the sandbox's.
         endpoint: the gateway's URL, which functions get as AWS_ENDPOINT_URL.
     """
 
-    def __init__(self, *, application: Application, clock: Callable[[], float], endpoint: str) -> None:
-        self.backend = Backend(application)
-        self.sessions = Sessions(clock)
+    def __init__(self, *, application: Application, clock: Clock, endpoint: str) -> None:
+        self._clock = clock
+        self._ministack = MinistackState()
+        self.backend = Backend(application, self._ministack.called)
+        self.sessions = Sessions(clock.now)
         self.identities = Identities(self.backend)
-        self.signatures = Signatures(sessions=self.sessions, find_user_key=self.identities.user_key, clock=clock)
-        self.trail = Trail(account=ACCOUNT, sessions=self.sessions, clock=clock, publish=publish)
+        self.signatures = Signatures(
+            sessions=self.sessions, find_user_key=self.identities.user_key, clocks=(clock.machine, clock.now)
+        )
+        self.trail = Trail(account=ACCOUNT, sessions=self.sessions, clock=clock.now, publish=self._publish)
         self.authorize = Authorizer(
-            backend=self.backend, identities=self.identities, sessions=self.sessions, clock=clock
+            backend=self.backend, identities=self.identities, sessions=self.sessions, clock=clock.now
         )
         self.sts = Sts(authorize=self.authorize, identities=self.identities, sessions=self.sessions)
         self.functions = Functions(
@@ -69,7 +77,7 @@ class Cloud:
         )
         self.secrets_manager = SecretsManager(
             account=ACCOUNT,
-            clock=clock,
+            clock=clock.now,
             authorize=self._authorize_secrets_manager,
             invoke=self.functions.run,
             record=self.trail.record_service_event,
@@ -78,16 +86,37 @@ class Cloud:
         self._key_policy_rules = KeyPolicyRules(authorize=self.authorize, identities=self.identities)
         self._topic_rules = TopicRules(backend=self.backend, authorize=self.authorize)
         self._metric_filters = MetricFilters(self.backend)
-        self._silent_alarms = SilentAlarms(backend=self.backend, clock=clock)
+        self._silent_alarms = SilentAlarms(backend=self.backend, clock=clock.now)
         self._time: asyncio.Task[None] | None = None
 
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All that is remembered of the account."""
+        return (
+            Values("secrets", self.secrets_manager.entries),
+            Values("sessions", self.sessions.entries),
+            Values("access keys", self.identities.entries),
+            Values("invocations", self.functions.waiting),
+            Records("trail", self.trail.records),
+            *self._ministack.sources,
+        )
+
+    async def open(self, recall: Callable[[], None] | None) -> None:
+        """Make the account as ``recall`` fills its sources, or without one as it is on its first day."""
+        await self.backend.reset()
+        if recall is None:
+            await create_roles(self.backend)
+            return
+        recall()
+        self._ministack.resume()
+
     async def start(self) -> None:
-        """Make the account as it is on the first day, and let its time run."""
+        """Let the account's time run, and go on with what was under way."""
         take_over(self.functions, asyncio.get_running_loop())
         guard_topics()
         heed_dimensions()
-        await self.backend.reset()
-        await create_roles(self.backend)
+        self.functions.resume()
+        await self.secrets_manager.resume()
         self._time = asyncio.create_task(self._keep_time())
 
     async def stop(self) -> None:
@@ -112,8 +141,18 @@ class Cloud:
     async def _keep_time(self) -> None:
         while True:
             await asyncio.sleep(_SECONDS_BETWEEN_TICKS)
-            await self.secrets_manager.tick()
-            await self._silent_alarms.tick()
+            await self.do_what_is_due()
+
+    async def do_what_is_due(self) -> None:
+        """Do what AWS does by itself at the present time, where nobody calls."""
+        await self.secrets_manager.tick()
+        await self._silent_alarms.tick()
+        delete_due_keys(self._clock.now())
+        self._ministack.time_passed()
+
+    def _publish(self, record: Json) -> None:
+        publish(record)
+        self._ministack.published()
 
     async def _answer(self, call: Call, asked: Asked, request: Request) -> _Done:
         match call.service, call.operation:
@@ -143,6 +182,7 @@ class Cloud:
         await self._topic_rules.check(call)
         await self._metric_filters.check(call)
         response = await self.backend.send(request)
+        self.backend.called(call.service, call.operation)
         try:
             body = parse_answer(response, asked.operation, protocol=asked.protocol)
         except AwsError as error:
