@@ -14,16 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Self
 
-from klaviyo_access.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured, AuditSpoolFull
 
 SPOOL: Final = "KLAVIYO_ACCESS_AUDIT_SPOOL"
 
 _LOCK: Final = "lock"
 _CLOSED: Final = "closed"
-
-
-class SpoolFullError(Exception):
-    """The spool holds as much as it may."""
 
 
 def spool_directory(given: Path | None, environ: Mapping[str, str]) -> Path:
@@ -122,12 +118,12 @@ class Spool:
         """Keep ``lines``, the first of which has the place ``sequence``; all of them or none.
 
         Raises:
-            SpoolFullError: the batches would have more bytes than they may.
+            AuditSpoolFull: the batches would have more bytes than they may.
             OSError: the disk does not take them.
         """
         data = "".join(f"{line}\n" for line in lines).encode("ascii")
         if self._bytes + len(data) > self._limit:
-            raise SpoolFullError(f"{self._directory} may hold {self._limit} bytes, and more are waiting")
+            raise AuditSpoolFull(f"{self._directory} may hold {self._limit} bytes, and more are waiting")
         path = self._directory / f"{sequence:016d}.jsonl"
         unfinished = path.with_suffix(".tmp")
         try:

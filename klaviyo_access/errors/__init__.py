@@ -29,7 +29,10 @@
     │   ├── OAuthAppRefused       cause: Klaviyo knows not the app's secret    cure: stage the client secret again
     │   ├── OAuthRequestRefused   cause: any other refusal by Klaviyo      cure: mend the app's registration
     │   └── OAuthUnavailable      cause: Klaviyo or AWS not reached, 429   cure: wait, look at the network
-    ├── AuditNotConfigured        cause: no disk or log group for entries  cure: name what it asks for
+    ├── AuditError                audit entries could not be kept or delivered
+    │   ├── AuditNotConfigured    cause: no disk or log group for entries  cure: name what it asks for
+    │   ├── AuditNotDelivered     cause: the sink took no lines            cure: none, they are delivered again
+    │   └── AuditSpoolFull        cause: entries wait for a sink for long  cure: mend the sink, or give more disk
     ├── AuthorizationError        the application's user may not do this
     │   ├── RoleNotAssigned       cause: the user has no Klaviyo role      cure: sign in, or assign a role
     │   └── PermissionDenied      cause: the role lacks the permission     cure: a role that has it, in access.yaml
@@ -42,12 +45,16 @@
         ├── WebhookRefused        cause: forged, changed, or too old       cure: none, answer 401
         ├── WebhookRepeated       cause: it was handled, or is being so    cure: none, answer 200, or 409 meanwhile
         └── WebhookSecretsUnavailable  cause: no secret to verify with     cure: what it names, answer 503 meanwhile
+            └── WebhookSecretsNotConfigured  cause: no webhook or region named  cure: set the variables that it names
 
 The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
 """
 
 from klaviyo_access.errors.application import (
+    AuditError,
     AuditNotConfigured,
+    AuditNotDelivered,
+    AuditSpoolFull,
     AuthorizationError,
     DeclarationError,
     PermissionDenied,
@@ -59,6 +66,7 @@ from klaviyo_access.errors.application import (
     WebhookError,
     WebhookRefused,
     WebhookRepeated,
+    WebhookSecretsNotConfigured,
     WebhookSecretsUnavailable,
 )
 from klaviyo_access.errors.base import (
@@ -99,7 +107,10 @@ from klaviyo_access.errors.oauth import (
 
 __all__ = [
     "AnswerNotUnderstood",
+    "AuditError",
     "AuditNotConfigured",
+    "AuditNotDelivered",
+    "AuditSpoolFull",
     "AuthorizationError",
     "DeclarationError",
     "FeatureForbidden",
@@ -137,5 +148,6 @@ __all__ = [
     "WebhookError",
     "WebhookRefused",
     "WebhookRepeated",
+    "WebhookSecretsNotConfigured",
     "WebhookSecretsUnavailable",
 ]

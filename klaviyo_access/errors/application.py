@@ -3,8 +3,20 @@
 from klaviyo_access.errors.base import KlaviyoAccessError
 
 
-class AuditNotConfigured(KlaviyoAccessError):
+class AuditError(KlaviyoAccessError):
+    """Audit entries could not be kept or delivered."""
+
+
+class AuditNotConfigured(AuditError):
     """An audit log has no place for its entries, on disk or at AWS."""
+
+
+class AuditNotDelivered(AuditError):
+    """A sink did not take lines; an `AuditLog` keeps them and delivers them again."""
+
+
+class AuditSpoolFull(AuditError):
+    """The disk's part of an audit log may hold no more, and what it holds is not delivered yet."""
 
 
 class AuthorizationError(KlaviyoAccessError):
@@ -83,3 +95,7 @@ class WebhookRepeated(WebhookError):
 
 class WebhookSecretsUnavailable(WebhookError):
     """There are no secrets to verify deliveries with; the message says why and what to do."""
+
+
+class WebhookSecretsNotConfigured(WebhookSecretsUnavailable):
+    """Nothing says where the secrets are, or in which AWS region."""

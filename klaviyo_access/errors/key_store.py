@@ -36,20 +36,33 @@ class KeyReadDenied(KeyStoreError):
         who = principal or "this principal"
         super().__init__(
             f"Only the services of role {role!r} read its key; {who} may not read the secret {secret_id}. "
-            "Run as the IAM role of one of its services (the program's output 'serviceRoleArns' names it), "
-            "or ask for the role that this service reads."
+            "Run as the IAM role of one of its services (the program's output 'serviceRoleArns' names it), or ask for "
+            "the role that this service reads. Or role, environment or region is misspelt: AWS answers the same for a "
+            "secret that is not there to whoever may not look."
         )
 
 
 class KeyValueMalformed(KeyStoreError):
-    """The secret's current value is none that the rotator writes."""
+    """The secret's current value is none that the rotator writes, or what a platform hands over holds no key.
 
-    def __init__(self, role: str, secret_id: str, *, reason: str) -> None:
+    Args:
+        role: the role whose key was asked for.
+        place: the secret, or the variable or file that the platform fills.
+        reason: what is wrong with the value, as the end of a sentence; it quotes none of it.
+        is_injected: whether a platform handed it over.
+    """
+
+    def __init__(self, role: str, place: str, *, reason: str, is_injected: bool = False) -> None:
         self.role = role
-        super().__init__(
-            f"The value of a role's secret is the JSON that its rotator writes; the value of {secret_id} "
-            f"{reason}. An operator runs 'klaviyo-access keys rotate {role}', or rolls back."
+        rule, cure = (
+            ("A platform hands over a role's key, bare, or its secret's JSON", "Have it inject the role's secret.")
+            if is_injected
+            else (
+                "The value of a role's secret is the JSON that its rotator writes",
+                f"An operator runs 'klaviyo-access keys rotate {role}', or rolls back.",
+            )
         )
+        super().__init__(f"{rule}; the value of {place} {reason}. {cure}")
 
 
 class KeyStoreUnavailable(KeyStoreError):

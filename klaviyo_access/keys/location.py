@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from klaviyo_access.aws.places import ENVIRONMENT, environment_folder, region_of
 from klaviyo_access.errors import KeyStoreNotConfigured
 
-ROLE = "KLAVIYO_ACCESS_ROLE"
-PREFIX = "KLAVIYO_ACCESS_PREFIX"
-ENVIRONMENT = "KLAVIYO_ACCESS_ENVIRONMENT"
+ROLE: Final = "KLAVIYO_ACCESS_ROLE"
 
 
 class SecretLocation(NamedTuple):
@@ -46,14 +45,14 @@ def locate(
     """
     role = named_role(role, environ)
     if not secret_id:
-        if not (environment := environ.get(ENVIRONMENT)):
+        if not (folder := environment_folder(environ)):
             raise KeyStoreNotConfigured(
                 f"The key of role {role!r} lies in the secret <prefix>/<environment>/{role}/key, and no environment "
                 f"was named: set {ENVIRONMENT} (dev, staging, prod …), or pass secret_id. The program's output "
                 "'snippets' prints the lines to set."
             )
-        secret_id = f"{environ.get(PREFIX) or 'klaviyo'}/{environment}/{role}/key"
-    return SecretLocation(role=role, secret_id=secret_id, region=region or _region(secret_id, environ))
+        secret_id = f"{folder}/{role}/key"
+    return SecretLocation(role=role, secret_id=secret_id, region=region or region_of(secret_id, environ))
 
 
 def named_role(role: str | None, environ: Mapping[str, str]) -> str:
@@ -61,9 +60,3 @@ def named_role(role: str | None, environ: Mapping[str, str]) -> str:
     if found := role or environ.get(ROLE):
         return found
     raise KeyStoreNotConfigured(f"A key belongs to a role, and none was named: pass one, or set {ROLE}.")
-
-
-def _region(secret_id: str, environ: Mapping[str, str]) -> str:
-    if secret_id.startswith("arn:"):
-        return secret_id.split(":")[3]
-    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""

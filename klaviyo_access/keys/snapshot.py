@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
 from klaviyo_access.endpoint import KLAVIYO_URL, RULE, is_safe
-from klaviyo_access.keys.secret import Key, MalformedKeyError
+from klaviyo_access.keys.secret import Key, MalformedKeyError, describe_malformed
 
 FRESH_FOR: Final = 900.0
 """Seconds for which a key needs not be fetched anew; about three thousand calls a month for one process."""
@@ -83,7 +83,9 @@ def read_injected(
     if _key(text):
         text = json.dumps({"apiKey": text, "endpoint": environ.get("KLAVIYO_URL")})
     found = read_value(text, role=role, version_id="", fetched_at=fetched_at, fresh_for=fresh_for)
-    return "is neither a Klaviyo private key nor a JSON object" if found == _NO_OBJECT else found
+    if found == _NO_OBJECT:
+        return f"is neither a JSON object nor a key. {describe_malformed(text).rstrip('.')}"
+    return found
 
 
 def _json_object(text: str) -> dict[str, Any] | None:

@@ -1,24 +1,22 @@
 """A webhook's secrets out of AWS Secrets Manager: every version that Klaviyo may be signing with."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Final
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
-
-from klaviyo_access.errors import WebhookSecretsUnavailable
-from klaviyo_access.keys.location import ENVIRONMENT, PREFIX
+from klaviyo_access.aws.answers import MISSING, Kind, Refusal
+from klaviyo_access.aws.client import Ask, AwsClient, Patience
+from klaviyo_access.aws.places import ENVIRONMENT, environment_folder, region_of
+from klaviyo_access.aws.settings import SECRETS_MANAGER
+from klaviyo_access.errors import WebhookSecretsNotConfigured, WebhookSecretsUnavailable
 from klaviyo_access.webhooks.labels import signing_versions
 from klaviyo_access.webhooks.secret import SigningSecret, read_value
 
 WEBHOOK: Final = "KLAVIYO_ACCESS_WEBHOOK"
 
 # Klaviyo waits five seconds for an answer, and a reading makes three to five calls.
-_PATIENCE: Final = Config(connect_timeout=1, read_timeout=2, retries={"total_max_attempts": 2, "mode": "standard"})
-_NOT_FOUND: Final = "ResourceNotFoundException"
+_PATIENCE: Final = Patience(connect=1.0, read=2.0, attempts=2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,30 +37,17 @@ def locate(
     """Find a webhook's secret, by arguments or environment variables.
 
     Raises:
-        WebhookSecretsUnavailable: neither a secret nor webhook and environment; the message names what is missing.
+        WebhookSecretsNotConfigured: neither a secret nor webhook and environment; the message names what is missing.
     """
     if not secret_id:
-        webhook, environment = webhook or environ.get(WEBHOOK), environ.get(ENVIRONMENT)
-        if not webhook or not environment:
-            missing = " and ".join(
-                name for name, value in ((WEBHOOK, webhook), (ENVIRONMENT, environment)) if not value
-            )
-            raise WebhookSecretsUnavailable(
+        webhook, folder = webhook or environ.get(WEBHOOK), environment_folder(environ)
+        if not webhook or not folder:
+            missing = " and ".join(name for name, value in ((WEBHOOK, webhook), (ENVIRONMENT, folder)) if not value)
+            raise WebhookSecretsNotConfigured(
                 f"A webhook's secret is <prefix>/<environment>/<webhook>/webhook: set {missing}, or pass secret_id."
             )
-        secret_id = f"{environ.get(PREFIX) or 'klaviyo'}/{environment}/{webhook}/webhook"
-    if not region and secret_id.startswith("arn:"):
-        region = secret_id.split(":")[3]
-    return SecretPlace(
-        secret_id=secret_id, region=region or environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or ""
-    )
-
-
-class SecretsManager(Protocol):
-    """The calls that are made; a botocore or boto3 client of Secrets Manager has them."""
-
-    def describe_secret(self, **parameters: Any) -> Mapping[str, Any]: ...
-    def get_secret_value(self, **parameters: Any) -> Mapping[str, Any]: ...
+        secret_id = f"{folder}/{webhook}/webhook"
+    return SecretPlace(secret_id=secret_id, region=region or region_of(secret_id, environ))
 
 
 class SecretsManagerVersions:
@@ -70,52 +55,48 @@ class SecretsManagerVersions:
 
     Args:
         place: the secret.
-        connect: makes a client; without it botocore's, with credentials and endpoint as botocore finds them. One for
-            each reading, since readings are rare and a connection must not be shared by forked processes.
+        environ: the environment variables, where AWS's settings are.
+        ask: asks Secrets Manager; without it by signed requests of its own.
     """
 
-    def __init__(self, place: SecretPlace, *, connect: Callable[[], SecretsManager] | None = None) -> None:
+    def __init__(self, place: SecretPlace, *, environ: Mapping[str, str] = os.environ, ask: Ask | None = None) -> None:
         self._place = place
-        self._session = Session()
-        self._connect = connect or self._client
+        client = AwsClient(SECRETS_MANAGER, region=place.region, environ=environ, patience=_PATIENCE)
+        self._ask = ask or client.ask
 
     def fetch(self) -> tuple[SigningSecret, ...]:
         """Read them: one call for the labels, and one for each of two to four versions.
 
         Raises:
+            WebhookSecretsNotConfigured: no region is named anywhere, or the AWS profile is broken.
             WebhookSecretsUnavailable: AWS refused or did not answer, or there is no secret yet.
         """
-        try:
-            client = self._connect()
-            described = client.describe_secret(SecretId=self._place.secret_id)
-            versions = signing_versions(described.get("VersionIdsToStages") or {})
-            found = [self._secret(client, version) for version in versions]
-        except (BotoCoreError, ClientError) as error:
-            raise self._unavailable(str(error)) from error
-        secrets = tuple(secret for secret in found if secret is not None)
-        if not secrets:
-            raise self._unavailable(
-                "it has no value yet; have it rotated once, which makes one and tells it to Klaviyo."
-            )
-        return secrets
+        found = self._read()
+        if isinstance(found, Refusal):
+            raise self._error(found) from found.cause
+        if not found:
+            raise self._error("it has no value yet; have it rotated once, which makes one and tells it to Klaviyo")
+        return found
 
-    def _secret(self, client: SecretsManager, version: str) -> SigningSecret | None:
-        try:
-            answer = client.get_secret_value(SecretId=self._place.secret_id, VersionId=version)
-        except ClientError as error:
-            if error.response["Error"]["Code"] == _NOT_FOUND:  # a rotation has begun, and its version has no value yet
-                return None
-            raise
-        return read_value(str(answer.get("SecretString", "")))
+    def _read(self) -> tuple[SigningSecret, ...] | Refusal:
+        # Values in clear live in this frame and below; whatever it was, nothing is raised while they do.
+        described = self._ask("DescribeSecret", {"SecretId": self._place.secret_id})
+        if isinstance(described, Refusal):
+            return described
+        secrets = []
+        for version in signing_versions(described.get("VersionIdsToStages") or {}):
+            answer = self._ask("GetSecretValue", {"SecretId": self._place.secret_id, "VersionId": version})
+            if isinstance(answer, Refusal):
+                if answer.code == MISSING:  # a rotation has begun, and its version has no value yet
+                    continue
+                return answer
+            secrets.append(read_value(str(answer.get("SecretString", ""))))
+        return tuple(secret for secret in secrets if secret is not None)
 
-    def _client(self) -> SecretsManager:
-        client: Any = self._session.create_client(
-            "secretsmanager", region_name=self._place.region or None, config=_PATIENCE
-        )
-        return client  # type: ignore[no-any-return] # the stubs know no client but the one that all services share
-
-    def _unavailable(self, reason: str) -> WebhookSecretsUnavailable:
-        return WebhookSecretsUnavailable(f"The webhook's secret {self._place.secret_id} could not be read: {reason}")
+    def _error(self, reason: Refusal | str) -> WebhookSecretsUnavailable:
+        is_settings = isinstance(reason, Refusal) and reason.kind is Kind.SETTINGS
+        kind = WebhookSecretsNotConfigured if is_settings else WebhookSecretsUnavailable
+        return kind(f"The webhook's secret {self._place.secret_id} could not be read: {reason}.")
 
     def __repr__(self) -> str:
         return f"SecretsManagerVersions({self._place.secret_id!r})"

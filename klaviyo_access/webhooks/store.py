@@ -58,7 +58,8 @@ class WebhookSecrets:
         environ: the environment variables.
 
     Raises:
-        WebhookSecretsUnavailable: they are nowhere named, could not be read, or there are none yet.
+        WebhookSecretsNotConfigured: they are nowhere named, or no AWS region is.
+        WebhookSecretsUnavailable: they could not be read, or there are none yet.
     """
 
     def __init__(
@@ -72,7 +73,7 @@ class WebhookSecrets:
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._versions = versions or SecretsManagerVersions(
-            locate(webhook, secret_id=secret_id, region=region, environ=environ)
+            locate(webhook, secret_id=secret_id, region=region, environ=environ), environ=environ
         )
         self._clock = clock
         self._reading_now = threading.Lock()

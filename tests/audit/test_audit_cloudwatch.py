@@ -12,10 +12,9 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 
 from klaviyo_access.audit import CloudWatchLogs
-from klaviyo_access.audit.cloudwatch_logs import CloudWatchLogsError
 from klaviyo_access.audit.verification import Report, verify
 from klaviyo_access.cli.audit_records import LogGroup
-from klaviyo_access.errors import AuditNotConfigured
+from klaviyo_access.errors import AuditNotConfigured, AuditNotDelivered
 from tests.audit.audit_bench import entry, open_log
 from tests.sandbox.running_sandbox import Sandbox, running_sandbox
 
@@ -129,17 +128,13 @@ class Aws:
 MISSING = (400, {"__type": "ResourceNotFoundException", "message": "The specified log stream does not exist."})
 
 
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret"}
 
 
 def sink(aws: Aws, *, now: float = 1000.0) -> CloudWatchLogs:
-    return CloudWatchLogs(GROUP, region="eu-west-1", environ={}, send=aws, clock=lambda: now)
+    return CloudWatchLogs(GROUP, region="eu-west-1", environ=CREDENTIALS, send=aws, clock=lambda: now)
 
 
-@pytest.mark.usefixtures("credentials")
 def test_a_stream_that_is_missing_is_made_and_another_that_made_it_first_is_no_error() -> None:
     aws = Aws(MISSING, (400, {"__type": "ResourceAlreadyExistsException"}))
     sink(aws).write("entries/app-api/1", ["a", "b"])
@@ -152,7 +147,6 @@ def test_a_stream_that_is_missing_is_made_and_another_that_made_it_first_is_no_e
     assert aws.urls == {"https://logs.eu-west-1.amazonaws.com/"}
 
 
-@pytest.mark.usefixtures("credentials")
 def test_a_request_carries_no_more_than_cloudwatch_takes() -> None:
     aws = Aws()
     sink(aws).write("entries/app-api/1", ["x" * 400_000] * 5)
@@ -168,17 +162,15 @@ REFUSALS = [
 ]
 
 
-@pytest.mark.usefixtures("credentials")
 @pytest.mark.parametrize(("answer", "said"), REFUSALS)
 def test_whatever_aws_did_not_take_is_an_error_so_that_it_is_sent_again(answer: Any, said: str) -> None:
-    with pytest.raises(CloudWatchLogsError, match=said):
+    with pytest.raises(AuditNotDelivered, match=said):
         sink(Aws(answer)).write("entries/app-api/1", ["a"])
 
 
-@pytest.mark.usefixtures("credentials")
 def test_events_are_in_order_of_time_even_when_the_clock_goes_back() -> None:
     aws, times = Aws(), iter([10.0, 5.0])
-    logs = CloudWatchLogs(GROUP, region="eu-west-1", environ={}, send=aws, clock=lambda: next(times))
+    logs = CloudWatchLogs(GROUP, region="eu-west-1", environ=CREDENTIALS, send=aws, clock=lambda: next(times))
     logs.write("entries/app-api/1", ["a"])
     logs.write("entries/app-api/1", ["b"])
     assert [asked["logEvents"][0]["timestamp"] for _, asked in aws.asked] == [10_000, 10_000]

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from klaviyo_access.audit.spool import Spool, SpoolFullError
+from klaviyo_access.audit.spool import Spool
+from klaviyo_access.errors import AuditSpoolFull
 
 STREAM = "app-api/0123456789abcdef"
 
@@ -14,7 +15,7 @@ def test_batches_come_out_in_order_and_make_room(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, STREAM, limit=12)
     spool.add(0, ["one", "two"])
     spool.add(2, ["six"])
-    with pytest.raises(SpoolFullError, match="may hold 12 bytes"):
+    with pytest.raises(AuditSpoolFull, match="may hold 12 bytes"):
         spool.add(3, ["seven"])
     assert (spool.waiting, spool.oldest()) == (2, ["one", "two"])
     spool.remove_oldest()

@@ -93,6 +93,15 @@ def test_where_the_installer_put_the_token_it_is_found(
     assert tokens == ["a function's own", "installed"]
 
 
+def test_an_agent_that_does_not_run_is_named_with_where_it_should_listen() -> None:
+    environ = {"KLAVIYO_ACCESS_AGENT_URL": "http://127.0.0.1:9", "AWS_TOKEN": "open sesame"}
+    with pytest.raises(KeyStoreUnavailable) as raised:
+        from_agent(sought(environ)).fetch()
+    said = str(raised.value)
+    words = ("the Secrets Manager Agent", "refused", "http://127.0.0.1:9", "KLAVIYO_ACCESS_AGENT_URL")
+    assert [word for word in words if word not in said] == []
+
+
 def test_an_agent_is_on_this_machine(aws: SecretsManagerStub) -> None:
     for url in ("http://10.0.0.1:2773", "https://localhost:2773", "http://localhost.example:2773"):
         with pytest.raises(KeyStoreNotConfigured, match="must be on this machine"):
@@ -102,6 +111,12 @@ def test_an_agent_is_on_this_machine(aws: SecretsManagerStub) -> None:
 def test_an_extension_outside_a_lambda_function_says_what_is_missing() -> None:
     with pytest.raises(KeyStoreNotConfigured, match="AWS_SESSION_TOKEN"):
         from_lambda_extension(sought({})).fetch()
+
+
+def test_a_token_that_the_agent_refuses_is_told_as_such(aws: SecretsManagerStub) -> None:
+    aws.answers = [Answer("Bad Token", 403)]
+    with pytest.raises(KeyStoreUnavailable, match="refuses the token"):
+        agent(aws).fetch()
 
 
 @pytest.mark.parametrize(

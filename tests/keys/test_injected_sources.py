@@ -49,6 +49,18 @@ def test_anything_else_is_refused_and_not_quoted(read: Any, text: str, tmp_path:
     assert KEY not in f"{raised.value!r}{raised.value.__context__!r}"
 
 
+@both
+@pytest.mark.parametrize(
+    ("text", "said"), [("pk_123", "6 characters in another form"), ("AbC123", "looks like the public key")]
+)
+def test_a_key_with_a_slip_is_told_what_is_wrong_and_that_the_platform_injects_it(
+    read: Any, text: str, said: str, tmp_path: Path
+) -> None:
+    with pytest.raises(KeyValueMalformed, match=f"{said}.*inject the role's secret") as raised:
+        read(text, tmp_path)
+    assert "rotate" not in str(raised.value)
+
+
 def test_a_variable_that_is_not_set_is_named() -> None:
     for environ in ({}, {"KLAVIYO_API_KEY": ""}):
         with pytest.raises(KeyStoreNotConfigured, match="KLAVIYO_API_KEY"):

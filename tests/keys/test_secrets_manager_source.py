@@ -4,12 +4,15 @@ import os
 import re
 import sys
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import run
 
 import pytest
 
+from klaviyo_access.aws.answers import Refusal
+from klaviyo_access.aws.settings import SECRETS_MANAGER, AwsSettings, find_settings
 from klaviyo_access.errors import (
     KeyReadDenied,
     KeyStoreError,
@@ -20,11 +23,16 @@ from klaviyo_access.errors import (
 )
 from klaviyo_access.keys import KeyStore
 from klaviyo_access.keys.location import SecretLocation
-from klaviyo_access.keys.sources.aws import find_settings
 from klaviyo_access.keys.sources.secrets_manager import SecretsManagerSource
 from tests.keys.secrets_manager_stub import KEY, READER, Answer, SecretsManagerStub, current, refused, value
 
 LOCATION = SecretLocation(role="viewer", secret_id="klaviyo/dev/viewer/key", region="eu-west-1")
+
+
+def settings_in(environ: Mapping[str, str], region: str = LOCATION.region) -> AwsSettings:
+    found = find_settings(SECRETS_MANAGER, region, environ)
+    assert not isinstance(found, Refusal)
+    return found
 
 
 def source(pauses: list[float] | None = None, location: SecretLocation = LOCATION) -> SecretsManagerSource:
@@ -125,15 +133,15 @@ def test_the_endpoint_is_the_configured_one_or_the_regions_own(
     for name, setting in environ.items():
         monkeypatch.setenv(name, setting)
     files = {"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none"}
-    found = find_settings(LOCATION._replace(region=region), environ | variables | files)
+    found = settings_in(environ | variables | files, region)
     assert (found.region, found.endpoint) == (region, url)
 
 
 def test_what_variables_say_is_what_botocore_would_find(aws: SecretsManagerStub, tmp_path: Path) -> None:
     environ = dict(os.environ)
-    short = find_settings(LOCATION, environ)
+    short = settings_in(environ)
     (tmp_path / "config").touch()  # a file that could say more
-    long = find_settings(LOCATION, environ)
+    long = settings_in(environ)
     assert short.credentials() == long.credentials()
     assert short._replace(credentials=long.credentials) == long
     assert "secret'" not in repr(short.credentials())
@@ -147,7 +155,7 @@ def test_credentials_in_variables_that_expire_are_read_anew(
         monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", (datetime.now(UTC) + lifetime).isoformat())
 
     set_credentials("old", timedelta(minutes=1))
-    settings = find_settings(LOCATION, os.environ)
+    settings = settings_in(os.environ)
     set_credentials("new", timedelta(days=1))
     found = settings.credentials()
     assert found is not None
@@ -214,10 +222,10 @@ DENIED = f"User: {READER} is not authorized to perform: secretsmanager:GetSecret
         (refused("AccessDeniedException", "Access to KMS is not allowed"), KeyReadDenied, "this principal"),
         (refused("InternalServiceError", "oops", 500), KeyStoreUnavailable, "InternalServiceError"),
         (Answer("bad gateway", 502), KeyStoreUnavailable, "HTTP 502"),
-        (Answer({"SecretBinary": "AA=="}), KeyStoreUnavailable, "HTTP 200"),
+        (Answer({"SecretBinary": "AA=="}), KeyStoreUnavailable, "no SecretString"),
         (Answer({"SecretString": f"{KEY} "}), KeyValueMalformed, "is no JSON object"),
         (Answer({"SecretString": value(role="admin")}), KeyValueMalformed, "'admin'"),
-        (Answer(current().document, breaks_off=True), KeyStoreUnavailable, "broken"),
+        (Answer(current().document, breaks_off=True), KeyStoreUnavailable, "closed"),
     ],
 )
 def test_each_refusal_says_what_is_wrong_and_shows_no_value(
@@ -241,6 +249,7 @@ def test_a_denied_read_names_who_was_denied(aws: SecretsManagerStub) -> None:
     with pytest.raises(KeyReadDenied) as raised:
         source().fetch()
     assert (raised.value.role, raised.value.principal) == ("viewer", READER)
+    assert "role, environment or region is misspelt" in str(raised.value)
 
 
 def test_nobody_listening_is_unavailable_with_the_cause(
@@ -267,7 +276,7 @@ def test_no_credentials_and_no_region_are_told_apart(aws: SecretsManagerStub, mo
         source(location=LOCATION._replace(region="")).fetch()
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
-    with pytest.raises(KeyStoreUnavailable, match="no AWS credentials"):
+    with pytest.raises(KeyStoreUnavailable, match=r"no AWS credentials .* run as the service's IAM role"):
         source().fetch()
 
 
@@ -283,6 +292,8 @@ def test_a_broken_aws_profile_is_a_matter_of_settings(aws: SecretsManagerStub, m
         ("klaviyo_access.keys", ("botocore", "pydantic", "httpx", "klaviyo_api", "asyncio")),
         ("klaviyo_access.klaviyo", ("botocore", "pydantic", "httpx", "klaviyo_api")),
         ("klaviyo_access.keys.store", ("botocore", "boto3", "pydantic", "httpx", "klaviyo_api", "asyncio", "logging")),
+        ("klaviyo_access.aws", ("botocore",)),
+        ("klaviyo_access.aws.client", ("boto3", "botocore.session", "pydantic", "httpx")),
         ("klaviyo_access.keys.sources.agent", ("botocore", "boto3", "urllib3", "ssl", "email")),
         ("klaviyo_access.keys.sources.secrets_manager", ("boto3", "botocore.session", "pydantic", "httpx")),
     ],

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from klaviyo_access.errors import WebhookRefused, WebhookSecretsUnavailable
+from klaviyo_access.errors import WebhookRefused, WebhookSecretsNotConfigured, WebhookSecretsUnavailable
 from klaviyo_access.webhooks import WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import locate
 from klaviyo_access.webhooks.store import HOLD_OFF, REFRESH_EVERY, STALE_AFTER
@@ -120,7 +120,7 @@ def test_threads_that_miss_together_read_once(by: Receiver) -> None:
     ],
 )
 def test_what_is_not_named_is_named_in_the_error(environ: dict[str, str], named: str) -> None:
-    with pytest.raises(WebhookSecretsUnavailable, match=named):
+    with pytest.raises(WebhookSecretsNotConfigured, match=named):
         locate(environ=environ)
 
 

@@ -1,11 +1,12 @@
 """Reading the versions of a webhook's secret: all that Klaviyo may be signing with, and what stands against it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from klaviyo_access.errors import WebhookSecretsUnavailable
+from klaviyo_access.aws.answers import Kind, Refusal
+from klaviyo_access.errors import WebhookSecretsNotConfigured, WebhookSecretsUnavailable
 from klaviyo_access.webhooks.labels import offered, signing_versions, superseded
 from klaviyo_access.webhooks.secrets_manager import SecretPlace, SecretsManagerVersions
 from tests.webhooks.webhook_world import WebhookWorld
@@ -60,27 +61,27 @@ def test_before_the_first_rotation_the_error_says_what_to_do() -> None:
         WebhookWorld().versions.fetch()
 
 
-class Denied:
-    """A Secrets Manager that lets this principal do nothing."""
-
-    def describe_secret(self, **parameters: Any) -> dict[str, Any]:
-        error = {"Code": "AccessDeniedException", "Message": f"not authorized on {parameters['SecretId']}"}
-        raise ClientError({"Error": error}, "DescribeSecret")  # type: ignore[typeddict-item] # the stubs want more
-
-    def get_secret_value(self, **parameters: Any) -> dict[str, Any]:
-        raise AssertionError(parameters)
+def denied(_: str, parameters: Mapping[str, Any]) -> Refusal:
+    message = f"not authorized on {parameters['SecretId']}"
+    return Refusal(Kind.ANSWERED, message, code="AccessDeniedException", status=400, cause=ValueError("below"))
 
 
 def test_a_refusal_by_aws_names_the_secret_and_awss_reason() -> None:
-    versions = SecretsManagerVersions(SecretPlace(secret_id="klaviyo/dev/orders/webhook"), connect=Denied)
-    with pytest.raises(WebhookSecretsUnavailable, match=r"klaviyo/dev/orders/webhook.*AccessDeniedException") as denied:
+    versions = SecretsManagerVersions(SecretPlace(secret_id="klaviyo/dev/orders/webhook"), ask=denied)
+    with pytest.raises(WebhookSecretsUnavailable, match=r"klaviyo/dev/orders/webhook.*AccessDeniedException") as raised:
         versions.fetch()
-    assert isinstance(denied.value.__cause__, ClientError)
+    assert isinstance(raised.value.__cause__, ValueError)
 
 
-def test_without_a_region_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
-    with pytest.raises(WebhookSecretsUnavailable, match="region"):
-        SecretsManagerVersions(SecretPlace(secret_id="klaviyo/dev/orders/webhook")).fetch()
+def test_without_a_region_it_is_the_settings_that_lack_it() -> None:
+    place = SecretPlace(secret_id="klaviyo/dev/orders/webhook")
+    with pytest.raises(WebhookSecretsNotConfigured, match="set AWS_REGION"):
+        SecretsManagerVersions(place, environ={"AWS_CONFIG_FILE": "/nonexistent"}).fetch()
+
+
+def test_without_credentials_it_says_where_they_come_from(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    place = SecretPlace(secret_id="klaviyo/dev/orders/webhook", region="eu-west-1")
+    nowhere = {"AWS_CONFIG_FILE": "/nonexistent", "AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}
+    with pytest.raises(WebhookSecretsUnavailable, match="run as the service's IAM role"):
+        SecretsManagerVersions(place, environ=nowhere).fetch()

@@ -31,7 +31,7 @@ def now_signed(event_id: str) -> Signed:
 def page(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the page's snippets define, run one after the other."""
     monkeypatch.setenv("KLAVIYO_ACCESS_ENVIRONMENT", "prod")
-    monkeypatch.setattr(store, "SecretsManagerVersions", lambda place: Versions() if place else None)
+    monkeypatch.setattr(store, "SecretsManagerVersions", lambda place, **_: Versions() if place else None)
     defined: dict[str, Any] = {"__name__": __name__}
     for block in BLOCKS:
         exec(compile(block, "docs/webhooks.md", "exec"), defined)  # noqa: S102 - the page's own snippets

@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from botocore.exceptions import ClientError
+
+from klaviyo_access.aws.answers import Document, Kind, Refusal
+from klaviyo_access.aws.client import Ask
 from klaviyo_access.errors import WebhookError
 from klaviyo_access.keys.labels import SecretLabels
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
@@ -76,6 +80,20 @@ _DETAILS = {
 }
 
 
+def asking(client: Client) -> Ask:
+    """Asks as a service's own client does, of a client like boto3's."""
+    methods = {"DescribeSecret": client.describe_secret, "GetSecretValue": client.get_secret_value}
+
+    def ask(operation: str, parameters: Mapping[str, Any]) -> Document | Refusal:
+        try:
+            return dict(methods[operation](**parameters))
+        except ClientError as error:
+            told = error.response["Error"]
+            return Refusal(Kind.ANSWERED, told["Message"], code=told["Code"], status=400)
+
+    return ask
+
+
 class WebhookWorld:
     """One webhook from the creation of its secret on.
 
@@ -108,7 +126,7 @@ class WebhookWorld:
         self._handle("PutSecretValue", SecretId=self.key_arn, SecretString=value, ClientRequestToken="k" * 32)
         place = SecretPlace(secret_id=self.secret_arn, region=REGION)
         reader = Client(self.service)
-        self.versions = SecretsManagerVersions(place, connect=lambda: reader)
+        self.versions = SecretsManagerVersions(place, ask=asking(reader))
         self.settings = WebhookSettings(
             webhook="orders",
             webhook_id=WEBHOOK_ID,

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from klaviyo_access.aws.answers import Kind, Refusal, read_answer
 from klaviyo_access.endpoint import is_loopback
 from klaviyo_access.errors import KeyStoreNotConfigured
 from klaviyo_access.keys.location import SecretLocation
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.keys.snapshot import KeySnapshot
 from klaviyo_access.keys.sources import Sought
-from klaviyo_access.keys.sources.answers import Refusal, read_answer
+from klaviyo_access.keys.sources.answers import Found, error_for, read_document
 from klaviyo_access.keys.sources.local_http import get
 
 AGENT_URL: Final = "KLAVIYO_ACCESS_AGENT_URL"
@@ -34,11 +35,15 @@ class LocalCache(NamedTuple):
     """A cache on this machine.
 
     Attributes:
+        name: what it is called.
+        setting: the variable that says where it listens.
         url: where it listens, without a slash at its end.
         token: reads the token that it asks for; raises OSError, or ``KeyStoreNotConfigured``.
         can_look_past: whether it understands ``refreshNow``.
     """
 
+    name: str
+    setting: str
     url: str
     token: Callable[[], str]
     can_look_past: bool
@@ -69,21 +74,29 @@ class AgentSource:
             found = self._ask(look_past=True)
         if isinstance(found, KeySnapshot):
             return found
-        raise found.error(self._location, endpoint=self._cache.url) from found.cause
+        cause = found.cause if isinstance(found, Refusal) else None
+        raise error_for(found, self._location, by_way_of=f"by way of {self._cache.name}") from cause
 
-    def _ask(self, *, look_past: bool) -> KeySnapshot | Refusal:
+    def _ask(self, *, look_past: bool) -> Found:
         # The value in clear lives in this frame and below; whatever it was, nothing is raised while it does.
         try:
             token = self._cache.token()
         except OSError as error:
-            return Refusal(message=f"the agent's token cannot be read: {error}", cause=error)
+            return Refusal(Kind.NO_ANSWER, f"the agent's token cannot be read: {error}", cause=error)
         query = f"secretId={quote(self._location.secret_id, safe='')}{'&refreshNow=true' * look_past}"
         url = f"{self._cache.url}/secretsmanager/get?{query}"
         try:
             status, content = get(url, headers={"X-Aws-Parameters-Secrets-Token": token}, timeout=TIMEOUT)
         except OSError as error:
-            return Refusal(message=f"{type(error).__name__}: {error}", cause=error.with_traceback(None))
-        return read_answer(status, content, location=self._location, fetched_at=self._clock(), fresh_for=FRESH_FOR)
+            message = (
+                f"{type(error).__name__}: {error}. Does it run, and listen at {self._cache.url} "
+                f"({self._cache.setting} names another place)?"
+            )
+            return Refusal(Kind.NO_ANSWER, message, cause=error.with_traceback(None))
+        answer = read_answer(status, content)
+        if status == 403 and isinstance(answer, Refusal) and not answer.code:
+            answer = answer._replace(message="it refuses the token (HTTP 403); is it the one that it started with?")
+        return read_document(answer, location=self._location, fetched_at=self._clock(), fresh_for=FRESH_FOR)
 
 
 def from_agent(sought: Sought) -> AgentSource:
@@ -102,7 +115,13 @@ def from_agent(sought: Sought) -> AgentSource:
             f"An agent speaks plain HTTP and so must be on this machine; {AGENT_URL} is {url!r}: set it to "
             f"http://localhost:{PORT}, or leave it out."
         )
-    cache = LocalCache(url=url, token=partial(_agent_token, sought.environ), can_look_past=True)
+    cache = LocalCache(
+        name="the Secrets Manager Agent",
+        setting=AGENT_URL,
+        url=url,
+        token=partial(_agent_token, sought.environ),
+        can_look_past=True,
+    )
     return AgentSource(sought.location, cache, clock=sought.clock)
 
 
@@ -116,7 +135,13 @@ def from_lambda_extension(sought: Sought) -> AgentSource:
         KeyStoreNotConfigured: what names the secret is missing.
     """
     url = f"http://localhost:{sought.environ.get(EXTENSION_PORT) or PORT}"
-    cache = LocalCache(url=url, token=partial(_extension_token, sought.environ), can_look_past=False)
+    cache = LocalCache(
+        name="the AWS Parameters and Secrets Lambda extension",
+        setting=EXTENSION_PORT,
+        url=url,
+        token=partial(_extension_token, sought.environ),
+        can_look_past=False,
+    )
     return AgentSource(sought.location, cache, clock=sought.clock)
 
 

@@ -51,7 +51,7 @@ class EnvironmentSource:
                 f"The key of role {self._role!r} is handed over in {VARIABLE}, which is not set: have the platform "
                 "inject the role's secret (the program's output 'snippets' prints the lines), or name another source."
             )
-        raise KeyValueMalformed(self._role, VARIABLE, reason=found)
+        raise KeyValueMalformed(self._role, VARIABLE, reason=found, is_injected=True)
 
     def _read(self) -> KeySnapshot | str | None:
         if not (value := self._environ.get(VARIABLE)):
@@ -104,7 +104,7 @@ class FileSource:
                 f"The key of role {self._role!r} is read from {self._path}, which {FILE} names: {found.strerror}. Is "
                 "the volume mounted, and may this user read it?"
             ) from found
-        raise KeyValueMalformed(self._role, str(self._path), reason=found)
+        raise KeyValueMalformed(self._role, str(self._path), reason=found, is_injected=True)
 
     def _read(self) -> KeySnapshot | OSError | str:
         try:
