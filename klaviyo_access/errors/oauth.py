@@ -115,11 +115,17 @@ class OAuthRequestRefused(OAuthError):
 class OAuthUnavailable(OAuthError):
     """Klaviyo or AWS could not be asked; consent and tokens are not in question.
 
-    Attributes:
+    Args:
+        reason: what happened, without a full stop.
         retry_after: whole seconds to wait, None where nobody said.
+        then: what to do, where it is not to wait and to look at the network.
+
+    Attributes:
+        retry_after: see above.
     """
 
-    def __init__(self, reason: str, *, retry_after: int | None = None) -> None:
+    def __init__(self, reason: str, *, retry_after: int | None = None, then: str = "") -> None:
         self.retry_after = retry_after
         wait = "Try again" if retry_after is None else f"Try again in {retry_after} s"
-        super().__init__(f"{reason}. Consent and tokens are not in question. {wait}, then look at the network.")
+        cure = then or f"{wait}, then look at the network"
+        super().__init__(f"{reason}. Consent and tokens are not in question. {cure}.")

@@ -8,22 +8,24 @@ from collections.abc import Callable, Mapping
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
+from klaviyo_access.aws.client import AwsClient, Patience
+from klaviyo_access.aws.places import ENVIRONMENT, environment_folder
+from klaviyo_access.aws.settings import SECRETS_MANAGER
 from klaviyo_access.endpoint import KLAVIYO_URL
 from klaviyo_access.errors import OAuthAccountMismatch, OAuthNotConfigured, OAuthReauthorizationNeeded
 from klaviyo_access.oauth.client import OAuthClient
 from klaviyo_access.oauth.connection import OAuthConnection
 from klaviyo_access.oauth.refusals import Refusal, Step, error_for, refusal_of
 from klaviyo_access.oauth.secret import Secret
-from klaviyo_access.oauth.secrets_manager import AppSecrets, secrets_manager
+from klaviyo_access.oauth.secrets_manager import AppSecrets
 from klaviyo_access.oauth.state import StateSeal
 from klaviyo_access.oauth.stores import TokenStore
 
-PREFIX: Final = "KLAVIYO_ACCESS_PREFIX"
-ENVIRONMENT: Final = "KLAVIYO_ACCESS_ENVIRONMENT"
 SCOPES: Final = "KLAVIYO_OAUTH_SCOPES"
 REDIRECT_URI: Final = "KLAVIYO_OAUTH_REDIRECT_URI"
 URL: Final = "KLAVIYO_URL"
 
+_PATIENCE: Final = Patience(connect=3.0, read=10.0)
 _ACCOUNT: Final = re.compile(r"[A-Za-z0-9]{6}")
 
 
@@ -61,8 +63,8 @@ class OAuthApp:
 
         Args:
             environ: holds ``KLAVIYO_ACCESS_ENVIRONMENT``, ``KLAVIYO_OAUTH_SCOPES`` (with spaces between them),
-                ``KLAVIYO_OAUTH_REDIRECT_URI``; may hold ``KLAVIYO_ACCESS_PREFIX`` (else ``klaviyo``), ``AWS_REGION``
-                and ``KLAVIYO_URL``.
+                ``KLAVIYO_OAUTH_REDIRECT_URI``; may hold ``KLAVIYO_ACCESS_PREFIX`` (else ``klaviyo``), ``KLAVIYO_URL``
+                and AWS's own, as ``AWS_REGION``.
 
         Raises:
             OAuthNotConfigured: a variable is missing, or the client secret is not to be had.
@@ -73,8 +75,8 @@ class OAuthApp:
                 f"The environment says which OAuth app this is, and lacks {', '.join(missing)}. The program's output "
                 f"'oauthApp' prints the lines to set; {REDIRECT_URI} is the service's own."
             )
-        folder = f"{environ.get(PREFIX) or 'klaviyo'}/{environ[ENVIRONMENT]}/oauth"
-        kept = AppSecrets(folder, secrets_manager(environ.get("AWS_REGION")))
+        client_of_aws = AwsClient(SECRETS_MANAGER, environ=environ, patience=_PATIENCE)
+        kept = AppSecrets(f"{environment_folder(environ)}/oauth", client_of_aws.ask)
         credentials = kept.credentials()
         client = OAuthClient(
             credentials,
@@ -93,11 +95,11 @@ class OAuthApp:
         state, verifier = self._seal.begin(session)
         return self._client.authorization_url(state=state, verifier=verifier)
 
-    def connect(self, callback_url: str, *, session: str, account: str | None = None) -> OAuthConnection:
+    def connect(self, callback_url: object, *, session: str, account: str | None = None) -> OAuthConnection:
         """Take what Klaviyo sent the browser back with: check it, exchange it, store the tokens.
 
         Args:
-            callback_url: the request's URL, or its query string after a ``?``.
+            callback_url: the request's URL, or its query string after a ``?``; a text, or a framework's URL.
             session: as for ``authorization_url``, of the browser that came back.
             account: the Klaviyo account that is to be connected; None takes any that has a secret.
 
@@ -110,7 +112,7 @@ class OAuthApp:
             OAuthAccountMismatch: the owner of another account consented; nothing is stored.
             OAuthError: Klaviyo refused otherwise, or Klaviyo or AWS could not be asked.
         """
-        state, answer = _read(callback_url)
+        state, answer = _read(str(callback_url))
         del callback_url  # it holds the code, which no frame of an error shall show
         verifier = self._seal.verify(state, session)
         if isinstance(answer, Refusal):

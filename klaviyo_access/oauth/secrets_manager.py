@@ -3,50 +3,14 @@
 Both lie where the Pulumi component `OAuthApp` made their secrets, which one service alone may read and write.
 """
 
-import os
-from collections.abc import Callable
-from typing import Any, Final, Protocol, TypeVar
+from uuid import uuid4
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.session import Session
-
+from klaviyo_access.aws.answers import MISSING, Document, Kind, Refusal
+from klaviyo_access.aws.client import Ask
 from klaviyo_access.errors import OAuthError, OAuthNotConfigured, OAuthUnavailable
 from klaviyo_access.oauth.client import AppCredentials
 from klaviyo_access.oauth.secret import Secret
 from klaviyo_access.oauth.tokens import REVOKED, OAuthTokens, json_object, stored_tokens
-
-Found = TypeVar("Found")
-
-_PATIENCE: Final = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 3, "mode": "standard"})
-_NOT_FOUND: Final = "ResourceNotFoundException"
-_DENIED: Final = frozenset({"AccessDeniedException", "AccessDenied"})
-
-
-class SecretsManager(Protocol):
-    """The two calls that are made; a botocore or boto3 client of Secrets Manager has them."""
-
-    def get_secret_value(self, *, SecretId: str) -> Any: ...  # noqa: N803 - AWS's own name
-
-    def put_secret_value(self, *, SecretId: str, SecretString: str) -> Any: ...  # noqa: N803 - AWS's own names
-
-
-def secrets_manager(region: str | None = None) -> SecretsManager:
-    """A client of Secrets Manager, with credentials and endpoint as botocore finds them.
-
-    Args:
-        region: without it ``AWS_REGION``, ``AWS_DEFAULT_REGION``, then that of the AWS profile.
-
-    Raises:
-        OAuthNotConfigured: botocore finds no region, or its settings are broken.
-    """
-    try:
-        # botocore itself looks at AWS_DEFAULT_REGION alone; Lambda and ECS set AWS_REGION.
-        here = region or os.environ.get("AWS_REGION")
-        client: Any = Session().create_client("secretsmanager", region_name=here, config=_PATIENCE)
-    except BotoCoreError as error:
-        raise OAuthNotConfigured(f"Secrets Manager needs a region: {error} Set AWS_REGION.") from error
-    return client  # type: ignore[no-any-return] # the stubs know no client but the one that all services share
 
 
 class AppSecrets:
@@ -54,12 +18,12 @@ class AppSecrets:
 
     Args:
         folder: what the secrets' names begin with, as in ``klaviyo/prod/oauth``.
-        client: Secrets Manager.
+        ask: asks Secrets Manager, as `klaviyo_access.aws.client.AwsClient.ask` does.
     """
 
-    def __init__(self, folder: str, client: SecretsManager) -> None:
+    def __init__(self, folder: str, ask: Ask) -> None:
         self._folder = folder
-        self._client = client
+        self._ask = ask
 
     def credentials(self) -> AppCredentials:
         """Client id and secret, as an operator staged them: ``{"clientId": …, "clientSecret": …}``.
@@ -69,13 +33,13 @@ class AppSecrets:
             OAuthUnavailable: AWS could not be asked.
         """
         name = f"{self._folder}/client"
-        found = self._get(name, read=_credentials)
-        if isinstance(found, OAuthError):
-            raise found
+        found = _credentials(self._get(name))
+        if isinstance(found, Refusal):
+            raise _error(found, name)
         if found is None:
             raise OAuthNotConfigured(
                 f'The secret {name} holds the app\'s {{"clientId": …, "clientSecret": …}}; it holds nothing of the '
-                "kind yet. An operator stages it from Klaviyo's app page."
+                "kind yet. An operator stages it: klaviyo-access oauth stage."
             )
         return found
 
@@ -86,9 +50,9 @@ class AppSecrets:
             OAuthNotConfigured: the account has no secret, or this principal may not read it.
             OAuthUnavailable: AWS could not be asked.
         """
-        found = self._get(self._name(account), read=stored_tokens)
-        if isinstance(found, OAuthError):
-            raise found
+        found = _tokens(self._get(self._name(account)))
+        if isinstance(found, Refusal):
+            raise _error(found, self._name(account))
         return found
 
     def save(self, account: str, tokens: OAuthTokens | None) -> None:
@@ -100,42 +64,48 @@ class AppSecrets:
         """
         failure = self._put(self._name(account), tokens)
         if failure is not None:
-            raise failure
+            raise _error(failure, self._name(account))
 
     def _name(self, account: str) -> str:
         return f"{self._folder}/{account}/tokens"
 
-    # Nothing is raised in the two methods below: botocore's frames and its errors hold values in clear.
+    # Nothing is raised below while a value in clear is in the frame: an error would carry it.
 
-    def _get(self, name: str, *, read: Callable[[str], Found]) -> Found | OAuthError | None:
-        try:
-            return read(str(self._client.get_secret_value(SecretId=name)["SecretString"]))
-        except (BotoCoreError, ClientError) as error:
-            # A secret that nobody has put a value into yet is told apart by AWS's words alone.
-            return None if "staging label" in str(error) else _failure(error, name)
+    def _get(self, name: str) -> Document | Refusal:
+        answer = self._ask("GetSecretValue", {"SecretId": name})
+        return {} if isinstance(answer, Refusal) and answer.has_no_value else answer
 
-    def _put(self, name: str, tokens: OAuthTokens | None) -> OAuthError | None:
-        try:
-            self._client.put_secret_value(SecretId=name, SecretString=tokens.to_json() if tokens else REVOKED)
-        except (BotoCoreError, ClientError) as error:
-            return _failure(error, name)
-        return None
+    def _put(self, name: str, tokens: OAuthTokens | None) -> Refusal | None:
+        value = tokens.to_json() if tokens else REVOKED
+        # A token of its own for each put: without it a retried one would be a second version.
+        parameters = {"SecretId": name, "SecretString": value, "ClientRequestToken": str(uuid4())}
+        answer = self._ask("PutSecretValue", parameters)
+        return answer if isinstance(answer, Refusal) else None
 
 
-def _credentials(text: str) -> AppCredentials | None:
-    match json_object(text):
+def _tokens(answer: Document | Refusal) -> OAuthTokens | Refusal | None:
+    return answer if isinstance(answer, Refusal) else stored_tokens(str(answer.get("SecretString", "")))
+
+
+def _credentials(answer: Document | Refusal) -> AppCredentials | Refusal | None:
+    if isinstance(answer, Refusal):
+        return answer
+    match json_object(str(answer.get("SecretString", ""))):
         case {"clientId": str(client_id), "clientSecret": str(client_secret)} if client_id and client_secret:
             return AppCredentials(client_id=client_id, client_secret=Secret(client_secret))
     return None
 
 
-def _failure(error: BotoCoreError | ClientError, name: str) -> OAuthError:
-    code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
-    if code in (_NOT_FOUND, *_DENIED):
+def _error(refusal: Refusal, name: str) -> OAuthError:
+    if refusal.code == MISSING or refusal.is_denied:
         # AWS answers both alike to whoever may not see what secrets there are.
         return OAuthNotConfigured(
             f"The program makes the secret {name} for one service alone, which klaviyo-access:oauthApp is about; AWS "
-            f"answers {code}. Run as that service, in its region; if you do, add the account to "
+            f"answers {refusal.code}. Run as that service, in its region; if you do, add the account to "
             "klaviyo-access:oauthApp and deploy."
         )
-    return OAuthUnavailable(f"AWS Secrets Manager could not be asked for {name}: {code}")
+    if refusal.kind is Kind.SETTINGS:
+        return OAuthNotConfigured(f"The secret {name} cannot be asked for: {refusal}.")
+    if refusal.kind is Kind.NO_CREDENTIALS:
+        return OAuthUnavailable(f"AWS Secrets Manager was not asked for {name}: {refusal}", then="Then try again")
+    return OAuthUnavailable(f"AWS Secrets Manager could not be asked for {name}: {refusal}")

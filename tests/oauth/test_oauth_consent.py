@@ -6,6 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx2
 import pytest
+from starlette.datastructures import URL
 
 from klaviyo_access.errors import (
     OAuthAccountMismatch,
@@ -60,6 +61,13 @@ def test_secrets_never_travel_in_clear() -> None:
     credentials = AppCredentials(client_id="c", client_secret=Secret("s"))
     with pytest.raises(OAuthNotConfigured, match="https://HOST"):
         OAuthClient(credentials, redirect_uri=BACK, scopes=SCOPES, klaviyo_url="http://a.klaviyo.com")
+
+
+def test_a_callback_may_be_the_url_of_a_framework() -> None:
+    world = World()
+    app = world.host()
+    callback = URL(world.consent(app.authorization_url(session=BROWSER)))  # as Starlette's request.url is
+    assert app.connect(callback, session=BROWSER).account == ACCOUNT
 
 
 def test_any_host_takes_the_callback_of_a_request_that_another_one_made() -> None:
