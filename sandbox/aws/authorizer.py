@@ -12,6 +12,7 @@ from klaviyo_access.isolation.evaluator import (
     UnsupportedPolicyError,
     decide,
 )
+from sandbox.aws import tag_keys
 from sandbox.aws.backend import Backend
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.credentials import Sessions
@@ -80,6 +81,8 @@ class Authorizer:
             AwsError: a policy holds what the evaluator does not understand; the message names it.
         """
         identity = await self._identities.of(call.caller)
+        if action.startswith("kms:"):
+            context = {**await tag_keys.of_key(self._backend, resource, call), **context}
         request = Request(
             principal=Principal(arn=call.caller.principal_arn, session_arn=call.caller.arn),
             action=action,
@@ -109,6 +112,7 @@ class Authorizer:
             "aws:SecureTransport": "true",
             "aws:PrincipalIsAWSService": "false",
             "aws:ViaAWSService": "false",
+            **tag_keys.of_request(call),
         }
         if caller.kind == "AWSService":
             return {**context, "aws:PrincipalIsAWSService": "true", "aws:PrincipalServiceName": caller.principal_arn}

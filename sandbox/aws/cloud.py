@@ -23,6 +23,7 @@ from sandbox.aws.key_policy_rules import KeyPolicyRules
 from sandbox.aws.lookup import lookup_events
 from sandbox.aws.metric_filters import MetricFilters
 from sandbox.aws.ministack_state import MinistackState
+from sandbox.aws.permissions import Permissions
 from sandbox.aws.quotas import get_service_quota
 from sandbox.aws.requirements import Requirements
 from sandbox.aws.secrets_manager import SecretsManager
@@ -83,6 +84,7 @@ class Cloud:
             record=self.trail.record_service_event,
         )
         self._requirements = Requirements(self.backend)
+        self._permissions = Permissions(self.backend)
         self._key_policy_rules = KeyPolicyRules(authorize=self.authorize, identities=self.identities)
         self._topic_rules = TopicRules(backend=self.backend, authorize=self.authorize)
         self._metric_filters = MetricFilters(self.backend)
@@ -175,7 +177,7 @@ class Cloud:
 
     async def _pass_on(self, call: Call, asked: Asked, request: Request) -> _Done:
         """Let ministack answer, once every permission that the call needs is there."""
-        requirements = await self._requirements.of(call)
+        requirements = [*await self._requirements.of(call), *await self._permissions.of(call)]
         for needed in requirements:
             await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
         await self._key_policy_rules.check(call)

@@ -19,7 +19,7 @@ class KeyPolicies:
         self._backend = backend
 
     async def resolve(self, resource: str, *, through_service: bool) -> tuple[str, Json | None]:
-        """The key's ARN and policy; for what is no key (an alias to be made, ``*``) the same again and no policy.
+        """The key's ARN and policy; for what is no key yet (``*``, ``key/*``, an alias) the same again and no policy.
 
         Args:
             resource: the ARN of a key or, where a service uses it, of an alias.
@@ -30,7 +30,7 @@ class KeyPolicies:
         """
         if ":alias/aws/" in resource:
             return resource, _aws_managed(resource)
-        if ":key/" not in resource and not through_service:
+        if resource.endswith(":key/*") or (":key/" not in resource and not through_service):
             return resource, None
         region = resource.split(":")[3]
         key = (await self._backend.call("kms", "DescribeKey", {"KeyId": resource}, region=region))["KeyMetadata"]

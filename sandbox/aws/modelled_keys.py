@@ -7,6 +7,7 @@ from sandbox.aws.calls import AwsError, Json
 
 _MODELLED: dict[str, tuple[str, ...]] = {
     "kms": (
+        "aws:resourcetag/",
         "kms:bypasspolicylockoutsafetycheck",
         "kms:calleraccount",
         "kms:encryptioncontext:",
@@ -21,7 +22,7 @@ _MODELLED: dict[str, tuple[str, ...]] = {
     ),
     "lambda": (),
 }
-"""By service, in lower case; AWS's own tags on these resources are not among them."""
+"""By service, in lower case; the tags of functions are not among them."""
 
 
 def refuse_unmodelled_keys(action: str, policies: Iterable[Json]) -> None:

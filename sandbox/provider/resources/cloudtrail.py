@@ -55,7 +55,10 @@ class Trail(ResourceType):
 
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
         cloudtrail = aws.client("cloudtrail")
-        trail = cloudtrail.get_trail(Name=resource_id)["Trail"]
+        trails = cloudtrail.describe_trails(trailNameList=[resource_id])["trailList"]
+        if not trails:
+            return None
+        trail = trails[0]
         tags = cloudtrail.list_tags(ResourceIdList=[resource_id])["ResourceTagList"]
         found = camel(trail, SPELLED)
         return {
