@@ -8,6 +8,7 @@ import pulumi
 SHARED_MODULES: Final = (
     "klaviyo_access/__init__.py",
     "klaviyo_access/endpoint.py",
+    "klaviyo_access/hidden.py",
     "klaviyo_access/keys/__init__.py",
     "klaviyo_access/keys/labels.py",
     "klaviyo_access/keys/secret.py",

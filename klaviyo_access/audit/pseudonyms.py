@@ -3,9 +3,10 @@
 import hashlib
 import hmac
 from collections.abc import Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from klaviyo_access.audit.entry import TEXT_FIELDS
+from klaviyo_access.hidden import Hidden
 
 SHORTEST_KEY: Final = 32
 """Bytes of key; SHA-256 makes no use of fewer (RFC 2104, section 3)."""
@@ -13,7 +14,7 @@ SHORTEST_KEY: Final = 32
 PERSONAL_FIELDS: Final = ("user_id", "ip_address")
 
 
-class PseudonymKey:
+class PseudonymKey(Hidden[bytes]):
     """The key of pseudonyms, which no repr, log line, pickle or traceback can show.
 
     Args:
@@ -23,7 +24,7 @@ class PseudonymKey:
         ValueError: ``secret`` is shorter.
     """
 
-    __slots__ = ("__secret", "id")
+    __slots__ = ("id",)
 
     id: str
     """8 hex digits that name the key, so that entries tell which key made their pseudonyms."""
@@ -34,8 +35,8 @@ class PseudonymKey:
                 f"A pseudonym key has at least {SHORTEST_KEY} bytes, because a shorter one can be found by trying; "
                 f"given: {len(secret)} bytes. Make one with secrets.token_bytes({SHORTEST_KEY})."
             )
-        self.__secret = bytes(secret)
-        self.id = hashlib.sha256(b"id of a pseudonym key:" + self.__secret).hexdigest()[:8]
+        super().__init__(bytes(secret))
+        self.id = hashlib.sha256(b"id of a pseudonym key:" + self.reveal()).hexdigest()[:8]
 
     def pseudonym(self, value: str) -> str:
         """The pseudonym of ``value``: the key's id and 32 hex digits of the HMAC-SHA256.
@@ -43,14 +44,11 @@ class PseudonymKey:
         The same value has the same pseudonym in every field, so that entries of one person can be put together, and
         whoever holds the key can look for somebody by name.
         """
-        digest = hmac.new(self.__secret, value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+        digest = hmac.new(self.reveal(), value.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
         return f"{self.id}:{digest[:32]}"
 
     def __repr__(self) -> str:
         return f"PseudonymKey({self.id})"
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A PseudonymKey is never pickled or copied into a file: read it anew where it is needed.")
 
 
 class Pseudonyms:

@@ -3,21 +3,22 @@
 Standard library only, since the rotator's bundle carries this module.
 """
 
-import hashlib
 import re
-from typing import Final, NoReturn
+from typing import Final
+
+from klaviyo_access.hidden import Hidden, fingerprint
+
+__all__ = ["KEY_PATTERN", "Key", "MalformedKeyError", "describe_malformed", "fingerprint"]
 
 KEY_PATTERN: Final = re.compile(r"pk_(?:[A-Za-z0-9]{6}_)?[0-9a-f]{34}")
 """Klaviyo's private keys: ``pk_``, since 2026 the company id, then 34 lowercase hex digits."""
-
-FINGERPRINT_LENGTH: Final = 12
 
 
 class MalformedKeyError(ValueError):
     """What was given is no Klaviyo private key. The message never quotes it."""
 
 
-class Key:
+class Key(Hidden[str]):
     """A Klaviyo private API key that no repr, log line, pickle or traceback can show.
 
     Args:
@@ -27,43 +28,18 @@ class Key:
         MalformedKeyError: ``value`` has not the form of a private key.
     """
 
-    __slots__ = ("__value", "fingerprint")
+    __slots__ = ("fingerprint",)
 
     fingerprint: str
 
     def __init__(self, value: str) -> None:
         if not KEY_PATTERN.fullmatch(value):
             raise MalformedKeyError(describe_malformed(value))
-        self.__value = value
+        super().__init__(value)
         self.fingerprint = fingerprint(value)
 
-    def reveal(self) -> str:
-        """The key in clear, for the one line that sends it."""
-        return self.__value
-
     def __repr__(self) -> str:
-        return f"pk_…{self.__value[-4:]} ({self.fingerprint})"
-
-    __str__ = __repr__
-
-    def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Key) and self.fingerprint == other.fingerprint
-
-    def __hash__(self) -> int:
-        return hash(self.fingerprint)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(
-            "A Key is never pickled or copied into a file: hand over the role's name and read the key there."
-        )
-
-
-def fingerprint(value: str) -> str:
-    """The first 12 hex digits of the key's SHA-256: names a key without showing it."""
-    return hashlib.sha256(value.encode()).hexdigest()[:FINGERPRINT_LENGTH]
+        return f"pk_…{self.reveal()[-4:]} ({self.fingerprint})"
 
 
 def describe_malformed(value: str) -> str:

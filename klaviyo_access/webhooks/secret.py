@@ -6,7 +6,9 @@ Standard library only, since the rotator's bundle carries this module.
 import hmac
 import json
 from hashlib import sha256
-from typing import Final, NoReturn
+from typing import Final
+
+from klaviyo_access.hidden import Hidden
 
 SHORTEST: Final = 16
 """Characters that Klaviyo asks for at least (https://developers.klaviyo.com/en/reference/create_webhook)."""
@@ -16,7 +18,7 @@ class MalformedSigningSecretError(ValueError):
     """What was given cannot sign a webhook. The message never quotes it."""
 
 
-class SigningSecret:
+class SigningSecret(Hidden[str]):
     """A webhook's secret that no repr, log line, pickle or traceback can show.
 
     Args:
@@ -26,7 +28,7 @@ class SigningSecret:
         MalformedSigningSecretError: ``value`` is too short.
     """
 
-    __slots__ = ("__keyed", "__value")
+    __slots__ = ("__keyed",)
 
     def __init__(self, value: str) -> None:
         if len(value) < SHORTEST:
@@ -34,7 +36,7 @@ class SigningSecret:
                 f"A webhook's secret has {SHORTEST} characters or more; what was given has {len(value)}, which could "
                 "be guessed. Let the rotator make one, or take secrets.token_urlsafe(32)."
             )
-        self.__value = value
+        super().__init__(value)
         self.__keyed = hmac.new(value.encode(), digestmod=sha256)
 
     def sign(self, body: bytes, timestamp: str) -> str:
@@ -50,25 +52,6 @@ class SigningSecret:
         signing.update(body)
         signing.update(timestamp.encode("ascii"))
         return signing.hexdigest()
-
-    def reveal(self) -> str:
-        """The secret in clear, for the one line that sends it to Klaviyo."""
-        return self.__value
-
-    def __repr__(self) -> str:
-        return "SigningSecret(…)"
-
-    def __format__(self, spec: str) -> str:
-        return format(repr(self), spec)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SigningSecret) and hmac.compare_digest(self.__value.encode(), other.reveal().encode())
-
-    def __hash__(self) -> int:
-        return hash(self.__value)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("A SigningSecret is never pickled or copied: read it from Secrets Manager there.")
 
 
 def write_value(secret: SigningSecret, *, webhook_id: str) -> str:
