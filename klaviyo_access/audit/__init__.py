@@ -3,7 +3,7 @@
 ::
 
     with AuditLog("app-api", StandardOutput()) as audit:
-        audit.record(AuditEntry(timestamp=now, user_id="ada", role="marketer", action="send-campaigns", ...))
+        audit.record(AuditEntry(user_id="ada", role="marketer", action="send-campaigns", ...))
 
 Importing this package imports the standard library alone; `CloudWatchLogs`, which needs botocore, is imported when it
 is asked for. Entries go to the sinks that are named here and never to Klaviyo.
@@ -12,6 +12,7 @@ is asked for. Entries go to the sinks that are named here and never to Klaviyo.
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from klaviyo_access.audit.asker import asked_by
 from klaviyo_access.audit.entry import AuditEntry
 from klaviyo_access.audit.log import AuditLog, AuditStatus
 from klaviyo_access.audit.pseudonyms import PseudonymKey, Pseudonyms
@@ -33,6 +34,7 @@ __all__ = [
     "StandardOutput",
     "Suspicion",
     "Suspicions",
+    "asked_by",
 ]
 
 

@@ -7,6 +7,7 @@ replaced, removed or moved no longer fits its neighbours. Only the end can be cu
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ from klaviyo_access.audit.entry import canonical
 NO_PREVIOUS: Final = "0" * 64
 """What the first entry of a chain has for ``previous``."""
 
+_STREAM: Final = re.compile(r"[a-z][a-z0-9-]{0,39}/[0-9a-f]{16}")
+_LARGEST: Final = 2**63
 _LINK_KEYS: Final = {"entry", "hash", "previous", "sequence", "stream", "suspicious"}
 _ANCHOR_KEYS: Final = {"closed", "hash", "sequence", "stream", "timestamp"}
 
@@ -105,13 +108,11 @@ class Chain:
 def parse_link(line: str) -> Link | None:
     """Read a line of a chain; None unless it has exactly the form in which `Chain` writes it."""
     document = _parse(line)
-    if document is None or document.keys() != _LINK_KEYS or canonical(document) != line:
+    if document is None or document.keys() != _LINK_KEYS or not _names_a_place(document):
         return None
     stream, sequence, entry, suspicious = (document[key] for key in ("stream", "sequence", "entry", "suspicious"))
     hashes = document["previous"], document["hash"]
-    if not (isinstance(stream, str) and type(sequence) is int and sequence >= 0 and isinstance(entry, dict)):
-        return None
-    if not (all(isinstance(text, str) for text in hashes) and isinstance(suspicious, list)):
+    if not (all(isinstance(text, str) for text in hashes) and isinstance(entry, dict) and isinstance(suspicious, list)):
         return None
     return Link(
         stream=stream,
@@ -126,21 +127,29 @@ def parse_link(line: str) -> Link | None:
 def parse_anchor(line: str) -> Anchor | None:
     """Read an anchor's line; None unless it has exactly the form in which anchors are written."""
     document = _parse(line)
-    if document is None or document.keys() != {"anchor"} or canonical(document) != line:
+    if document is None or document.keys() != {"anchor"}:
         return None
     fields = document["anchor"]
-    if not isinstance(fields, dict) or fields.keys() != _ANCHOR_KEYS:
+    if not isinstance(fields, dict) or fields.keys() != _ANCHOR_KEYS or not _names_a_place(fields):
         return None
-    kinds = {"stream": str, "sequence": int, "hash": str, "closed": bool, "timestamp": float}
+    kinds = {"hash": str, "closed": bool, "timestamp": float}
     return Anchor(**fields) if all(type(fields[name]) is kind for name, kind in kinds.items()) else None
 
 
 def _parse(line: str) -> dict[str, Any] | None:
+    """The object that ``line`` holds; None unless it stands there in its canonical form, which has finite numbers."""
     try:
         document = json.loads(line)
+        is_canonical = canonical(document) == line
     except (ValueError, RecursionError):
         return None
-    return document if isinstance(document, dict) else None
+    return document if is_canonical and isinstance(document, dict) else None
+
+
+def _names_a_place(fields: Mapping[str, Any]) -> bool:
+    stream, sequence = fields["stream"], fields["sequence"]
+    is_stream = isinstance(stream, str) and _STREAM.fullmatch(stream) is not None
+    return is_stream and type(sequence) is int and 0 <= sequence < _LARGEST
 
 
 def _sha256(text: str) -> str:

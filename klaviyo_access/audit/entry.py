@@ -5,12 +5,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Literal, TypeAlias, get_args
 
+from klaviyo_access.audit.asker import bound
 from klaviyo_access.keys.secret import KEY_PATTERN
 
 Scalar: TypeAlias = str | int | float | bool | None
+Result: TypeAlias = Literal["allowed", "denied", "succeeded", "failed"]
+RESULTS: Final = get_args(Result)
 
 LONGEST_ENTRY: Final = 128 * 1024
 """Characters of an entry in JSON; from a longer one all metadata is left out, and how long it was is said instead."""
@@ -19,12 +23,19 @@ _LONGEST_TEXT: Final = 8 * 1024
 _LARGEST_INT: Final = 2**63
 
 
+def _bound(name: str) -> Any:
+    return field(default_factory=partial(bound, name))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditEntry:
     """What somebody did, or was refused.
 
+    Who that was stands in ``user_id``, ``role``, ``ip_address`` and ``request_id``; what is not given of these is taken
+    from `asked_by` around, where a request binds it once.
+
     Attributes:
-        timestamp: when; an aware time (a naive one is taken for this machine's local time).
+        timestamp: when; an aware time (a naive one is taken for this machine's local time). Without it now.
         user_id: who, as the application knows people; a pseudonym where `Pseudonyms` says so.
         role: the role that the user acted in, as in access.yaml; empty where none was assigned.
         action: what was done: a permission's name where there is one, else the application's own word.
@@ -36,21 +47,29 @@ class AuditEntry:
             ``str()`` is kept.
         key_fingerprint: 12 hex digits that name the Klaviyo key; never the key.
         request_id: what ties the entry to the application's other logs.
+
+    Raises:
+        ValueError: a result that is none of the four, or nobody is named, neither here nor around.
     """
 
-    timestamp: datetime
-    user_id: str
-    role: str
+    timestamp: datetime = field(default_factory=lambda: datetime.now(UTC))
+    user_id: str = _bound("user_id")
+    role: str = _bound("role")
     action: str
     resource: str
-    result: str
+    result: Result
     klaviyo_endpoint: str = ""
-    ip_address: str = ""
+    ip_address: str = _bound("ip_address")
     metadata: Mapping[str, Scalar] = field(default_factory=dict)
     key_fingerprint: str = ""
-    request_id: str = ""
+    request_id: str = _bound("request_id")
 
     def __post_init__(self) -> None:
+        if self.result not in RESULTS:
+            raise ValueError(
+                f"An audit entry's result is one of {', '.join(RESULTS)}, because what is suspicious is told by it; "
+                f"given: {self.result!r}."
+            )
         # A copy: what the caller changes afterwards is no part of the entry.
         object.__setattr__(self, "metadata", MappingProxyType(dict(self.metadata)))
 
@@ -95,8 +114,8 @@ def canonical(value: Any) -> str:
 def _text(value: object) -> str:
     """``value`` as text of bearable length in which no Klaviyo key stands."""
     text = "" if value is None else value if isinstance(value, str) else str(value)
-    text = text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
-    return KEY_PATTERN.sub("pk_…", text) if "pk_" in text else text
+    text = KEY_PATTERN.sub("pk_…", text) if "pk_" in text else text  # before the cut, which could leave most of a key
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 def _scalar(value: object) -> Scalar:

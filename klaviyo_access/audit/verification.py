@@ -5,9 +5,29 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from klaviyo_access.audit.chain import NO_PREVIOUS, Anchor, Link, parse_anchor, parse_link
+from klaviyo_access.audit.delivery import ANCHORS, ENTRIES
 from klaviyo_access.audit.writer import LOST_ACTION
 
 _OURS: Final = '{"entry":{'
+_LARGEST_COUNT: Final = 2**63
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredLine:
+    """A line as a log group has it.
+
+    Attributes:
+        text: the line.
+        log_stream: the log stream that it stands in, which says who wrote it: a service writes to its own alone.
+        is_fresh: whether it came so lately that its anchor may still be on its way.
+    """
+
+    text: str
+    log_stream: str
+    is_fresh: bool
+
+
+Line = str | StoredLine
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +35,7 @@ class Finding:
     """One thing that is wrong.
 
     Attributes:
-        kind: ``unreadable``, ``changed``, ``removed``, ``reordered``, ``forged`` or ``cut off``.
+        kind: ``unreadable``, ``changed``, ``removed``, ``reordered``, ``forged``, ``cut off`` or ``unanchored``.
         stream: the chain; empty where the line does not say.
         line: the line's number in what was read, from 1; 0 where it is about a line that is not there.
         detail: a sentence.
@@ -70,48 +90,63 @@ def split_lines(data: bytes) -> list[str]:
 
 
 def verify(
-    lines: Iterable[str], anchors: Iterable[str] = (), *, is_mixed: bool = False, is_sorted: bool = True
+    lines: Iterable[Line], anchors: Iterable[Line] | None = None, *, is_mixed: bool = False, is_sorted: bool = True
 ) -> Report:
     """Hold chains against themselves and against their anchors.
 
     Args:
         lines: the chains' lines, without their ends; several chains may be mixed.
-        anchors: the anchors' lines. Without them a cut-off end, and a chain rewritten whole, cannot be seen.
+        anchors: the anchors' lines. Without them a cut-off end, and a chain rewritten whole, cannot be seen; with them
+            a chain that has none is found fault with.
         is_mixed: whether other lines stand between those of chains; what does not start like a chain's is passed over.
         is_sorted: whether the order of the lines means something; a log group's does not.
     """
     findings: list[Finding] = []
     chains: dict[str, _Chain] = {}
+    stated = None if anchors is None else list(anchors)  # before the lines, which go on while both are read
     links = list(_links(lines, findings, is_mixed=is_mixed))
-    for number, link in links if is_sorted else sorted(links, key=lambda numbered: numbered[1].sequence):
-        chains.setdefault(link.stream, _Chain(link.stream, findings)).read(number, link)
-    for stream, stated in _by_stream(anchors, findings).items():
-        chains.setdefault(stream, _Chain(stream, findings)).compare(stated)
+    for number, link, is_fresh in links if is_sorted else sorted(links, key=lambda found: found[1].sequence):
+        chains.setdefault(link.stream, _Chain(link.stream, findings)).read(number, link, is_fresh=is_fresh)
+    if stated is not None:
+        for stream, its_own in _by_stream(stated, findings).items():
+            chains.setdefault(stream, _Chain(stream, findings)).compare(its_own)
+        for chain in chains.values():
+            chain.ask_for_anchor()
     reports = tuple(chains[stream].report() for stream in sorted(chains))
     return Report(streams=reports, findings=tuple(findings))
 
 
-def _links(lines: Iterable[str], findings: list[Finding], *, is_mixed: bool) -> Iterator[tuple[int, Link]]:
+def _links(lines: Iterable[Line], findings: list[Finding], *, is_mixed: bool) -> Iterator[tuple[int, Link, bool]]:
     for number, line in enumerate(lines, start=1):
-        link = parse_link(line)
-        if link is not None:
-            yield number, link
-        elif line.startswith(_OURS) or not is_mixed:
-            findings.append(
-                Finding(kind="unreadable", stream="", line=number, detail="This is no line that an audit log writes.")
-            )
+        text = line if isinstance(line, str) else line.text
+        link = parse_link(text)
+        if link is None:
+            if text.startswith(_OURS) or not is_mixed:
+                detail = "This is no line that an audit log writes."
+                findings.append(Finding(kind="unreadable", stream="", line=number, detail=detail))
+        elif _is_in_its_place(ENTRIES, link, line, number, findings):
+            yield number, link, not isinstance(line, str) and line.is_fresh
 
 
-def _by_stream(lines: Iterable[str], findings: list[Finding]) -> dict[str, list[Anchor]]:
+def _by_stream(lines: Iterable[Line], findings: list[Finding]) -> dict[str, list[Anchor]]:
     streams: dict[str, list[Anchor]] = {}
     for number, line in enumerate(lines, start=1):
-        anchor = parse_anchor(line)
+        anchor = parse_anchor(line if isinstance(line, str) else line.text)
         if anchor is None:
             detail = "This is no anchor that an audit log writes (line of the anchors)."
             findings.append(Finding(kind="unreadable", stream="", line=number, detail=detail))
-        else:
+        elif _is_in_its_place(ANCHORS, anchor, line, number, findings):
             streams.setdefault(anchor.stream, []).append(anchor)
     return streams
+
+
+def _is_in_its_place(kind: str, found: Link | Anchor, line: Line, number: int, findings: list[Finding]) -> bool:
+    """Whether a line stands in the log stream of its own chain; elsewhere another service wrote it."""
+    if isinstance(line, str) or line.log_stream == f"{kind}/{found.stream}":
+        return True
+    detail = f"It stands in the log stream {line.log_stream!r}, so whoever may write there wrote it ({kind})."
+    findings.append(Finding(kind="forged", stream=found.stream, line=number, detail=detail))
+    return False
 
 
 @dataclass
@@ -128,9 +163,11 @@ class _Chain:
     suspicious: int = 0
     anchored: int = 0
     closed: bool = False
+    is_fresh: bool = True
 
-    def read(self, number: int, link: Link) -> None:
+    def read(self, number: int, link: Link, *, is_fresh: bool) -> None:
         """Hold the next line against what came before."""
+        self.is_fresh = self.is_fresh and is_fresh
         if link.true_hash != link.hash:
             self._find("changed", number, f"Entry {link.sequence} does not fit its own hash.")
         if link.sequence < self.following:
@@ -146,7 +183,7 @@ class _Chain:
         self.suspicious += bool(link.suspicious)
         match link.entry:
             case {"action": action, "metadata": {"count": int(count)}} if action == LOST_ACTION:
-                self.lost += count
+                self.lost += min(max(count, 0), _LARGEST_COUNT)
             case _:
                 pass
 
@@ -171,6 +208,11 @@ class _Chain:
                 self._find("changed", 0, f"Entry {anchor.sequence} is another one than its anchor says.")
             if anchor.closed and self.following > anchor.sequence + 1:
                 self._find("forged", 0, f"The chain ended with entry {anchor.sequence}, and more entries follow.")
+
+    def ask_for_anchor(self) -> None:
+        """Find fault where no anchor is stated at all, though one was due."""
+        if not self.anchored and not self.is_fresh:
+            self._find("unanchored", 0, "No anchor was ever written for it: it may be cut off, or made up whole.")
 
     def report(self) -> StreamReport:
         return StreamReport(

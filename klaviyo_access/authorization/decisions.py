@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from klaviyo_access.audit.entry import AuditEntry
+from klaviyo_access.audit.entry import AuditEntry, Result
 from klaviyo_access.authorization.permissions import Permissions
 from klaviyo_access.errors import AuthorizationError, PermissionDenied, RoleNotAssigned
 
@@ -116,7 +116,7 @@ class Authorizer:
         self._record(requirement, asker, result="allowed")
         return role
 
-    def _record(self, requirement: Requirement, asker: Asker, *, result: str, **metadata: str) -> None:
+    def _record(self, requirement: Requirement, asker: Asker, *, result: Result, **metadata: str) -> None:
         if self.record is None:
             return
         entry = AuditEntry(

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from klaviyo_access.audit.verification import Report, verify
+from klaviyo_access.audit.verification import Line, Report, verify
 from klaviyo_access.cli.audit_records import LogGroup, read_files
 from klaviyo_access.cli.console import note, print_json, results
 from klaviyo_access.cli.errors import ExitCode, UsageError
@@ -49,7 +49,7 @@ def verify_audit(  # noqa: PLR0913 - each is an option of its own
     mixed: Mixed = False,
     as_json: Json = False,
 ) -> None:
-    """Look whether audit entries were removed, changed, reordered or cut off.
+    """Look whether audit entries were removed, changed, reordered, forged or cut off.
 
     Entries come from files or from a log group. Each is held against its neighbours, and the end of each chain against
     its anchors, without which a cut-off end cannot be seen. With a stack its log group is read, in the operators'
@@ -58,8 +58,8 @@ def verify_audit(  # noqa: PLR0913 - each is an option of its own
     Example: klaviyo-access audit verify --stack prod
     """
     group = _group(log_group, stack, project, needed=not files)
-    entries = read_files(files) if files else _of(group).entries()
-    stated: Iterable[str] = read_files([anchors]) if anchors else group.anchors() if group else ()
+    entries: Iterable[Line] = read_files(files) if files else _of(group).entries()
+    stated: Iterable[Line] | None = read_files([anchors]) if anchors else group.anchors() if group else None
     report = verify(entries, stated, is_mixed=mixed, is_sorted=bool(files))
     if as_json:
         print_json({"is_whole": report.is_whole, **asdict(report)})

@@ -1,15 +1,15 @@
 """Any change to a written chain is found: property by property, and kind by kind."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from klaviyo_access.audit.chain import Anchor, parse_link
+from klaviyo_access.audit.chain import Anchor, Chain, parse_link
 from klaviyo_access.audit.entry import canonical
-from klaviyo_access.audit.verification import Report, split_lines, verify
+from klaviyo_access.audit.verification import Report, StoredLine, split_lines, verify
 from tests.audit.audit_bench import chain_lines
 
 LINES = chain_lines(6)
@@ -148,7 +148,7 @@ def test_the_order_of_a_log_groups_events_means_nothing() -> None:
 def test_chains_of_several_processes_in_one_file_are_told_apart() -> None:
     other = chain_lines(3, stream="app-api/fedcba9876543210")
     between = [line for pair in zip(LINES[:3], other, strict=True) for line in pair] + LINES[3:]
-    report = verify(between, ANCHORS)
+    report = verify(between)
     assert report.is_whole
     assert [stream.entries for stream in report.streams] == [6, 3]
 
@@ -156,7 +156,73 @@ def test_chains_of_several_processes_in_one_file_are_told_apart() -> None:
 @settings(deadline=None)
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=8) | st.binary())
 def test_hostile_lines_are_findings_and_never_errors(value: object) -> None:
-    link = {"entry": {"metadata": value}, "hash": "", "previous": "", "sequence": 0, "stream": "x", "suspicious": []}
+    link = json.loads(LINES[0])
     texts = [str(value), canonical({"anchor": str(value)})]
     texts += [] if isinstance(value, bytes) else [canonical({**link, "entry": {"metadata": value}})]
     assert verify(texts, texts).findings
+
+
+LINK, ANCHOR = LINES[0], anchor(0)
+HOSTILE = [
+    ("no number", LINK.replace('"metadata":{}', '"metadata":{"a":NaN}'), ANCHOR.replace("1.0", "NaN")),
+    ("no end", LINK.replace('"metadata":{}', '"metadata":{"a":1e999}'), ANCHOR.replace("1.0", "1e999")),
+    ("depths", LINK.replace('"metadata":{}', f'"metadata":{"[" * 5000}{"]" * 5000}'), f'{{"anchor":{"[" * 5000}'),
+    ("a place of 4,300 digits", *(text.replace('"sequence":0', f'"sequence":{"9" * 4300}') for text in (LINK, ANCHOR))),
+    ("a name that no terminal shows", *(text.replace(STREAM, "\\ud800/0123456789abcdef") for text in (LINK, ANCHOR))),
+    ("a name with commands", *(text.replace(STREAM, "a\\u001b[2J/0123456789abcdef") for text in (LINK, ANCHOR))),
+]
+
+
+@pytest.mark.parametrize(("line", "stated"), [row[1:] for row in HOSTILE], ids=[row[0] for row in HOSTILE])
+def test_a_well_keyed_line_that_no_log_writes_is_unreadable(line: str, stated: str) -> None:
+    assert (line != LINK, stated != ANCHOR) == (True, True)
+    assert [found.kind for found in verify([line], [stated]).findings] == ["unreadable", "unreadable"]
+    assert str(verify([line], [stated])).encode()
+
+
+def test_a_loss_of_absurd_size_is_no_error() -> None:
+    lost = {"action": "audit.entries-lost", "metadata": {"count": int("9" * 4300)}}
+    chain = Chain(STREAM)
+    report = verify([chain.append(lost), chain.append(lost), chain.append(lost | {"metadata": {"count": -5}})])
+    assert str(report.streams[0].lost) == str(2**64)
+
+
+def stored(text: str, log_stream: str, *, is_fresh: bool = False) -> StoredLine:
+    return StoredLine(text=text, log_stream=log_stream, is_fresh=is_fresh)
+
+
+def test_a_chain_that_another_service_wrote_in_this_ones_name_is_forged() -> None:
+    entries = [stored(line, f"entries/{STREAM}") for line in LINES]
+    stated = [stored(line, f"anchors/{STREAM}") for line in ANCHORS]
+    assert verify(entries, stated, is_sorted=False).is_whole
+    by_web = "entries/web/ffffffffffffffff", "anchors/web/ffffffffffffffff"
+    forged = verify([stored(LINES[0], by_web[0])], [stored(anchor(0, closed=True), by_web[1])], is_sorted=False)
+    assert [(found.kind, found.stream) for found in forged.findings] == [("forged", STREAM)] * 2
+    assert forged.streams == ()
+    beside = verify([*entries, stored(LINES[0], by_web[0])], stated, is_sorted=False)
+    assert [(found.kind, found.line) for found in beside.findings] == [("forged", 7)]
+    assert beside.streams == verify(entries, stated, is_sorted=False).streams
+    swapped = verify(entries, [stored(line, f"entries/{STREAM}") for line in ANCHORS])
+    assert {found.kind for found in swapped.findings} == {"forged", "unanchored"}
+
+
+def test_a_chain_without_any_anchor_is_found_fault_with_where_anchors_are_asked_for_and_due() -> None:
+    assert verify(LINES).is_whole
+    assert [found.kind for found in verify(LINES, []).findings] == ["unanchored"]
+    fresh = [stored(line, f"entries/{STREAM}", is_fresh=True) for line in LINES]
+    assert verify(fresh, []).is_whole
+    one_is_old = [stored(LINES[0], f"entries/{STREAM}"), *fresh[1:]]
+    assert [found.kind for found in verify(one_is_old, []).findings] == ["unanchored"]
+
+
+def test_what_is_written_while_it_is_verified_is_no_cut() -> None:
+    there = LINES[:2]
+
+    def anchors_now() -> Iterator[str]:
+        yield anchor(len(there) - 1)
+
+    def entries_now() -> Iterator[str]:
+        yield from there
+        there.append(LINES[2])
+
+    assert verify(entries_now(), anchors_now()).is_whole

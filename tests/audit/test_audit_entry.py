@@ -1,5 +1,6 @@
 """What an entry becomes in JSON: complete, bounded, with one form, without keys, and without names where asked."""
 
+import asyncio
 import json
 import pickle
 from dataclasses import FrozenInstanceError, fields
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from klaviyo_access.audit import AuditEntry, PseudonymKey, Pseudonyms
+from klaviyo_access.audit import AuditEntry, PseudonymKey, Pseudonyms, asked_by
 from klaviyo_access.audit.chain import Chain, parse_link
 from klaviyo_access.audit.entry import LONGEST_ENTRY, TEXT_FIELDS, bounded, canonical, document_of
 from klaviyo_access.keys.secret import Key
@@ -91,6 +92,60 @@ def test_no_klaviyo_key_gets_into_an_entry() -> None:
     assert key not in canonical(document_of(made))
 
 
+@pytest.mark.parametrize("before", range(8192 - 40, 8192, 3))
+def test_no_part_of_a_key_is_left_where_a_long_text_is_cut(before: int) -> None:
+    key = "pk_" + "ab" * 17
+    kept = document_of(entry(resource=key * 3 + "x" * (before - len(key) * 3) + key * 3 + "x" * 200))["resource"]
+    assert "pk_a" not in kept
+    assert len(kept) == 8193
+
+
+@pytest.mark.parametrize("result", ["alowed", "Allowed", "", None])
+def test_a_result_that_no_suspicion_would_know_is_refused(result: Any) -> None:
+    with pytest.raises(ValueError, match="allowed, denied, succeeded, failed"):
+        entry(result=result)
+
+
+def test_an_entry_without_a_time_is_of_now() -> None:
+    before = datetime.now(UTC)
+    made = AuditEntry(user_id="ada", role="admin", action="read", resource="lists/1", result="allowed")
+    assert before <= made.timestamp <= datetime.now(UTC)
+
+
+def asker_of(**fields: Any) -> tuple[str, str, str, str]:
+    made = AuditEntry(action="read", resource="lists/1", result="allowed", **fields)
+    return made.user_id, made.role, made.request_id, made.ip_address
+
+
+def test_who_asks_is_bound_once_for_all_entries_of_a_request() -> None:
+    with asked_by("ada", "admin", request_id="r-1", ip_address="192.0.2.7"):
+        assert asker_of() == ("ada", "admin", "r-1", "192.0.2.7")
+        assert asker_of(user_id="eve", request_id="") == ("eve", "admin", "", "192.0.2.7")
+        with asked_by("bob", ""):
+            assert asker_of() == ("bob", "", "", "")
+        assert asker_of()[0] == "ada"
+    assert asker_of(user_id="", role="") == ("", "", "", "")
+
+
+def test_requests_that_one_loop_answers_at_once_are_told_apart() -> None:
+    async def request(user: str) -> list[str]:
+        with asked_by(user, "admin"):
+            first = asker_of()[0]
+            await asyncio.sleep(0)
+            return [first, asker_of()[0], (await asyncio.to_thread(asker_of))[0]]
+
+    async def both() -> list[list[str]]:
+        return [*await asyncio.gather(request("ada"), request("bob"))]
+
+    assert asyncio.run(both()) == [["ada"] * 3, ["bob"] * 3]
+
+
+@pytest.mark.parametrize("given_fields", [{}, {"user_id": "ada"}, {"role": "admin"}])
+def test_an_entry_of_nobody_is_refused(given_fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="asked_by"):
+        asker_of(**given_fields)
+
+
 def test_an_entry_that_is_too_long_says_so_instead_of_its_metadata() -> None:
     long = bounded(document_of(entry(metadata={str(number): "x" * 8000 for number in range(40)})))
     assert long["metadata"]["omitted_characters"] > LONGEST_ENTRY
@@ -106,10 +161,9 @@ def test_an_entry_that_is_too_long_says_so_instead_of_its_metadata() -> None:
 def test_whatever_an_entry_holds_its_line_is_read_back_as_it_was_written(
     texts: list[str], metadata: dict[str, Any], timestamp: datetime
 ) -> None:
-    made = AuditEntry(
-        timestamp=timestamp.replace(tzinfo=UTC), metadata=metadata, **dict(zip(TEXT_FIELDS, texts, strict=True))
-    )
-    line = Chain("app-api/1").append(bounded(document_of(made)))
+    fields = dict(zip(TEXT_FIELDS, texts, strict=True)) | {"result": "allowed"}
+    made = entry(**fields, timestamp=timestamp.replace(tzinfo=UTC), metadata=metadata)
+    line = Chain("app-api/0123456789abcdef").append(bounded(document_of(made)))
     link = parse_link(line)
     assert link
     assert link.true_hash == link.hash
