@@ -1,35 +1,104 @@
-"""The account of a test: a sandbox that is started for it, or, with ``-m aws``, the one of the ambient credentials."""
+"""The account of a test: a sandbox that is started for it, or, with ``-m aws``, the one of the ambient credentials.
+
+Tests marked ``every_reading`` run on the sandbox once for each choice of readings of the open points; what a run on AWS
+has settled of them is in pytest's summary.
+"""
 
 from collections.abc import Iterator
+from typing import Any, Final
 
 import pytest
 
+from sandbox.aws.secrets_manager.readings import POINTS, choices
 from tests.conformance.account import Account, AwsAccount
 from tests.conformance.citations import MARKERS, unfounded
-from tests.conformance.sandbox_account import running_sandbox
+from tests.conformance.rotations import Rotator, deploy
+from tests.conformance.sandbox_account import SandboxAccount, running_sandbox
+from tests.conformance.secret import Secret, create
+
+CHOICES: Final = choices()
+AWS_ACCOUNT: Final = pytest.StashKey[AwsAccount]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for line in MARKERS.values():
+    every = "every_reading: holds whichever reading of an open point is right; one more run for each choice of them"
+    settles = "settles(point): says which reading of an open point is right"
+    for line in (*MARKERS.values(), every, settles):
         config.addinivalue_line("markers", line)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test runs on the sandbox, or with ``-m aws`` on AWS."""
-    if "account" in metafunc.fixturenames:
-        on_aws = metafunc.config.getoption("markexpr") == "aws"
-        place = pytest.param("aws", marks=pytest.mark.aws) if on_aws else "sandbox"
-        metafunc.parametrize("account", [place], indirect=True, scope="package")
+    """Every test runs on the sandbox, under as many readings as it is marked for; or with ``-m aws`` on AWS."""
+    if "account" not in metafunc.fixturenames:
+        return
+    if metafunc.config.getoption("markexpr") == "aws":
+        metafunc.parametrize("account", [pytest.param("aws", marks=pytest.mark.aws)], indirect=True, scope="package")
+        return
+    settled = [mark.args[0] for mark in metafunc.definition.iter_markers("settles")]
+    every = 2 if [*metafunc.definition.iter_markers("every_reading")] else 1
+    number = max([every, *(len(POINTS[point].readings) for point in settled)])
+    ids = [f"reading {place}" for place in range(1, number + 1)] if number > 1 else ["sandbox"]
+    metafunc.parametrize("account", range(number), ids=ids, indirect=True, scope="package")
 
 
 @pytest.fixture(scope="package")
-def account(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """Where the test makes its secrets, keys and topics; see ``tests.conformance.account``."""
-    if request.param == "aws":
-        yield from _with_clean_up(AwsAccount())
-        return
+def _sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxAccount]:
     with running_sandbox(tmp_path_factory.mktemp("conformance") / "home") as sandbox:
-        yield from _with_clean_up(sandbox)
+        yield sandbox
+
+
+@pytest.fixture(scope="package")
+def account(request: pytest.FixtureRequest) -> Iterator[Account]:
+    """Where the test makes its secrets, keys and topics; see ``tests.conformance.account``."""
+    account: Account
+    if request.param == "aws":
+        account = request.config.stash[AWS_ACCOUNT] = AwsAccount()
+    else:
+        sandbox: SandboxAccount = request.getfixturevalue("_sandbox")
+        sandbox.follow(CHOICES[request.param])
+        account = sandbox
+    yield account
+    if problems := account.clean_up():
+        pytest.fail(f"Left behind in the account, below {account.prefix}: {'; '.join(problems)}")
+
+
+@pytest.fixture
+def client(account: Account) -> Any:
+    """A boto3 client of Secrets Manager."""
+    return account.client("secretsmanager")
+
+
+@pytest.fixture
+def empty(account: Account) -> Secret:
+    """A secret without a value."""
+    return create(account)
+
+
+@pytest.fixture
+def secret(account: Account) -> Secret:
+    """A secret with the value "first"."""
+    return create(account, SecretString="first")
+
+
+@pytest.fixture(scope="package")
+def rotator(account: Account) -> Rotator:
+    """What rotates secrets."""
+    return Rotator(account=account, arn=deploy(account))
+
+
+@pytest.fixture(autouse=True)
+def _tidy(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Remove a test's own secrets at its end: a clock that moves would rotate them."""
+    if not [*request.node.iter_markers("every_reading")] or "account" not in request.fixturenames:
+        yield
+        return
+    account: Account = request.getfixturevalue("account")
+    if "rotator" in request.fixturenames:
+        request.getfixturevalue("rotator")
+    before = account.made
+    yield
+    if problems := account.clean_up(down_to=before):
+        pytest.fail(f"Left behind in the account: {'; '.join(problems)}")
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +109,14 @@ def _founded(request: pytest.FixtureRequest) -> None:
         pytest.fail("; ".join(problems))
 
 
-def _with_clean_up(account: Account) -> Iterator[Account]:
-    yield account
-    if problems := account.clean_up():
-        pytest.fail(f"Left behind in the account {account.prefix}: {'; '.join(problems)}")
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what a run on AWS has settled."""
+    if AWS_ACCOUNT not in config.stash:
+        return
+    settled = config.stash[AWS_ACCOUNT].settled
+    terminalreporter.section("open points on AWS")
+    for name, point in POINTS.items():
+        seen = point.readings[settled[name]] if name in settled else "not settled by this run"
+        terminalreporter.write_line(
+            f"{name}: {point.question} {seen}{f' ({settled[name]})' if name in settled else ''}"
+        )

@@ -12,6 +12,7 @@ from typing import Final
 
 import boto3
 
+from sandbox.aws.secrets_manager.readings import Readings
 from tests.conformance.account import Account
 
 _PROJECT: Final = Path(__file__).parents[2]
@@ -23,12 +24,14 @@ class SandboxAccount(Account):
 
     is_aws = False
     patience = 30.0
+    patience_with_trail = 30.0
     pause = 0.05
 
     def __init__(self, home: Path) -> None:
         super().__init__()
         self._home = home
         self._session: boto3.Session | None = None
+        self._readings = Readings()
 
     def command(self, *arguments: str) -> str:
         """What ``python -m sandbox`` prints."""
@@ -62,7 +65,24 @@ class SandboxAccount(Account):
 
     def pass_days(self, days: float) -> None:
         self.command("clock", f"+{days}d")
-        self._session = None
+        self._sign_in_again()
+
+    def follow(self, readings: Readings) -> None:
+        """Let the sandbox follow these readings of the open points."""
+        for point, reading in readings.as_mapping().items():
+            if self._readings.of(point) != reading:
+                self.command("reading", point, reading)
+        self._readings = readings
+
+    def settle(self, point: str, reading: str) -> None:
+        assert reading == self._readings.of(point)
+
+    def _sign_in_again(self) -> None:
+        """Give clients that exist new credentials, since time has passed for the old ones."""
+        fresh, used = self._signed_in(), self.session().get_credentials()
+        assert used is not None
+        used.access_key, used.secret_key = fresh["AWS_ACCESS_KEY_ID"], fresh["AWS_SECRET_ACCESS_KEY"]
+        used.token = fresh["AWS_SESSION_TOKEN"]
 
     def _signed_in(self) -> Mapping[str, str]:
         variables: Mapping[str, str] = json.loads(self.command("env", "--json"))

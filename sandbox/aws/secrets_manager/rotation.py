@@ -25,7 +25,7 @@ class Retry:
     """How often a failing rotation is begun in all, and the seconds between; AWS says "multiple times"."""
 
     attempts: int = 3
-    pause: float = 1.0
+    pause: float = 0.2
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
