@@ -13,7 +13,7 @@ from sandbox.aws.calls import Json
 from sandbox.aws.http import Application
 from sandbox.clock import Clock
 from sandbox.home import Ports
-from sandbox.memory import Memory, MemoryFile, Values
+from sandbox.memory import SECONDS_BETWEEN_SAVES, Memory, MemoryFile, Values
 
 LOOPBACK: Final = "127.0.0.1"
 _SECONDS_TO_END: Final = 3
@@ -129,6 +129,7 @@ class Server:
             UnusableMemoryError: its file holds what it cannot go on with.
         """
         await self._open()
+        saving = asyncio.create_task(self._save_now_and_then())
         async with asyncio.TaskGroup() as tasks:
             for server, listener in zip(self._servers, self._listeners, strict=True):
                 task = tasks.create_task(server.serve(sockets=[listener]))
@@ -137,6 +138,7 @@ class Server:
                 await server.answers.wait()
             if not any(server.should_exit for server in self._servers):
                 on_ready()
+        saving.cancel()
         if self._memory:
             self._memory.close()
 
@@ -149,6 +151,12 @@ class Server:
             await self.cloud.open(self._memory.recall)
         self._klaviyo.resume()
         self._save()
+
+    async def _save_now_and_then(self) -> None:
+        """Save what happens without a call."""
+        while True:
+            await asyncio.sleep(SECONDS_BETWEEN_SAVES)
+            self._save()
 
     def _save(self) -> None:
         if self._memory:
