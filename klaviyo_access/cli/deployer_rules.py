@@ -114,7 +114,7 @@ _KEYS_HAVE_NO_NAME: Final = "KMS draws a key's ARN; the condition leaves the key
 
 RULES: Final = (
     Rule(sid="AskQuota", takes="servicequotas:*", on=_everything, reason=_NO_RESOURCES),
-    Rule(sid="ForceEmptyBuckets", takes="s3:DeleteObject*", on=lambda s: [f"{arn}/*" for arn in _buckets(s)]),
+    Rule(sid="EmptyBuckets", takes="s3:DeleteObjectVersion", on=lambda s: [f"{arn}/*" for arn in _buckets(s)]),
     Rule(sid="Buckets", takes="s3:*", on=_buckets),
     Rule(
         sid="UseKeysForSecrets",
@@ -138,11 +138,18 @@ RULES: Final = (
         condition=_tagging,
         reason="a key that is being created has no tags yet, so the condition can only ask for the tags it gets. It "
         "also lets the deployer put them on another key of the account, if that key's policy leaves tagging to IAM",
+        goes_on=True,
     ),
     Rule(sid="ListAliases", takes="kms:ListAliases", on=_everything, reason=_NO_RESOURCES),
     Rule(sid="Aliases", takes="kms:*Alias", on=lambda s: s.arns("aws:kms/alias:Alias", "kms", "{name}"), goes_on=True),
     Rule(sid="Keys", takes="kms:*", on=_keys, condition=_tagged, reason=_KEYS_HAVE_NO_NAME),
     Rule(sid="Rotation", takes="secretsmanager:RotateSecret", on=_rotating, condition=_own_rotators),
+    Rule(
+        sid="FindSecrets",
+        takes="secretsmanager:ListSecrets",
+        on=_everything,
+        reason=f"{_NO_RESOURCES}; it shows names, labels and tags, and no value",
+    ),
     Rule(sid="SecretPolicies", takes="secretsmanager:PutResourcePolicy", on=_secrets, condition=_never_public),
     Rule(sid="DeleteSecrets", takes="secretsmanager:DeleteSecret", on=_secrets, condition=_recoverably),
     Rule(sid="Secrets", takes="secretsmanager:*", on=_secrets),
@@ -161,7 +168,7 @@ RULES: Final = (
     ),
     Rule(
         sid="Subscriptions",
-        takes="sns:*SubscriptionAttributes sns:Unsubscribe",
+        takes="sns:GetSubscriptionAttributes sns:Unsubscribe",
         on=_everything,
         reason=f"{_NO_RESOURCES}: a subscription's ARN ends in what SNS draws",
     ),
@@ -170,7 +177,7 @@ RULES: Final = (
     Rule(sid="Trails", takes="cloudtrail:*", on=lambda s: s.arns(TRAIL, "cloudtrail", "trail/{name}")),
     Rule(
         sid="PodClusters",
-        takes="eks:CreatePodIdentityAssociation eks:ListPodIdentityAssociations",
+        takes="eks:CreatePodIdentityAssociation",
         on=lambda s: s.arns(ASSOCIATION, "eks", "cluster/{clusterName}"),
     ),
     Rule(

@@ -1,0 +1,212 @@
+"""The deployer with exactly the policy that `klaviyo-access deployer-policy` writes deploys a stack, and no less does.
+
+The sandbox decides every call. What each statement is needed for is read off its decisions: an action is needed if,
+without it in its statement, a call that the deployment made would be denied.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from klaviyo_access.cli.deployer_actions import BY_SOURCE
+from klaviyo_access.isolation.evaluator import Decision, Request, decide
+from sandbox import shell
+from sandbox.aws.bootstrap import bootstrap_arn
+from sandbox.home import Home
+from tests.sandbox.running_sandbox import Sandbox, document, running_sandbox
+
+ROOT = Path(__file__).parents[2]
+BUCKET = "klaviyo-local-audit-000000000000-us-east-1"
+DEPLOYER = bootstrap_arn("deployer")
+SETTINGS = """\
+config:
+  aws:region: us-east-1
+  aws:s3UsePathStyle: "true"
+  aws:skipMetadataApiCheck: "true"
+  klaviyo-access:accountId: "000000000000"
+  klaviyo-access:owner: platform
+  klaviyo-access:compliance: [soc2]
+  klaviyo-access:deployers: [arn:aws:iam::000000000000:role/sandbox/deployer]
+  klaviyo-access:operators: [arn:aws:iam::000000000000:role/sandbox/engineer]
+  klaviyo-access:alertEmails: [first@example.com, second@example.com]
+  klaviyo-access:forceDestroy: true
+  klaviyo-access:rotateEvery: month
+  klaviyo-access:services:
+    profile-sync: {platform: ecs-task}
+    event-tracker: {platform: lambda}
+    reporting: {platform: ec2}
+    admin-console: {platform: ecs-injected}
+    app-api: {platform: eks-pod-identity, cluster: apps, namespace: api, serviceAccount: api}
+encryptionsalt: v1:qRl/Aaaz6cI=:v1:KvXpIm2IGfoFu511:7dkyCpADMw4+OtgpggpBdCV0rbfLoA==
+"""
+CHANGES = {
+    "owner: platform": "owner: security",
+    "compliance: [soc2]": "requireProof: all",
+    ", second@example.com": "",
+    "rotateEvery: month": "rotateEvery: quarter\n  klaviyo-access:auditRetentionDays: 365",
+    "event-tracker: {platform: lambda}": "event-tracker: {platform: ecs-task}",
+    "eks-pod-identity, cluster: apps, namespace: api, serviceAccount: api": "ecs-task",
+}
+"""Tags, variables, retention, schedules, trust; and what goes with an address and with an association of EKS."""
+
+
+@dataclass
+class World:
+    """A project whose deployer has what he is given, on a sandbox that keeps what it was asked."""
+
+    project: Path
+    home: Home
+    sandbox: Sandbox
+    asked: list[tuple[Request, dict[str, Any] | None, bool]] = field(default_factory=list)
+
+    def policy(self) -> dict[str, Any]:
+        done = self._run("-m", "klaviyo_access", "deployer-policy", "--stack", "local", "--json")
+        assert done.returncode == 0, done.stderr
+        documents: dict[str, Any] = json.loads(done.stdout)["documents"]
+        return documents
+
+    def give(self, documents: dict[str, Any]) -> None:
+        """Let the deployer have these policies and no other, as an administrator would."""
+        iam = self.sandbox.client_of(self.sandbox.sign_in("intruder"), "iam")
+        for name in iam.list_role_policies(RoleName="deployer")["PolicyNames"]:
+            iam.delete_role_policy(RoleName="deployer", PolicyName=name)
+        for name, policy in documents.items():
+            iam.put_role_policy(RoleName="deployer", PolicyName=name, PolicyDocument=json.dumps(policy))
+
+    def engine(self, command: str) -> tuple[int, dict[str, int], str]:
+        """Exit code, what became of how many resources, and what went wrong."""
+        issued = self.sandbox.sign_in("deployer")
+        environ = {
+            **shell.endpoints(self.home_ports),
+            "AWS_ACCESS_KEY_ID": issued.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": issued.secret_access_key,
+            "AWS_SESSION_TOKEN": issued.session_token,
+            **shell.pulumi(self.home),
+        }
+        done = self._run("-m", "sandbox.engine", command, "--stack", "local", "--json", environ=environ)
+        report = json.loads(done.stdout) if done.stdout.startswith("{") else {}
+        failures = "\n".join(failure["message"] for failure in report.get("failures", ()))
+        return done.returncode, report.get("summary", {}), failures + done.stderr
+
+    @property
+    def home_ports(self) -> Any:
+        return self.sandbox.server.ports
+
+    def _run(self, *arguments: str, environ: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.project,
+            env={**inherited, "PYTHONPATH": str(self.project), **(environ or {})},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("deployer")
+    project = folder / "project"
+    project.mkdir()
+    for name in ("__main__.py", "access.yaml", "Pulumi.yaml", "components", "klaviyo_access", "sandbox"):
+        (project / name).symlink_to(ROOT / name)
+    shutil.copytree(ROOT / "rotation", project / "rotation", ignore=shutil.ignore_patterns("__pycache__"))
+    (project / "Pulumi.local.yaml").write_text(SETTINGS)
+    home = Home.of({"SANDBOX_HOME": str(folder / "home")})
+    home.prepare()
+    with running_sandbox() as sandbox, pytest.MonkeyPatch.context() as patch:
+        made = World(project, home, sandbox)
+        cluster = {"name": "apps", "roleArn": DEPLOYER, "resourcesVpcConfig": {}}
+        sandbox.client("eks").create_cluster(**cluster)
+        patch.setattr("sandbox.aws.authorizer.decide", lambda *given, **named: _decide(made, *given, **named))
+        yield made
+
+
+def _decide(world: World, request: Request, **named: Any) -> Decision:
+    decision = decide(request, **named)
+    if request.principal.arn == DEPLOYER:
+        world.asked.append((request, named.get("resource_policy"), named.get("resource_policy_rules", False)))
+    return decision
+
+
+def _change(project: Path) -> None:
+    settings = project / "Pulumi.local.yaml"
+    text = settings.read_text()
+    for before, after in CHANGES.items():
+        assert before in text
+        text = text.replace(before, after)
+    settings.write_text(text)
+    rotator = project / "rotation" / "rotator.py"
+    rotator.write_text(rotator.read_text() + "# another version\n")
+
+
+def _still_allowed(world: World, action: str, documents: dict[str, Any]) -> bool:
+    return all(
+        decide(request, identity_policies=documents, resource_policy=policy, resource_policy_rules=ruled).allowed
+        for request, policy, ruled in world.asked
+        if request.action == action
+    )
+
+
+def _needless(world: World, documents: dict[str, Any]) -> dict[str, set[str]]:
+    """The actions without which the same calls would have been allowed, by the Sid of their statement."""
+    needless: dict[str, set[str]] = defaultdict(set)
+    for name, policy in documents.items():
+        for number, statement in enumerate(policy["Statement"]):
+            for action in statement["Action"]:
+                fewer = deepcopy(documents)
+                fewer[name]["Statement"][number]["Action"].remove(action)
+                if _still_allowed(world, action, fewer):
+                    needless[action].add(statement["Sid"])
+    return needless
+
+
+def test_the_policy_suffices_to_preview_deploy_change_and_destroy_and_nothing_of_it_is_needless(world: World) -> None:
+    documents = world.policy()
+    world.give(documents)
+    code, _, said = world.engine("preview")
+    assert code == 0, said
+    code, summary, said = world.engine("up")
+    assert (code, set(summary)) == (0, {"created"}), said
+    created = summary["created"]
+    code, summary, said = world.engine("up")
+    assert (code, summary) == (0, {"unchanged": created}), said
+    _change(world.project)
+    code, summary, said = world.engine("up")
+    assert code == 0, said
+    assert {"updated", "deleted"} <= set(summary)
+    world.sandbox.client_of(world.sandbox.sign_in("intruder"), "s3").put_object(Bucket=BUCKET, Key="log", Body=b"read")
+    code, summary, said = world.engine("destroy")
+    assert (code, set(summary)) == (0, {"deleted"}), said
+    assert _needless(world, documents).keys() == BY_SOURCE.keys()
+
+
+@pytest.mark.parametrize(
+    ("sid", "missing"),
+    [
+        ("PassRolesToLambda", "iam:PassRole"),
+        ("Buckets", "s3:CreateBucket"),
+    ],
+)
+def test_without_a_statement_the_deployment_fails_for_want_of_its_action(world: World, sid: str, missing: str) -> None:
+    documents = world.policy()
+    for policy in documents.values():
+        policy["Statement"] = [one for one in policy["Statement"] if one["Sid"] != sid]
+    world.give(documents)
+    code, _, said = world.engine("up")
+    world.give({"all": json.loads(document({"Effect": "Allow", "Action": "*", "Resource": "*"}))})
+    assert world.engine("destroy")[0] == 0
+    assert code == 1
+    assert f"is not authorized to perform: {missing}" in said
