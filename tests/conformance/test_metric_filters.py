@@ -138,7 +138,6 @@ def test_dimensions_are_taken_from_the_entry(world: World) -> None:
     viewer = {"Name": "Role", "Value": "viewer"}
     assert world.until(lambda: points(world, group.name, viewer) == (1, 1), group.name)
     assert points(world, group.name, {"Name": "Role", "Value": "None"}) == (0, 0)
-    assert points(world, group.name) == (0, 0)
 
 
 @documented("CloudWatch user guide, Using Amazon CloudWatch alarms", "an alarm that enters ALARM tells its topic")
