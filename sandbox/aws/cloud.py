@@ -126,6 +126,7 @@ class Cloud:
         if self._time:
             self._time.cancel()
         await self.functions.close()
+        self._ministack.time_passed()
 
     async def perform(self, call: Call, asked: Asked, request: Request) -> Response:
         """Let a proved caller's call happen or be refused, and record it either way."""
