@@ -9,12 +9,13 @@ from typing import Final
 from pulumi.runtime.proto import provider_pb2
 
 from sandbox.engine import urns
+from sandbox.engine.autonaming import naming
 from sandbox.engine.goals import Goal, Outcome, Report
 from sandbox.engine.project import Project
 from sandbox.engine.providers import Provider, ProviderError, Providers
 from sandbox.engine.state import Resource, State, in_order
 from sandbox.engine.steps import Steps
-from sandbox.engine.values import RefusedError, UnsupportedFeatureError, struct
+from sandbox.engine.values import RefusedError, UnsupportedFeatureError
 from sandbox.provider.plugin import VERSION
 from sandbox.provider.wire import Properties
 
@@ -47,7 +48,10 @@ class Deployment:
         self._state = state
         self._providers = providers
         self._report = report
-        self._steps = Steps(state, providers=providers, report=report, preview=preview, draw_seed=draw_seed)
+        self._naming = naming(project.configuration)
+        self._steps = Steps(
+            state, providers=providers, report=report, preview=preview, draw_seed=draw_seed, naming=self._naming
+        )
         self._lock = threading.Lock()
         self._seen: set[str] = set()
         self._former: dict[str, list[str]] = {}
@@ -67,10 +71,10 @@ class Deployment:
         if goal.type.startswith(urns.PROVIDER_PREFIX):
             return self._apply_provider(goal, old)
         provider = self.provider(goal.provider)
-        old = self._begun(goal, provider, old)
+        if old is None and goal.import_id:
+            return self._apply_change(goal, provider, self._steps.take_over(goal, provider), imported=True)
         if old is None:
-            steps = self._steps
-            return steps.take_over(goal, provider) if goal.import_id else steps.create(goal, provider)
+            return self._steps.create(goal, provider)
         return self._apply_change(goal, provider, old)
 
     def record_outputs(self, urn: str, outputs: Properties) -> None:
@@ -102,9 +106,7 @@ class Deployment:
         """Remove what the program no longer has, and what was replaced, in reverse order of need."""
         doomed = [each for each in self._state.resources.values() if each.urn not in self._seen]
         self._steps.refuse_protected(doomed)
-        for urn, resource in self._state.resources.items():
-            if resource.type == PROVIDER_TYPE:
-                self._providers.configure(_reference(urn), resource.inputs)
+        start_recorded(self._state, self._providers)
         still_needed: set[str] = set()
         for resource in reversed(list(in_order((*doomed, *self._state.condemned.values())))):
             if not may_go_on():
@@ -138,22 +140,6 @@ class Deployment:
                     return old
         return None
 
-    def _begun(self, goal: Goal, provider: Provider, old: Resource | None) -> Resource | None:
-        """What a run that was killed had begun: a resource that it may have made without recording it."""
-        pending = self._state.pending.get(goal.urn, {})
-        if pending.get("operation") == "updating" and old:
-            return replace(old, init_errors=("its update was interrupted",))
-        find = getattr(provider, "find", None)
-        if pending.get("operation") != "creating" or find is None:
-            return old
-        found = find(goal.urn, struct(pending["inputs"]))
-        if not found or (old and found == old.id):
-            return old
-        if old:
-            self._state.put(replace(old, condemned=True))
-        begun = goal.reached(resource_id=found, inputs=pending["inputs"], outputs=pending["inputs"])
-        return replace(begun, init_errors=("its creation was interrupted",))
-
     def _apply_provider(self, goal: Goal, old: Resource | None) -> Resource:
         self._providers.check(goal.urn, goal.inputs)
         self._providers.configure(_reference(goal.urn), goal.inputs)
@@ -161,16 +147,30 @@ class Deployment:
         resource_id = _reference(goal.urn).rpartition("::")[2]
         return self._steps.finish(outcome, goal, resource_id, inputs=goal.inputs, outputs=goal.inputs)
 
-    def _apply_change(self, goal: Goal, provider: Provider, old: Resource) -> Resource:
+    def _apply_change(self, goal: Goal, provider: Provider, old: Resource, *, imported: bool = False) -> Resource:
         inputs = self._steps.check(goal, provider, old)
         answer = self._steps.diff(goal, provider, old, inputs)
+        if answer.replaces and goal.import_id:
+            raise RefusedError(
+                f"'{goal.import_id}' is imported, and its {', '.join(answer.replaces)} would replace it: make the "
+                "program like it, or leave the import out once it is on record."
+            )
         if answer.replaces:
-            first = goal.delete_before_replace
-            delete_first = answer.deleteBeforeReplace if first is None else first
+            delete_first = answer.deleteBeforeReplace or self._naming(goal.urn) is not None
             return self._steps.replace(goal, provider, old, delete_first=delete_first)
         if answer.changes == provider_pb2.DiffResponse.DIFF_NONE and not old.init_errors:
-            return self._steps.finish("unchanged", goal, old.id, inputs=inputs, outputs=old.outputs)
+            outcome: Outcome = "imported" if imported else "unchanged"
+            return self._steps.finish(outcome, goal, old.id, inputs=inputs, outputs=old.outputs)
+        if imported:
+            self._report.done("imported", old)
         return self._steps.update(goal, provider, old, inputs)
+
+
+def start_recorded(state: State, providers: Providers) -> None:
+    """Start every provider that is on record."""
+    for urn, resource in state.resources.items():
+        if resource.type == PROVIDER_TYPE:
+            providers.configure(_reference(urn), resource.inputs)
 
 
 def _reference(urn: str) -> str:

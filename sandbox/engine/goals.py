@@ -10,7 +10,7 @@ from sandbox.engine.state import Resource
 from sandbox.engine.values import recorded
 from sandbox.provider.wire import Properties
 
-Outcome = Literal["created", "updated", "replaced", "deleted", "unchanged"]
+Outcome = Literal["created", "imported", "updated", "replaced", "deleted", "unchanged"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,9 +26,7 @@ class Goal:
     dependencies: tuple[str, ...] = ()
     property_dependencies: dict[str, list[str]] = field(default_factory=dict)
     protect: bool = False
-    retain_on_delete: bool = False
     ignore_changes: list[str] = field(default_factory=list)
-    delete_before_replace: bool | None = None
     import_id: str = ""
     aliases: Sequence[alias_pb2.Alias] = ()
 
@@ -46,7 +44,6 @@ class Goal:
             property_dependencies=self.property_dependencies,
             provider=self.provider,
             protect=self.protect,
-            retain_on_delete=self.retain_on_delete,
         )
 
 

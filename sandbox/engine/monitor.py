@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 
 import grpc
 from google.protobuf.empty_pb2 import Empty
-from pulumi.runtime.proto import engine_pb2, provider_pb2, resource_pb2
+from pulumi.runtime.proto import callback_pb2, engine_pb2, provider_pb2, resource_pb2
 
 from sandbox.engine.deployment import Deployment
 from sandbox.engine.goals import Goal, Report
 from sandbox.engine.providers import ProviderError, ask
 from sandbox.engine.steps import ProtectedError
+from sandbox.engine.transforms import Transforms
 from sandbox.engine.values import RefusedError, UnsupportedFeatureError, plain, struct
 
 UNSUPPORTED = {
@@ -22,12 +23,9 @@ UNSUPPORTED = {
     "customTimeouts": "customTimeouts",
     "replaceOnChanges": "replaceOnChanges",
     "replacement_trigger": "replacementTrigger",
-    "deletedWith": "deletedWith",
-    "replace_with": "replaceWith",
-    "transforms": "transforms",
-    "state_migrations": "stateMigrations",
-    "packageRef": "a parameterized package",
-    "envVarMappings": "envVarMappings",
+    "retainOnDelete": "retainOnDelete",
+    "deleteBeforeReplaceDefined": "deleteBeforeReplace",
+    "transforms": "transforms of one resource",
 }
 """Fields of a registration that this engine does not honour, as a program spells them."""
 
@@ -56,6 +54,7 @@ class Monitor:
         self._deployment = deployment
         self._report = report
         self._stopped = threading.Event()
+        self._transforms = Transforms()
 
     def stop(self) -> None:
         """Begin nothing new."""
@@ -82,14 +81,14 @@ class Monitor:
             supportedFeatures=[
                 resource_pb2.RESOURCE_MONITOR_FEATURE_SECRETS,
                 resource_pb2.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
-                resource_pb2.RESOURCE_MONITOR_FEATURE_DELETED_WITH,
-                resource_pb2.RESOURCE_MONITOR_FEATURE_REPLACE_WITH,
+                resource_pb2.RESOURCE_MONITOR_FEATURE_TRANSFORMS,
             ]
         )
 
     def RegisterResource(self, request: resource_pb2.RegisterResourceRequest) -> resource_pb2.RegisterResourceResponse:
         urn = self._deployment.urn(request.type, request.name, request.parent)
         with self._reported(urn):
+            self._transforms.apply(request)
             resource = self._deployment.apply(self._goal(request, urn))
             secret = set(request.additionalSecretOutputs) & resource.outputs.keys()
             if secret:
@@ -122,6 +121,10 @@ class Monitor:
             answer = ask(provider.Invoke, provider_pb2.InvokeRequest(tok=request.tok, args=request.args))
             found = getattr(answer, "return")
             return resource_pb2.ResourceInvokeResponse(**{"return": found}, failures=answer.failures)
+
+    def RegisterStackTransform(self, callback: callback_pb2.Callback) -> Empty:
+        self._transforms.register(callback)
+        return Empty()
 
     def SignalAndWaitForShutdown(self, _request: Empty) -> Empty:
         return Empty()
@@ -157,9 +160,7 @@ class Monitor:
                 name: sorted(needed.urns) for name, needed in request.propertyDependencies.items() if needed.urns
             },
             protect=request.protect,
-            retain_on_delete=request.retainOnDelete,
             ignore_changes=list(request.ignoreChanges),
-            delete_before_replace=request.deleteBeforeReplace if request.deleteBeforeReplaceDefined else None,
             import_id=request.importId,
             aliases=request.aliases,
         )

@@ -4,6 +4,7 @@ import json
 import sys
 import threading
 from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sandbox.engine.goals import Outcome
@@ -11,9 +12,17 @@ from sandbox.engine.providers import ProviderError
 from sandbox.engine.state import Resource
 from sandbox.engine.urns import PROVIDER_PREFIX, STACK_TYPE, name_of
 
-MARKS: Final[dict[Outcome, str]] = {"created": "+", "updated": "~", "replaced": "±", "deleted": "-", "unchanged": "="}
+MARKS: Final[dict[Outcome, str]] = {
+    "created": "+",
+    "imported": "<",
+    "updated": "~",
+    "replaced": "±",
+    "deleted": "-",
+    "unchanged": "=",
+}
 PREVIEWED: Final[dict[Outcome, str]] = {
     "created": "to create",
+    "imported": "to import",
     "updated": "to update",
     "replaced": "to replace",
     "deleted": "to delete",
@@ -49,6 +58,11 @@ class Report:
             if not self._quiet and outcome != "unchanged":
                 word = PREVIEWED[outcome] if self._preview else outcome
                 self._say(f" {MARKS[outcome]} {resource.type}  {name_of(resource.urn)}  {word}")
+
+    def interrupted(self, pending: Mapping[str, Mapping[str, Any]]) -> None:
+        """Warn of operations that an earlier run began and never ended: this one goes on from there."""
+        for urn, operation in pending.items():
+            sys.stderr.write(f" ! {urn}: an earlier run was interrupted while {operation['operation']} it.\n")
 
     def failed(self, urn: str, error: Exception) -> None:
         """Keep a failure, and print it at once."""

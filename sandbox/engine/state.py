@@ -6,7 +6,6 @@ what it had begun. A lock on the snapshot keeps a second run out.
 
 import fcntl
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -38,7 +37,6 @@ class Resource:
     property_dependencies: dict[str, list[str]] = field(default_factory=dict)
     provider: str = ""
     protect: bool = False
-    retain_on_delete: bool = False
     init_errors: tuple[str, ...] = ()
     condemned: bool = False
 
@@ -61,7 +59,6 @@ class Resource:
             "propertyDependencies": {name: sorted(urns) for name, urns in sorted(self.property_dependencies.items())},
             "provider": self.provider,
             "protect": self.protect,
-            "retainOnDelete": self.retain_on_delete,
             "initErrors": list(self.init_errors),
         }
         return {name: value for name, value in spelled.items() if value or name == "custom"}
@@ -81,7 +78,6 @@ class Resource:
             property_dependencies=export.get("propertyDependencies", {}),
             provider=export.get("provider", ""),
             protect=export.get("protect", False),
-            retain_on_delete=export.get("retainOnDelete", False),
             init_errors=tuple(export.get("initErrors", ())),
             condemned=export.get("delete", False),
         )
@@ -228,8 +224,3 @@ def in_order(resources: Iterable[Resource]) -> Iterator[Resource]:
         for urn in ready:
             yield from by_urn[urn]
         sorter.done(*ready)
-
-
-def state_path(stack: str) -> Path:
-    """Where the state of ``stack`` is: below ``SANDBOX_HOME``, by default ``.sandbox`` in the current directory."""
-    return Path(os.environ.get("SANDBOX_HOME", ".sandbox")).resolve() / "state" / f"{stack}.json"

@@ -7,6 +7,7 @@ import grpc
 from pulumi.runtime.proto import provider_pb2
 
 from sandbox.engine import urns
+from sandbox.engine.autonaming import Naming
 from sandbox.engine.goals import Goal, Outcome, Report
 from sandbox.engine.providers import Provider, ProviderError, Providers, ask
 from sandbox.engine.state import Resource, State, in_order
@@ -27,16 +28,25 @@ class Steps:
         report: is told what is done.
         preview: say what would be done, and do nothing.
         draw_seed: draws what makes a name unique.
+        naming: what the provider is told of names.
     """
 
     def __init__(
-        self, state: State, *, providers: Providers, report: Report, preview: bool, draw_seed: Callable[[], bytes]
+        self,
+        state: State,
+        *,
+        providers: Providers,
+        report: Report,
+        preview: bool,
+        draw_seed: Callable[[], bytes],
+        naming: Naming,
     ) -> None:
         self._state = state
         self._providers = providers
         self._report = report
         self._preview = preview
         self._draw_seed = draw_seed
+        self._naming = naming
         self._making_way: set[str] = set()
 
     def check(self, goal: Goal, provider: Provider, old: Resource | None) -> Properties:
@@ -53,6 +63,7 @@ class Steps:
             olds=struct(olds),
             news=struct(keep(olds, goal.inputs, goal.ignore_changes) if old else goal.inputs),
             randomSeed=self._draw_seed(),
+            autonaming=self._naming(goal.urn),
         )
         answer = ask(provider.Check, request)
         if answer.failures:
@@ -112,20 +123,18 @@ class Steps:
         return self.create(goal, provider, instead_of=old)
 
     def take_over(self, goal: Goal, provider: Provider) -> Resource:
-        """Import a resource that exists, which must be as the program has it."""
+        """A resource that exists, as an import records it."""
         answer = ask(provider.Read, provider_pb2.ReadRequest(id=goal.import_id, urn=goal.urn))
         if not answer.id:
-            raise _refused(f"there is no {goal.type} '{goal.import_id}' to import.")
-        old = goal.reached(resource_id=answer.id, inputs=plain(answer.inputs), outputs=plain(answer.properties))
-        inputs = self.check(goal, provider, old)
-        if differing := self.diff(goal, provider, old, {**old.inputs, **inputs}).diffs:
-            raise _refused(f"'{goal.import_id}' cannot be imported: its {', '.join(differing)} differ.")
-        return self.finish("created", goal, answer.id, inputs=inputs, outputs=old.outputs)
+            raise _refused(f"a {goal.type} '{goal.import_id}' does not exist, so it cannot be imported.")
+        imported = goal.reached(resource_id=answer.id, inputs=plain(answer.inputs), outputs=plain(answer.properties))
+        self._state.put(imported)
+        return imported
 
     def delete(self, resource: Resource) -> None:
-        """Remove a resource; one that the program retains is only forgotten."""
+        """Remove a resource."""
         is_provider = resource.type.startswith(urns.PROVIDER_PREFIX)
-        if resource.custom and not is_provider and not resource.retain_on_delete and not self._preview:
+        if resource.custom and not is_provider and not self._preview:
             if not resource.condemned:
                 self._state.begin("deleting", resource.urn, resource.inputs)
             request = provider_pb2.DeleteRequest(
@@ -136,7 +145,7 @@ class Steps:
             )
             ask(self._providers.get(resource.provider).Delete, request)
         self._state.drop(resource)
-        if resource.urn not in self._making_way:
+        if resource.urn not in self._making_way and not resource.condemned:  # what is replaced is told once
             self._report.done("deleted", resource)
 
     def finish(

@@ -3,33 +3,40 @@
 import os
 import signal
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
-from types import FrameType
 from typing import Final
 
 import grpc
 from pulumi.runtime.proto import provider_pb2_grpc
 
+from sandbox.provider.beginnings import Beginnings
 from sandbox.provider.servicer import AwsProvider
 
 MESSAGE_LIMIT: Final = 400 * 1024 * 1024
 
 
 def serve() -> None:
-    """Serve the provider on a free loopback port, printed as the first line, until the engine ends the process."""
+    """Serve the provider on a free loopback port, printed as the first line, until the engine ends it, or is gone.
+
+    What is under way finishes. Only an engine that ends its provider in order has recorded all that it was told.
+    """
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda _number, _frame: stopped.set())
+    engine, beginnings = os.getppid(), Beginnings.of(os.environ)
     limits = [("grpc.max_send_message_length", MESSAGE_LIMIT), ("grpc.max_receive_message_length", MESSAGE_LIMIT)]
     server = grpc.server(ThreadPoolExecutor(max_workers=16), options=limits)
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AwsProvider(), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(AwsProvider(beginnings=beginnings), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     os.write(sys.stdout.fileno(), f"{port}\n".encode())
 
-    def stop(_signal: int, _frame: FrameType | None) -> None:
-        server.stop(grace=1)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    server.wait_for_termination()
+    while not stopped.wait(timeout=1) and os.getppid() == engine:
+        pass
+    server.stop(grace=30).wait()
+    if stopped.is_set():
+        beginnings.close()
 
 
 if __name__ == "__main__":

@@ -11,8 +11,10 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.configuration import Configuration, ConfigurationError
-from sandbox.provider.table import Aws, Change, Place, ResourceType, is_gone, same_document
+from sandbox.provider.diff import changed
+from sandbox.provider.table import Aws, Change, Place, ResourceType, chosen, is_gone, same_document
 from sandbox.provider.wire import Archive, Properties
 
 
@@ -42,8 +44,8 @@ class Cloud(Protocol):
     def delete(self, kind: ResourceType, resource_id: str, inputs: Properties) -> None:
         """Remove a resource; fine where it is gone already."""
 
-    def find(self, kind: ResourceType, inputs: Properties) -> str | None:
-        """The id of the resource that ``inputs`` have made, if AWS has it."""
+    def take_over(self, kind: ResourceType, begun: Beginning, inputs: Properties) -> tuple[str, Properties] | None:
+        """Bring what was begun, if AWS has it, to ``inputs``; its id and outputs. None where it must be made."""
 
     def identity(self) -> Mapping[str, str]:
         """Who calls: ``Account``, ``Arn`` and ``UserId``, as STS answers."""
@@ -115,9 +117,23 @@ class LiveCloud:
             if not is_gone(error):
                 raise
 
-    def find(self, kind: ResourceType, inputs: Properties) -> str | None:
+    def take_over(self, kind: ResourceType, begun: Beginning, inputs: Properties) -> tuple[str, Properties] | None:
+        """What bears the name of what was begun is somebody else's where its tags or unchangeable inputs differ."""
+        resource_id = begun.id or self._find(kind, begun)
+        found = self.read(kind, resource_id, begun.inputs) if resource_id else None
+        if not resource_id or found is None or not _is_begun(kind, begun, found):
+            return None
+        unread = {name: value for name, value in begun.inputs.items() if isinstance(value, Archive)}
+        old = unread | chosen(found, kind.inputs | {"tagsAll"})
+        names = changed(kind, old, inputs) & (begun.inputs.keys() | inputs.keys())
+        if any(kind.forces_replacement(name) for name in names):
+            self.delete(kind, resource_id, begun.inputs)
+            return None
+        return resource_id, self.update(kind, resource_id, Change(old=old, new=inputs, names=names & kind.updatable))
+
+    def _find(self, kind: ResourceType, begun: Beginning) -> str | None:
         try:
-            return kind.find(self._aws(inputs), inputs)
+            return kind.find(self._aws(begun.inputs), begun)
         except ClientError as error:
             if is_gone(error):
                 return None
@@ -182,8 +198,8 @@ class PredictedCloud:
     def delete(self, kind: ResourceType, resource_id: str, inputs: Properties) -> None:
         raise NotImplementedError(f"{kind.aws_type} '{resource_id}': a rendering starts from nothing: {inputs}")
 
-    def find(self, kind: ResourceType, inputs: Properties) -> str | None:
-        raise NotImplementedError(f"{kind.aws_type}: a rendering starts from nothing: {inputs}")
+    def take_over(self, kind: ResourceType, begun: Beginning, inputs: Properties) -> tuple[str, Properties] | None:
+        raise NotImplementedError(f"{kind.aws_type}: nothing interrupts a rendering: {begun} {inputs}")
 
     def identity(self) -> Mapping[str, str]:
         return self._caller
@@ -203,17 +219,24 @@ _PRESUMED: Final[Mapping[str, Properties]] = MappingProxyType(
 )
 """What a rendering presumes of what the account has already: that it is in order."""
 
-
 OpenCloud = Callable[[Configuration], Cloud]
 
 _CONFIG = Config(
     connect_timeout=5,
     read_timeout=60,
-    retries={"mode": "standard", "max_attempts": 3},
+    retries={"mode": "standard", "total_max_attempts": 1},  # a call made again would hide whether the first was heard
     proxies={},
     s3={"addressing_style": "path"},
     parameter_validation=True,
 )
+
+
+def _is_begun(kind: ResourceType, begun: Beginning, found: Properties) -> bool:
+    """Whether AWS has what was begun; some types get their tags by a second call."""
+    if kind.taggable and found["tagsAll"] not in ({}, begun.inputs["tagsAll"]):
+        return False
+    fixed = chosen(found, kind.replacing & begun.inputs.keys())
+    return all(begun.inputs[name] == value for name, value in fixed.items())
 
 
 def _outputs(kind: ResourceType, inputs: Properties, found: Properties) -> Properties:

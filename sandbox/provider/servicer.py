@@ -1,6 +1,7 @@
 """The provider's gRPC service: each request of the engine, answered from the resource table."""
 # ruff: noqa: N802 -- the methods are named by pulumirpc.ResourceProvider
 
+from botocore.exceptions import ClientError
 from google.protobuf.empty_pb2 import Empty
 from google.protobuf.message import Message
 from google.protobuf.struct_pb2 import Struct
@@ -8,8 +9,9 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from sandbox.provider import diff
 from sandbox.provider.answers import UnsupportedError, answering
+from sandbox.provider.beginnings import Beginnings
 from sandbox.provider.checks import check
-from sandbox.provider.cloud import Cloud, LiveCloud, OpenCloud
+from sandbox.provider.cloud import Cloud, IncompleteError, LiveCloud, OpenCloud
 from sandbox.provider.configuration import Configuration, configuration, refusals
 from sandbox.provider.invokes import INVOKES
 from sandbox.provider.plugin import VERSION
@@ -23,10 +25,12 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     Args:
         open_cloud: makes the cloud to work on, once the engine has sent the configuration.
+        beginnings: keeps what was begun through a kill; a rendering needs none.
     """
 
-    def __init__(self, open_cloud: OpenCloud = LiveCloud) -> None:
+    def __init__(self, open_cloud: OpenCloud = LiveCloud, beginnings: Beginnings | None = None) -> None:
         self._open_cloud = open_cloud
+        self._beginnings = beginnings
         self._opened: tuple[Cloud, Configuration] | None = None
 
     @answering
@@ -85,6 +89,8 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     @answering
     def Diff(self, request: provider_pb2.DiffRequest) -> provider_pb2.DiffResponse:
         kind = _kind(request.urn)
+        if self._beginnings:
+            self._beginnings.on_record(request.urn, request.id)
         outputs = decode(request.olds)
         old, new = decode(request.old_inputs), decode(request.news)
         if kind.taggable and "tagsAll" in outputs:
@@ -102,19 +108,19 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=_previewed(inputs, kind.computed - inputs.keys()))
         _refuse_unknown(inputs)
-        cloud, _ = self._open()
-        resource_id, outputs = cloud.create(kind, inputs, urn=request.urn)
+        resource_id, outputs = self._make(kind, inputs, request.urn)
         return provider_pb2.CreateResponse(id=resource_id, properties=encode(outputs))
 
     @answering
     def Read(self, request: provider_pb2.ReadRequest) -> provider_pb2.ReadResponse:
-        """The resource as it is; on an import, when no inputs are known, its inputs are those that AWS has."""
-        kind, known = _kind(request.urn), decode(request.inputs)
+        """The resource as it is; its inputs are those of the program, and whatever AWS has otherwise than on record."""
+        kind, known, recorded = _kind(request.urn), decode(request.inputs), decode(request.properties)
         cloud, settings = self._open()
-        found = cloud.read(kind, request.id, self._whole(kind, decode(request.properties) | known))
+        found = cloud.read(kind, request.id, self._whole(kind, recorded | known))
         if found is None:
             return provider_pb2.ReadResponse()
-        wanted = known or {**dict.fromkeys(kind.inputs), **kind.defaults}
+        drifted = {name: None for name in kind.inputs if found.get(name) != recorded.get(name)}
+        wanted = {**drifted, **(known or kind.defaults)}
         inputs = {name: found.get(name, value) for name, value in wanted.items() if name != "tags"}
         own = found.get("tagsAll", {}).items() - settings.default_tags.items()
         if kind.taggable and (own or "tags" in known):
@@ -140,16 +146,30 @@ class AwsProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request: provider_pb2.DeleteRequest) -> Empty:
         cloud, _ = self._open()
         cloud.delete(_kind(request.urn), request.id, decode(request.properties) | decode(request.old_inputs))
+        if self._beginnings:
+            self._beginnings.forget(request.urn)
         return Empty()
 
-    def find(self, urn: str, inputs: Struct) -> str:
-        """The id of a resource that a killed run may have made of ``inputs``; empty where there is none.
-
-        No part of Pulumi's protocol: the embedded engine asks it after a kill.
-        """
-        kind, whole = _kind(urn), self._whole(_kind(urn), decode(inputs))
-        cloud, _ = self._open()
-        return cloud.find(kind, whole) or ""
+    def _make(self, kind: ResourceType, inputs: Properties, urn: str) -> tuple[str, Properties]:
+        """Make a resource, or take over what was begun of it; a mark tells of it until the engine has it on record."""
+        (cloud, _), beginnings = self._open(), self._beginnings
+        if beginnings is None:
+            return cloud.create(kind, inputs, urn=urn)
+        begun = beginnings.left(urn)
+        made = cloud.take_over(kind, begun, inputs) if begun else None
+        if made is None:
+            beginnings.begin(urn, inputs)
+            try:
+                made = cloud.create(kind, inputs, urn=urn)
+            except IncompleteError as error:
+                beginnings.made(urn, error.resource_id)
+                raise
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                    beginnings.forget(urn)
+                raise
+        beginnings.made(urn, made[0])
+        return made
 
     def _open(self) -> tuple[Cloud, Configuration]:
         if self._opened is None:

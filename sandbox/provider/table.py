@@ -6,13 +6,14 @@ import re
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any, ClassVar, Final
 
 from botocore.exceptions import ClientError
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.wire import Properties
 
 HEXADECIMAL: Final = "0123456789abcdef"
@@ -165,12 +166,9 @@ class ResourceType(ABC):
     def read(self, aws: Aws, resource_id: str, inputs: Properties) -> Properties | None:
         """Inputs and computed outputs as AWS has them now; None, or a not-found error, where the resource is gone."""
 
-    def find(self, aws: Aws, inputs: Properties) -> str | None:
-        """The id of the resource that ``inputs`` have made, if there is one; None where nothing tells it."""
-        here, there = (self.predict(replace(aws.place, urn=urn), inputs)[0] for urn in ("here", "there"))
-        if here != there:
-            return None
-        return here if self.read(aws, here, inputs) is not None else None
+    def find(self, aws: Aws, begun: Beginning) -> str | None:
+        """The id of the resource that was begun, if AWS may have it; here for ids that follow from the inputs."""
+        return self.predict(aws.place, begun.inputs)[0]
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         """Change the resource in place."""

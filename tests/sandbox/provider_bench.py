@@ -10,6 +10,7 @@ from pulumi.runtime.proto import provider_pb2
 from sandbox.engine.providers import ask
 from sandbox.engine.values import plain, struct
 from sandbox.provider.servicer import AwsProvider
+from sandbox.provider.wire import decode
 
 Properties = dict[str, Any]
 
@@ -38,6 +39,15 @@ class Bench:
             provider_pb2.CheckRequest(urn=urn, news=struct(inputs), olds=struct(olds or {}), randomSeed=b"seed"),
         )
         return answer
+
+    def whole(self, urn: str, inputs: Properties) -> Properties:
+        """Inputs as a cloud gets them: with defaults, names, region and all tags."""
+        checked = self.check(urn, inputs)
+        previewed = ask(
+            self.provider.Create, provider_pb2.CreateRequest(urn=urn, properties=checked.inputs, preview=True)
+        )
+        known = decode(previewed.properties)
+        return {**decode(checked.inputs), **{name: known[name] for name in ("region", "tagsAll") if name in known}}
 
     def create(self, aws_type: str, inputs: Properties, *, name: str = "", preview: bool = False) -> Made:
         urn = urn_of(aws_type, name or f"r{uuid.uuid4().hex[:10]}")

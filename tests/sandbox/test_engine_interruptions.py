@@ -4,16 +4,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from sandbox.engine.state import StateFile
+from tests.sandbox.engine_drivers import start
 from tests.sandbox.running_sandbox import Sandbox
 from tests.sandbox.stack_bench import Stack, environment, make_stack
-
-CHECKOUT = Path(__file__).resolve().parents[2]
 
 STOPS_ITSELF = """
 import os, signal
@@ -33,15 +30,9 @@ def stack(
 
 def run_alone(stack: Stack, command: str) -> subprocess.CompletedProcess[str]:
     """Run a command in a process of its own, which a signal can end."""
-    return subprocess.run(
-        [sys.executable, "-m", "sandbox.engine", command, "--stack", "local"],
-        cwd=stack.directory,
-        env={**os.environ, **environment(stack.sandbox), "PYTHONPATH": str(CHECKOUT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    process = start(command, stack.directory, {**os.environ, **environment(stack.sandbox)})
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(command, process.returncode, out, err)
 
 
 def test_ctrl_c_lets_what_is_under_way_finish_and_the_next_run_goes_on(stack: Stack) -> None:
@@ -62,26 +53,6 @@ def test_after_a_kill_the_next_run_goes_on_from_the_journal(stack: Stack) -> Non
     assert run.code == 0
     assert "first" in run.steps("unchanged")
     assert stack.run("destroy").summary == {"deleted": 2}
-
-
-def test_what_was_made_but_not_recorded_is_found_again(stack: Stack) -> None:
-    stack.run("up", 'role("first", opts=ResourceOptions(retain_on_delete=True))')
-    stack.run("up", "pass")
-    urn = f"urn:pulumi:local::{stack.name}::aws:iam/role:Role::first"
-    with StateFile(stack.state) as state:
-        state.begin("creating", urn, {"name": f"{stack.name}-first", "path": "/", "maxSessionDuration": 3600})
-    run = stack.run("up", 'role("first", description="found")')
-    assert (run.code, run.summary) == (0, {"updated": 1})
-    assert "pending_operations" not in json.loads(stack.state.read_text())["deployment"]
-
-
-def test_an_interrupted_update_is_made_again(stack: Stack) -> None:
-    stack.run("up", 'role("first")')
-    urn = f"urn:pulumi:local::{stack.name}::aws:iam/role:Role::first"
-    with StateFile(stack.state) as state:
-        state.begin("updating", urn, {})
-    assert stack.run("up").summary == {"updated": 1}
-    assert stack.run("up").summary == {"unchanged": 1}
 
 
 def test_an_interrupted_removal_is_finished(stack: Stack) -> None:

@@ -18,6 +18,15 @@ def stack(
     return make_stack(tmp_path, sandbox, capsys, monkeypatch)
 
 
+PROTECTING = """
+def change(args):
+    args.opts.protect = True
+    return pulumi.ResourceTransformResult(args.props, args.opts)
+
+pulumi.runtime.register_resource_transform(change)
+role("a")
+"""
+
 UNSUPPORTED = {
     "a secret input": ('role("a", description=pulumi.Output.secret("x"))', "property 'description' is a secret"),
     "a secret output": ('pulumi.export("x", pulumi.Output.secret("hidden"))', "property 'x' is a secret"),
@@ -27,8 +36,15 @@ UNSUPPORTED = {
         'role("a", opts=ResourceOptions(custom_timeouts=pulumi.CustomTimeouts(create="1m")))',
         "customTimeouts",
     ),
-    "deletedWith": ('role("a", opts=ResourceOptions(deleted_with=role("b")))', "deletedWith"),
-    "a lookup": ('aws.iam.Role.get("a", "some-role")', "'ReadResource' of Pulumi's resource monitor"),
+    "deletedWith": ('role("a", opts=ResourceOptions(deleted_with=role("b")))', "does not support the DeletedWith"),
+    "retainOnDelete": ('role("a", opts=ResourceOptions(retain_on_delete=True))', "retainOnDelete"),
+    "deleteBeforeReplace": ('role("a", opts=ResourceOptions(delete_before_replace=True))', "deleteBeforeReplace"),
+    "transforms": ('role("a", opts=ResourceOptions(transforms=[lambda args: None]))', "transforms of one resource"),
+    "a transform of options": (
+        PROTECTING,
+        "a transform that changes a resource's options",
+    ),
+    "a lookup of nothing": ('aws.iam.Role.get("a", "some-role")', "no aws:iam/role:Role 'some-role'"),
     "two of one name": ('role("a")\nrole("a")', "two resources with the URN"),
     "a wildcard": ('role("a", opts=ResourceOptions(ignore_changes=["tags[*]"]))', "ignoreChanges with the path"),
     "an unknown type": ('aws.sqs.Queue("a")', "has no resource type 'aws:sqs/queue:Queue'"),
@@ -46,18 +62,13 @@ def test_what_is_not_supported_is_refused_by_name(stack: Stack, program: str, me
     assert "hidden" not in (stack.state.read_text() if stack.state.exists() else "")
 
 
-def test_transforms_are_refused(stack: Stack) -> None:
-    run = stack.run("up", 'role("a", opts=ResourceOptions(transforms=[lambda args: None]))')
-    assert run.code == 1
-    assert "does not support transforms" in run.failures
-
-
 WRONG = {
     "no project": (None, None, "There is no"),
     "unknown stack": ("name: x\nruntime: python\n", None, "There is no stack 'local'"),
     "broken YAML": ("name: [", "config: {}", "is not YAML"),
     "no name": ("runtime: python\n", "config: {}", "has no 'name'"),
     "a list": ("- x\n", "config: {}", "must hold a mapping"),
+    "a naming pattern": ("name: x\n", 'config:\n  pulumi:autonaming: {pattern: "a"}', "autonaming"),
     "an encrypted value": ("name: x\n", "config:\n  x:key:\n    secure: abc", "'x:key' is encrypted"),
 }
 

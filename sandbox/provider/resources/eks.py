@@ -1,5 +1,6 @@
 """EKS Pod Identity: which role a Kubernetes service account has."""
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.table import Aws, Change, Place, ResourceType, chosen, names
 from sandbox.provider.wire import Properties
 
@@ -31,8 +32,8 @@ class PodIdentityAssociation(ResourceType):
         wanted = ("associationArn", "associationId", "clusterName", "namespace", "roleArn", "serviceAccount")
         return {**chosen(found, wanted), "tagsAll": found.get("tags", {})}
 
-    def find(self, aws: Aws, inputs: Properties) -> str | None:
-        where = chosen(inputs, ("clusterName", "namespace", "serviceAccount"))
+    def find(self, aws: Aws, begun: Beginning) -> str | None:
+        where = chosen(begun.inputs, ("clusterName", "namespace", "serviceAccount"))
         associations = aws.client("eks").list_pod_identity_associations(**where)["associations"]
         return str(associations[0]["associationId"]) if associations else None
 

@@ -59,7 +59,7 @@ class Role(ResourceType):
             "path": role["Path"],
             "uniqueId": role["RoleId"],
             "createDate": role["CreateDate"].strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "description": role.get("Description"),
+            "description": role.get("Description") or None,
             "maxSessionDuration": role.get("MaxSessionDuration", 3600),
             "assumeRolePolicy": as_text(role["AssumeRolePolicyDocument"]),
             "tagsAll": tag_map(role.get("Tags", [])),

@@ -1,6 +1,7 @@
 """KMS keys and their aliases."""
 # ruff: noqa: ARG002 -- every entry has the same methods, whether or not it needs all that they are given
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.table import (
     AutoName,
     Aws,
@@ -69,6 +70,22 @@ class Key(ResourceType):
             "enableKeyRotation": kms.get_key_rotation_status(KeyId=resource_id)["KeyRotationEnabled"],
             "tagsAll": tag_map(kms.list_resource_tags(KeyId=resource_id)["Tags"], "TagKey", "TagValue"),
         }
+
+    def find(self, aws: Aws, begun: Beginning) -> str | None:
+        """A key has no name: it is the one with this description and these tags that was made since it was begun."""
+        for page in aws.client("kms").get_paginator("list_keys").paginate():
+            for key_id in (key["KeyId"] for key in page["Keys"]):
+                if key_id not in begun.others and self._is(aws, key_id, begun):
+                    return str(key_id)
+        return None
+
+    def _is(self, aws: Aws, key_id: str, begun: Beginning) -> bool:
+        key = aws.client("kms").describe_key(KeyId=key_id)["KeyMetadata"]
+        if not key["Enabled"] or key["CreationDate"].timestamp() < begun.at - 1:
+            return False
+        tags = aws.client("kms").list_resource_tags(KeyId=key_id)["Tags"]
+        wanted = (begun.inputs.get("description", ""), begun.inputs["tagsAll"])
+        return wanted == (key.get("Description", ""), tag_map(tags, "TagKey", "TagValue"))
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         kms, new = aws.client("kms"), change.new

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.table import (
     AutoName,
     Aws,
@@ -94,8 +95,8 @@ class Function(ResourceType):
             "tagsAll": function.get("Tags", {}),
         }
 
-    def find(self, aws: Aws, inputs: Properties) -> str | None:
-        return None if self.read(aws, inputs["name"], inputs) is None else str(inputs["name"])
+    def find(self, aws: Aws, begun: Beginning) -> str | None:
+        return str(begun.inputs["name"])
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         client, new = aws.client("lambda"), change.new

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from botocore.exceptions import ClientError
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.table import (
     ALPHANUMERIC,
     AutoName,
@@ -60,8 +61,8 @@ class Secret(ResourceType):
             "tagsAll": tag_map(secret.get("Tags", [])),
         }
 
-    def find(self, aws: Aws, inputs: Properties) -> str | None:
-        found = self.read(aws, inputs["name"], inputs)
+    def find(self, aws: Aws, begun: Beginning) -> str | None:
+        found = self.read(aws, begun.inputs["name"], begun.inputs)
         return None if found is None else str(found["arn"])
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:

@@ -4,6 +4,7 @@
 import json
 from collections.abc import Mapping
 
+from sandbox.provider.beginnings import Beginning
 from sandbox.provider.table import (
     AutoName,
     Aws,
@@ -147,9 +148,10 @@ class TopicSubscription(ResourceType):
             "rawMessageDelivery": found.get("RawMessageDelivery") == "true",
         }
 
-    def find(self, aws: Aws, inputs: Properties) -> str | None:
-        pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=inputs["topic"])
-        wanted = (inputs["protocol"], inputs["endpoint"])
+    def find(self, aws: Aws, begun: Beginning) -> str | None:
+        topic = begun.inputs["topic"]
+        pages = aws.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+        wanted = (begun.inputs["protocol"], begun.inputs["endpoint"])
         arns = [
             subscription["SubscriptionArn"]
             for page in pages
