@@ -190,7 +190,7 @@ _BUCKET_GO = "s3/bucket.go, resourceBucketRead"
 _BUCKET_TAGS = "s3/bucket.go since v6.23 (pull request 45251): tags by S3 Control, at birth where allowed"
 _FUNCTION_GO = "lambda/function.go, resourceFunctionRead and its waiters"
 _ON_CHANGE = "the resource's Update: where a later version of the program, or drift, changes it in place"
-_PROGRAM = "components/target.py: without it the program only warns"
+_PROGRAM = "components/target.py; the sandbox answers it to everybody, and without it the program only warns"
 
 BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -221,7 +221,6 @@ BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "s3:ListTagsForResource": _BUCKET_TAGS,
         "s3:TagResource": _BUCKET_TAGS,
         "s3:UntagResource": _BUCKET_TAGS,
-        "secretsmanager:ListSecrets": _PROGRAM,
         "secretsmanager:UpdateSecret": _ON_CHANGE,
         "servicequotas:GetServiceQuota": _PROGRAM,
     }
