@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
+from components import record_plan
 from components.application_audit import ApplicationAudit
 from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
@@ -144,7 +145,9 @@ class KlaviyoAccess(pulumi.ComponentResource):
         """The record of every read: the account's own trail, or one of ours. Returns the topic of its alerts."""
         child = ResourceOptions(parent=self)
         for region in plan.settings.replica_regions:
-            ReplicaWatch(f"{name}-watch-{region}", plan.replica_watch(region), child)
+            ReplicaWatch(f"{name}-watch-{region}", record_plan.replica_watch(plan, region), child)
         if plan.settings.audit.trail_arn:
-            return ExistingTrail(f"{name}-audit", plan.existing_trail(plan.settings.audit.trail_arn), child).topic_arn
-        return AuditTrail(f"{name}-audit", plan.audit_trail(), child).topic_arn
+            return ExistingTrail(
+                f"{name}-audit", record_plan.existing_trail(plan, plan.settings.audit.trail_arn), child
+            ).topic_arn
+        return AuditTrail(f"{name}-audit", record_plan.audit_trail(plan), child).topic_arn

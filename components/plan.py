@@ -8,11 +8,8 @@ from typing import Literal
 import pulumi
 
 from components.application_audit import ApplicationAuditArgs
-from components.audit_trail import AuditTrailArgs
 from components.bundle import rotator_code
-from components.detections import Detection
 from components.encryption_key import EncryptionKeyArgs
-from components.existing_trail import ExistingTrailArgs
 from components.key_operators import KeyOperatorsArgs
 from components.key_policies import (
     ForeignUse,
@@ -24,8 +21,6 @@ from components.key_policies import (
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
     FUNCTION_LIMIT,
-    IAM_ROLE_LIMIT,
-    AuditNames,
     Tags,
     account_root_arn,
     function_arn_pattern,
@@ -43,12 +38,10 @@ from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
 from components.platforms import ForeignRole
 from components.principals import Principals
-from components.replica_watch import ReplicaWatchArgs
 from components.role_key import RoleKey, RoleKeyArgs
 from components.secret import Safekeeping
 from components.service_access import ServiceAccessArgs
 from components.settings import Settings
-from components.watch import key_detections, oauth_detections, replica_reads, webhook_detections
 from components.webhook_secret import WebhookSecretArgs
 from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess, RoleAccess
 from klaviyo_access.access_model.catalog import REVISION
@@ -317,51 +310,6 @@ class Plan:
             tags=self.tags(),
             protect=self.protect,
         )
-
-    def audit_trail(self) -> AuditTrailArgs:
-        """The record of every read, and its alerts."""
-        return AuditTrailArgs(
-            names=AuditNames.of(self.environment),
-            key_place=self.key_place,
-            iam_path=self.environment.iam_path,
-            detections=self._detections(),
-            alert_emails=self.settings.alert_emails,
-            retention_days=self.settings.audit_retention_days,
-            force_destroy=self.settings.force_destroy,
-            tags=self.tags(),
-            protect=self.protect,
-        )
-
-    def existing_trail(self, trail_arn: str) -> ExistingTrailArgs:
-        """The alerts on the account's own trail."""
-        return ExistingTrailArgs(
-            trail_arn=trail_arn,
-            names=AuditNames.of(self.environment),
-            key_place=self.key_place,
-            detections=self._detections(),
-            alert_emails=self.settings.alert_emails,
-            tags=self.tags(),
-            protect=self.protect,
-        )
-
-    def replica_watch(self, region: str) -> ReplicaWatchArgs:
-        """What passes reads in another region on to the alerts at home."""
-        here = self.environment
-        return ReplicaWatchArgs(
-            region=region,
-            reads=replica_reads(here, region),
-            home_bus_arn=f"arn:{here.partition}:events:{here.region}:{here.account_id}:event-bus/default",
-            role_name=physical_name(here, "replica-reads", region, limit=IAM_ROLE_LIMIT),
-            iam_path=here.iam_path,
-            account_id=here.account_id,
-            tags=self.tags(),
-        )
-
-    def _detections(self) -> tuple[Detection, ...]:
-        app, detections = self.deployed_oauth_app, key_detections(self.environment, self.settings, self.principals)
-        if app:
-            detections += oauth_detections(self.environment, self.principals, app.service)
-        return detections + webhook_detections(self.environment, self.principals, self.settings)
 
 
 def name_of_role(arn: KeyArn) -> pulumi.Output[str]:

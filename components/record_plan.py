@@ -1,0 +1,58 @@
+"""What the record of every read is made of: the trail, ours or the account's own, its alerts, and what they watch."""
+
+from components.audit_trail import AuditTrailArgs
+from components.detections import Detection
+from components.existing_trail import ExistingTrailArgs
+from components.names import IAM_ROLE_LIMIT, AuditNames, physical_name
+from components.plan import Plan
+from components.replica_watch import ReplicaWatchArgs
+from components.watch import key_detections, oauth_detections, replica_reads, webhook_detections
+
+
+def audit_trail(plan: Plan) -> AuditTrailArgs:
+    """The record of every read, and its alerts."""
+    return AuditTrailArgs(
+        names=AuditNames.of(plan.environment),
+        key_place=plan.key_place,
+        iam_path=plan.environment.iam_path,
+        detections=_detections(plan),
+        alert_emails=plan.settings.alert_emails,
+        retention_days=plan.settings.audit_retention_days,
+        force_destroy=plan.settings.force_destroy,
+        tags=plan.tags(),
+        protect=plan.protect,
+    )
+
+
+def existing_trail(plan: Plan, trail_arn: str) -> ExistingTrailArgs:
+    """The alerts on the account's own trail."""
+    return ExistingTrailArgs(
+        trail_arn=trail_arn,
+        names=AuditNames.of(plan.environment),
+        key_place=plan.key_place,
+        detections=_detections(plan),
+        alert_emails=plan.settings.alert_emails,
+        tags=plan.tags(),
+        protect=plan.protect,
+    )
+
+
+def replica_watch(plan: Plan, region: str) -> ReplicaWatchArgs:
+    """What passes reads in another region on to the alerts at home."""
+    here = plan.environment
+    return ReplicaWatchArgs(
+        region=region,
+        reads=replica_reads(here, region),
+        home_bus_arn=f"arn:{here.partition}:events:{here.region}:{here.account_id}:event-bus/default",
+        role_name=physical_name(here, "replica-reads", region, limit=IAM_ROLE_LIMIT),
+        iam_path=here.iam_path,
+        account_id=here.account_id,
+        tags=plan.tags(),
+    )
+
+
+def _detections(plan: Plan) -> tuple[Detection, ...]:
+    app, detections = plan.deployed_oauth_app, key_detections(plan.environment, plan.settings, plan.principals)
+    if app:
+        detections += oauth_detections(plan.environment, plan.principals, app.service)
+    return detections + webhook_detections(plan.environment, plan.principals, plan.settings)
