@@ -9,12 +9,14 @@ class KlaviyoError(KlaviyoAccessError):
     """Klaviyo did not do what was asked.
 
     Attributes:
-        role: the role whose key was sent.
+        role: the role whose key was sent; empty where an account's access token was.
+        account: the Klaviyo account whose access token was sent; empty where a role's key was.
         operation: the SDK's name of the operation, as in ``create_event``.
     """
 
     def __init__(self, message: str, *, role: str, operation: str) -> None:
         self.role = role
+        self.account = ""
         self.operation = operation
         super().__init__(message)
 
@@ -44,7 +46,7 @@ class KeyRejected(KlaviyoError):
 
 
 class ScopeMissing(KlaviyoError):
-    """Klaviyo answered 403: the role's key lacks scopes that the operation needs.
+    """Klaviyo answered 403: the role's key, or the account's consent, lacks scopes that the operation needs.
 
     Attributes:
         missing: the scopes that Klaviyo named, sorted.
@@ -52,17 +54,26 @@ class ScopeMissing(KlaviyoError):
     """
 
     def __init__(
-        self, *, role: str, operation: str, missing: Iterable[str], held_by: Iterable[str] | None = None
+        self,
+        *,
+        role: str,
+        operation: str,
+        missing: Iterable[str],
+        held_by: Iterable[str] | None = None,
+        account: str = "",
     ) -> None:
         self.missing = tuple(sorted(missing))
         self.held_by = None if held_by is None else tuple(sorted(held_by))
+        lacks = f"the Klaviyo account {account} did not grant" if account else f"the key of role {role!r} lacks"
         super().__init__(
-            f"{operation} needs {', '.join(self.missing)}, which the key of role {role!r} lacks (403). {self._cure()}",
+            f"{operation} needs {', '.join(self.missing)}, which {lacks} (403). {self._cure(account)}",
             role=role,
             operation=operation,
         )
 
-    def _cure(self) -> str:
+    def _cure(self, account: str) -> str:
+        if account:
+            return "Add the permission to the app in access.yaml, deploy, and have its owner give consent again."
         widen = "add it to the role in access.yaml, stage a key with it and rotate"
         if self.held_by is None:
             return f"Use a role that has it ('klaviyo-access scopes' shows each role's), or {widen}."

@@ -10,22 +10,130 @@ import httpx
 from klaviyo_access.errors import (
     AnswerNotUnderstood,
     KeyStoreError,
+    KlaviyoAccessError,
     KlaviyoError,
     KlaviyoUnreachable,
     RequestMalformed,
 )
 from klaviyo_access.frames import cut_frames
-from klaviyo_access.keys.secret import Key
+from klaviyo_access.hidden import Hidden
 from klaviyo_access.keys.store import KeyStore
 from klaviyo_access.klaviyo.answers import read_answer
 from klaviyo_access.klaviyo.operations import REVISION, operation_name
-from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, refusal
+from klaviyo_access.klaviyo.refusals import RoleScopes, of_account, refusal
+from klaviyo_access.klaviyo.signing import RoleSigning, Signing
 
 _HTTPX_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
 _UNSENDABLE: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
-class KlaviyoAuth(httpx.Auth):
+class SigningAuth(httpx.Auth):
+    """Signs each request of an httpx client, and asks for the pinned API revision; see `KlaviyoAuth`.
+
+    Args:
+        signing: what signs.
+    """
+
+    def __init__(self, signing: Signing) -> None:
+        self._signing = signing
+
+    @property
+    def base_url(self) -> str:
+        """Klaviyo's base URL: the ``base_url`` of the client."""
+        return self._signing.endpoint
+
+    @contextmanager
+    def typed_errors(self) -> Iterator[None]:
+        """Turn httpx's exceptions inside the block into a `KlaviyoError` with the exception as its ``__cause__``.
+
+        An answer becomes an error where the block calls ``raise_for_status()``. The block may contain ``await``.
+
+        Raises:
+            KlaviyoError: for any exception of httpx; all others pass unchanged.
+            OAuthReauthorizationNeeded: Klaviyo rejects an account's newest access token.
+        """
+        try:
+            yield
+        except _HTTPX_ERRORS as error:
+            raise self._typed(error) from error
+
+    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Sign, send, and after a 401 refresh, sign and send once more."""
+        request.read()
+        secret = self._signing.secret()
+        with self._signed(request, secret):
+            response = yield request
+        if response.is_error:
+            response.read()
+        if response.status_code != 401:
+            return
+        with self._judged(response):
+            newer = self._signing.renewed(secret)
+        if newer != secret:
+            with self._signed(request, newer):
+                response = yield request
+            if response.is_error:
+                response.read()
+
+    def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        """The same, and the event loop runs on while the key is fetched."""
+        return _Sealed(self._async_flow(request))
+
+    async def _async_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
+        await request.aread()
+        secret = await self._signing.asecret()
+        with self._signed(request, secret):
+            response = yield request
+        if response.is_error:
+            await response.aread()
+        if response.status_code != 401:
+            return
+        with self._judged(response):
+            newer = await self._signing.arenewed(secret)
+        if newer != secret:
+            with self._signed(request, newer):
+                response = yield request
+            if response.is_error:
+                await response.aread()
+
+    @contextmanager
+    def _signed(self, request: httpx.Request, secret: Hidden[str]) -> Iterator[None]:
+        if _origin(request.url) != _origin(httpx.URL(self.base_url)):
+            sender = self._signing.sender
+            whose = f"access token of account {sender.account!r}" if sender.account else f"key of role {sender.role!r}"
+            reason = f"the {whose} goes to {self.base_url} alone, not to {request.url.host!r}"
+            raise of_account(RequestMalformed(reason, role=sender.role, operation=_operation(request)), sender)
+        request.headers.setdefault("revision", REVISION)
+        request.headers["Authorization"] = f"{self._signing.scheme} {secret.reveal()}"
+        try:
+            yield
+        except GeneratorExit as left:
+            # httpx closes the flow where sending failed: what failed, with frames that hold headers, is the context
+            cut_frames(left)
+            raise
+        finally:
+            del request.headers["Authorization"]
+
+    @contextmanager
+    def _judged(self, response: httpx.Response) -> Iterator[None]:
+        try:
+            yield
+        except KeyStoreError as error:
+            raise self._refusal(response, refresh_failure=str(error)) from error
+
+    def _refusal(self, response: httpx.Response, *, refresh_failure: str = "") -> KlaviyoAccessError:
+        answer = read_answer(response.status_code, response.headers, response.content)
+        operation = _operation(response.request)
+        return refusal(answer, sender=self._signing.sender, operation=operation, refresh_failure=refresh_failure)
+
+    def _typed(self, error: Exception) -> KlaviyoAccessError:
+        if isinstance(error, httpx.HTTPStatusError):
+            return self._refusal(error.response)
+        sender = self._signing.sender
+        return of_account(_typed_failure(error, sender.role), sender)
+
+
+class KlaviyoAuth(SigningAuth):
     """Signs each request of an httpx client with a role's key, and asks for the pinned API revision.
 
     After a 401 the key is fetched anew, once, and where there is a newer one the request is sent once more with it. Any
@@ -48,113 +156,7 @@ class KlaviyoAuth(httpx.Auth):
     """
 
     def __init__(self, store: KeyStore | str, *, roles: RoleScopes | None = None) -> None:
-        self._store = KeyStore.shared(store) if isinstance(store, str) else store
-        self._roles = roles
-
-    @property
-    def base_url(self) -> str:
-        """Klaviyo's base URL, as the role's secret names it: the ``base_url`` of the client."""
-        return self._store.snapshot.endpoint
-
-    @contextmanager
-    def typed_errors(self) -> Iterator[None]:
-        """Turn httpx's exceptions inside the block into a `KlaviyoError` with the exception as its ``__cause__``.
-
-        An answer becomes an error where the block calls ``raise_for_status()``. The block may contain ``await``.
-
-        Raises:
-            KlaviyoError: for any exception of httpx; all others pass unchanged.
-        """
-        try:
-            yield
-        except _HTTPX_ERRORS as error:
-            raise self._typed(error) from error
-
-    def sync_auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Sign, send, and after a 401 refresh, sign and send once more."""
-        request.read()
-        with self._signed(request) as key:
-            response = yield request
-        if response.is_error:
-            response.read()
-        if response.status_code != 401:
-            return
-        with self._judged(response):
-            self._store.refresh(rejected=key)
-        if self._store.snapshot.key != key:
-            with self._signed(request):
-                response = yield request
-            if response.is_error:
-                response.read()
-
-    def async_auth_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        """The same, and the event loop runs on while the key is fetched."""
-        return _Sealed(self._async_flow(request))
-
-    async def _async_flow(self, request: httpx.Request) -> AsyncGenerator[httpx.Request, httpx.Response]:
-        await request.aread()
-        with self._signed(request) as key:
-            response = yield request
-        if response.is_error:
-            await response.aread()
-        if response.status_code != 401:
-            return
-        with self._judged(response):
-            await self._store.arefresh(rejected=key)
-        if self._store.snapshot.key != key:
-            with self._signed(request):
-                response = yield request
-            if response.is_error:
-                await response.aread()
-
-    @contextmanager
-    def _signed(self, request: httpx.Request) -> Iterator[Key]:
-        key = self._store.key
-        if _origin(request.url) != _origin(httpx.URL(self.base_url)):
-            raise RequestMalformed(
-                f"the key of role {self._sender.role!r} goes to {self.base_url} alone, not to {request.url.host!r}",
-                role=self._sender.role,
-                operation=_operation(request),
-            )
-        request.headers.setdefault("revision", REVISION)
-        request.headers["Authorization"] = f"Klaviyo-API-Key {key.reveal()}"
-        try:
-            yield key
-        except GeneratorExit as left:
-            # httpx closes the flow where sending failed: what failed, with frames that hold headers, is the context
-            cut_frames(left)
-            raise
-        finally:
-            del request.headers["Authorization"]
-
-    @contextmanager
-    def _judged(self, response: httpx.Response) -> Iterator[None]:
-        try:
-            yield
-        except KeyStoreError as error:
-            raise self._refusal(response, refresh_failure=str(error)) from error
-
-    @property
-    def _sender(self) -> Sender:
-        snapshot = self._store.snapshot
-        return Sender(role=snapshot.role, key=snapshot.key, roles=self._roles)
-
-    def _refusal(self, response: httpx.Response, *, refresh_failure: str = "") -> KlaviyoError:
-        answer = read_answer(response.status_code, response.headers, response.content)
-        operation = _operation(response.request)
-        return refusal(answer, sender=self._sender, operation=operation, refresh_failure=refresh_failure)
-
-    def _typed(self, error: Exception) -> KlaviyoError:
-        if isinstance(error, httpx.HTTPStatusError):
-            return self._refusal(error.response)
-        role, reason = self._sender.role, f"{type(error).__name__}: {error}"
-        if not isinstance(error, httpx.HTTPError):
-            return RequestMalformed(reason, role=role, operation="a request")
-        operation = _operation(error.request)
-        if isinstance(error, httpx.DecodingError):
-            return AnswerNotUnderstood(reason, role=role, operation=operation)
-        kind = RequestMalformed if isinstance(error, _UNSENDABLE) else KlaviyoUnreachable
-        return kind(reason, role=role, operation=operation)
+        super().__init__(RoleSigning(KeyStore.shared(store) if isinstance(store, str) else store, roles))
 
 
 class _Sealed(AsyncGenerator[httpx.Request, httpx.Response]):
@@ -173,6 +175,18 @@ class _Sealed(AsyncGenerator[httpx.Request, httpx.Response]):
         if failed := sys.exception():
             cut_frames(failed)
         await self._flow.aclose()
+
+
+def _typed_failure(error: Exception, role: str) -> KlaviyoError:
+    """The error for what is no answer of Klaviyo's."""
+    reason = f"{type(error).__name__}: {error}"
+    if not isinstance(error, httpx.HTTPError):
+        return RequestMalformed(reason, role=role, operation="a request")
+    operation = _operation(error.request)
+    if isinstance(error, httpx.DecodingError):
+        return AnswerNotUnderstood(reason, role=role, operation=operation)
+    kind = RequestMalformed if isinstance(error, _UNSENDABLE) else KlaviyoUnreachable
+    return kind(reason, role=role, operation=operation)
 
 
 def _operation(request: httpx.Request) -> str:

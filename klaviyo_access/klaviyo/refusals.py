@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from klaviyo_access.errors import (
     FeatureForbidden,
     KeyRejected,
+    KlaviyoAccessError,
     KlaviyoError,
     KlaviyoUnreachable,
+    OAuthReauthorizationNeeded,
     RateLimited,
     RequestRefused,
     ScopeMissing,
 )
-from klaviyo_access.keys.secret import Key
+from klaviyo_access.hidden import Hidden
 from klaviyo_access.klaviyo.answers import Answer, Meaning
 
 RoleScopes = Mapping[str, Collection[str]]
@@ -24,17 +26,19 @@ class Sender:
     """Who sent a request, for the message.
 
     Attributes:
-        role: the role whose key was sent.
-        key: the newest key of the role; None where the caller sent a key of its own.
+        role: the role whose key was sent; empty where an account's access token was.
+        key: the newest key of the role; None where no role's key was sent.
         roles: see `RoleScopes`; None where the application did not say.
+        account: the Klaviyo account that gave its consent; empty where a role's key was sent.
     """
 
     role: str
-    key: Key | None
+    key: Hidden[str] | None
     roles: RoleScopes | None = None
+    account: str = ""
 
 
-def refusal(answer: Answer, *, sender: Sender, operation: str, refresh_failure: str = "") -> KlaviyoError:
+def refusal(answer: Answer, *, sender: Sender, operation: str, refresh_failure: str = "") -> KlaviyoAccessError:
     """What a caller is told about an answer that is no 2xx.
 
     Args:
@@ -46,11 +50,15 @@ def refusal(answer: Answer, *, sender: Sender, operation: str, refresh_failure: 
     named = {"role": sender.role, "operation": operation}
     error: KlaviyoError
     match answer.meaning:
+        case Meaning.KEY_REFUSED if sender.account:
+            reason = f"{operation}: Klaviyo rejects its newest access token (401)"
+            return OAuthReauthorizationNeeded(reason, account=sender.account)
         case Meaning.KEY_REFUSED if sender.key is not None:
             error = KeyRejected(key=str(sender.key), refresh_failure=refresh_failure, **named)
         case Meaning.SCOPES_MISSING:
             missing = answer.missing_scopes
-            error = ScopeMissing(missing=missing, held_by=_holders(sender.roles, missing), **named)
+            held_by = _holders(sender.roles, missing)
+            error = ScopeMissing(missing=missing, held_by=held_by, account=sender.account, **named)
         case Meaning.FORBIDDEN:
             error = FeatureForbidden(answer.detail, **named)
         case Meaning.RATE_LIMITED:
@@ -59,11 +67,17 @@ def refusal(answer: Answer, *, sender: Sender, operation: str, refresh_failure: 
             error = KlaviyoUnreachable("Cloudflare challenged this machine (403)", **named)
         case Meaning.SERVER_ERROR:
             error = KlaviyoUnreachable(f"it answered {answer.status}", **named)
-        case _ if answer.status == 401 and sender.key is not None:
+        case _ if answer.status == 401 and (sender.key is not None or sender.account):
             also = f"; fetching a newer key failed too: {refresh_failure}" if refresh_failure else ""
             error = KlaviyoUnreachable(f"a 401 came without Klaviyo's own words for a refused key{also}", **named)
         case _:
             error = RequestRefused(answer.detail, status=answer.status, **named)
+    return of_account(error, sender)
+
+
+def of_account(error: KlaviyoError, sender: Sender) -> KlaviyoError:
+    """``error`` with the sender's account, where it is one."""
+    error.account = sender.account
     return error
 
 

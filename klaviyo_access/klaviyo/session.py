@@ -1,6 +1,7 @@
 """Klaviyo's official SDK with a role's key: the key follows rotation, and every refusal is a typed error."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import wraps
 from typing import Any, Final
 
@@ -12,11 +13,18 @@ from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 from urllib3.util import Retry
 
 from klaviyo_access.endpoint import KLAVIYO_URL
-from klaviyo_access.errors import AnswerNotUnderstood, KlaviyoError, KlaviyoUnreachable, RequestMalformed
+from klaviyo_access.errors import (
+    AnswerNotUnderstood,
+    KlaviyoAccessError,
+    KlaviyoError,
+    KlaviyoUnreachable,
+    RequestMalformed,
+)
 from klaviyo_access.keys.store import KeyStore
 from klaviyo_access.klaviyo.answers import read_answer
-from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, refusal
+from klaviyo_access.klaviyo.refusals import RoleScopes, Sender, of_account, refusal
 from klaviyo_access.klaviyo.rest_client import RotatingRestClient
+from klaviyo_access.klaviyo.signing import RoleSigning, Signing
 
 _VARIANTS: Final = ("_with_http_info", "_without_preload_content")
 _URLLIB3_ERRORS: Final = (HTTPError, ProxySchemeUnsupported)
@@ -62,23 +70,26 @@ def session_for_role(
             f"A session acts with the key of its role; it was asked for role {role!r}, and the store given has the key "
             f"of {held!r}. Give a store of that role, or none."
         )
-    return _RoleSession(store, roles, max_retries=max_retries, max_delay=max_delay, options=dict(options or {}))
+    return SignedSession(
+        RoleSigning(store, roles), max_retries=max_retries, max_delay=max_delay, options=dict(options or {})
+    )
 
 
 class _UnreadableError(OpenApiException):
     """The SDK failed on the body of a 2xx."""
 
 
-class _RoleSession(KlaviyoAPI):  # type: ignore[misc] # the SDK ships no types
-    def __init__(self, store: KeyStore, roles: RoleScopes | None, **settings: Any) -> None:
-        self._store = store
-        self._roles = roles
-        endpoint = store.snapshot.endpoint
+class SignedSession(KlaviyoAPI):  # type: ignore[misc] # the SDK ships no types
+    """The SDK's client whose requests ``signing`` signs; ``settings`` are the SDK's own."""
+
+    def __init__(self, signing: Signing, **settings: Any) -> None:
+        self._signing = signing
+        endpoint = signing.endpoint
         super().__init__(api_key="", test_host="" if endpoint == KLAVIYO_URL else endpoint, **settings)
         self.configuration.api_key = {}
         # urllib3 would sleep through each Retry-After by itself, below max_retries and max_delay.
         self.configuration.retries = Retry(3, respect_retry_after_header=False)
-        self.api_client.rest_client = RotatingRestClient(self.configuration, store)
+        self.api_client.rest_client = RotatingRestClient(self.configuration, signing)
         self.api_client.response_deserialize = _telling_the_unreadable(self.api_client.response_deserialize)
 
     def retry_logic(self, func: Callable[..., Any], *_: Any, **__: Any) -> Callable[..., Any]:
@@ -103,16 +114,16 @@ class _RoleSession(KlaviyoAPI):  # type: ignore[misc] # the SDK ships no types
         return call
 
     def _sender(self, call: Mapping[str, Any]) -> Sender:
-        snapshot = self._store.snapshot
-        own_key = call.get("_request_auth") is not None
-        return Sender(role=snapshot.role, key=None if own_key else snapshot.key, roles=self._roles)
+        sender = self._signing.sender
+        return sender if call.get("_request_auth") is None else replace(sender, key=None, account="")
 
     def __repr__(self) -> str:
-        snapshot = self._store.snapshot
-        return f"KlaviyoAPI(role={snapshot.role!r}, key={snapshot.key}, endpoint={snapshot.endpoint!r})"
+        sender = self._signing.sender
+        who = f"account={sender.account!r}" if sender.account else f"role={sender.role!r}, key={sender.key}"
+        return f"KlaviyoAPI({who}, endpoint={self._signing.endpoint!r})"
 
 
-def typed_error(error: Exception, *, sender: Sender, operation: str) -> KlaviyoError:
+def typed_error(error: Exception, *, sender: Sender, operation: str) -> KlaviyoAccessError:
     """The typed error for an exception of the SDK, or of urllib3 or pydantic below it.
 
     Args:
@@ -124,6 +135,12 @@ def typed_error(error: Exception, *, sender: Sender, operation: str) -> KlaviyoE
     if isinstance(error, ApiException) and error.status:
         answer = read_answer(error.status, error.headers or {}, error.body or "")
         return refusal(answer, sender=sender, operation=operation)
+    return of_account(_typed_failure(error, **named), sender)
+
+
+def _typed_failure(error: Exception, *, role: str, operation: str) -> KlaviyoError:
+    """The error for what is no answer of Klaviyo's."""
+    named = {"role": role, "operation": operation}
     if isinstance(error, _UnreadableError):
         return AnswerNotUnderstood(str(error), **named)
     # The SDK makes an ApiException without a status of a TLS failure, and of a body that fits no content type.

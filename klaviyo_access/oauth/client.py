@@ -66,7 +66,7 @@ class OAuthClient:
         self._credentials = credentials
         self._redirect_uri = redirect_uri
         self._login_url = LOGIN_URL if klaviyo_url == KLAVIYO_URL else klaviyo_url
-        self._url = klaviyo_url
+        self.klaviyo_url = klaviyo_url
         self._clock = clock
         self._transport = transport
 
@@ -141,7 +141,7 @@ class OAuthClient:
         Raises:
             OAuthError: Klaviyo refused, or could not be asked.
         """
-        url = f"{self._url}/api/accounts?fields%5Baccount%5D=public_api_key"
+        url = f"{self.klaviyo_url}/api/accounts?fields%5Baccount%5D=public_api_key"
         account = self._ask(
             lambda session: session.request("GET", url, withhold_token=True, headers=_bearer(tokens)), read=_account
         )
@@ -150,7 +150,7 @@ class OAuthClient:
         return account
 
     def _endpoint(self, name: str) -> str:
-        return f"{self._url}/oauth/{name}"
+        return f"{self.klaviyo_url}/oauth/{name}"
 
     def _ask(
         self, request: Callable[[Any], object], *, read: Callable[[Mapping[str, Any]], Read | None]

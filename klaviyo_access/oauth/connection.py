@@ -54,6 +54,7 @@ class OAuthConnection:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.account = account
+        self.klaviyo_url = client.klaviyo_url
         self._client = client
         self._store = store
         self._clock = clock
