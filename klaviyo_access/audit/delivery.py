@@ -6,7 +6,7 @@ from typing import Final
 
 from klaviyo_access.audit.chain import Anchor, parse_link
 from klaviyo_access.audit.settings import AuditSettings
-from klaviyo_access.audit.spool import Spool
+from klaviyo_access.audit.spool import Head, Spool
 
 ENTRIES: Final = "entries"
 ANCHORS: Final = "anchors"
@@ -18,14 +18,15 @@ class Delivery:
     Args:
         stream: the chain.
         settings: those of the log, with its sinks.
+        head: the newest line that was delivered before; None where none was.
     """
 
-    def __init__(self, stream: str, settings: AuditSettings) -> None:
+    def __init__(self, stream: str, settings: AuditSettings, *, head: Head | None = None) -> None:
         self.delivered = 0
         self._stream = stream
         self._settings = settings
         self._sending = threading.Lock()
-        self._head: tuple[int, str] | None = None
+        self._head = head
         self._anchored: tuple[int, bool] = (-1, False)
 
     @property
@@ -33,11 +34,17 @@ class Delivery:
         """Whether an anchor stands at the newest delivered line, or none is asked for."""
         return self._settings.anchors is None or self._head is None or self._head[0] == self._anchored[0]
 
+    @property
+    def is_anchor_due(self) -> bool:
+        """Whether so many lines were delivered without an anchor that it is time for one."""
+        head = self._head
+        return not self.is_anchored and head is not None and head[0] - self._anchored[0] >= self._settings.anchor_every
+
     def send(self, lines: Sequence[str]) -> None:
-        """Deliver ``lines``, the chain's next ones, and anchor the last of them where that is due.
+        """Deliver ``lines``, the chain's next ones.
 
         Raises:
-            Exception: a sink is down; the lines are to be sent again.
+            Exception: the sink is down; the lines are to be sent again.
         """
         with self._sending:
             self._settings.sink.write(f"{ENTRIES}/{self._stream}", lines)
@@ -45,18 +52,18 @@ class Delivery:
             newest = parse_link(lines[-1])
             if newest is not None:
                 self._head = (newest.sequence, newest.hash)
-            if self._head is not None and self._head[0] - self._anchored[0] >= self._settings.anchor_every:
-                self.anchor()
 
-    def drain(self, spool: Spool) -> None:
-        """Deliver every batch that waits in ``spool``.
+    def send_oldest(self, spool: Spool) -> bool:
+        """Deliver the oldest batch that waits in ``spool``; whether there was one.
 
         Raises:
-            Exception: a sink is down, or the disk fails; what was not delivered still waits.
+            Exception: the sink is down, or the disk fails; what was not delivered still waits.
         """
-        while lines := spool.oldest():
+        lines = spool.oldest()
+        if lines:
             self.send(lines)
-            spool.remove_oldest()
+            spool.remove_oldest(self._head)
+        return bool(lines)
 
     def anchor(self, *, closed: bool = False) -> None:
         """Anchor the newest delivered line, unless that was done.
@@ -75,16 +82,29 @@ class Delivery:
 
 
 def deliver_abandoned(settings: AuditSettings) -> None:
-    """Deliver what processes left on disk that are dead by now.
+    """Deliver what processes of this service left on disk that are dead by now; each, whatever becomes of the others.
 
     Raises:
         Exception: a sink is down, or the disk fails; what was not delivered still waits.
     """
-    for spool in Spool.abandoned(settings.spool):
+    failures: list[Exception] = []
+    for directory in Spool.of_service(settings.spool, settings.service):
         try:
-            delivery = Delivery(spool.stream, settings)
-            delivery.drain(spool)
-            delivery.anchor(closed=spool.is_closed)
-            spool.discard()
-        finally:
-            spool.release()
+            _deliver_abandoned(Spool.adopt(directory), settings)
+        except Exception as error:  # noqa: BLE001 - a sink may raise anything, and the others' lines wait too
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _deliver_abandoned(spool: Spool | None, settings: AuditSettings) -> None:
+    if spool is None:
+        return
+    try:
+        delivery = Delivery(spool.stream, settings, head=spool.head)
+        while delivery.send_oldest(spool):
+            pass
+        delivery.anchor(closed=spool.is_closed)
+        spool.discard()
+    finally:
+        spool.release()

@@ -2,10 +2,12 @@
 
 import json
 import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from operator import attrgetter
 from types import MappingProxyType
 from typing import Any, Final, Literal, TypeAlias, get_args
 
@@ -85,6 +87,16 @@ TEXT_FIELDS: Final = (
     "key_fingerprint",
     "request_id",
 )
+
+_texts = attrgetter(*TEXT_FIELDS)
+
+
+def weight_of(entry: AuditEntry) -> int:
+    """The bytes of memory that the entry's texts take; of a value that is no scalar its own part alone."""
+    weight = sum(map(sys.getsizeof, _texts(entry)))
+    if entry.metadata:
+        weight += sum(sys.getsizeof(name) + sys.getsizeof(value) for name, value in entry.metadata.items())
+    return weight
 
 
 def document_of(entry: AuditEntry) -> dict[str, Any]:

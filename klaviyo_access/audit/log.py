@@ -65,6 +65,7 @@ class AuditLog:
             the temporary directory. It outlives a killed process where it lies on a volume that does.
         spool_bytes: what each process may keep there.
         capacity: entries that the queue in memory may hold.
+        capacity_bytes: bytes that the texts of those may have together.
         gather_seconds: how long entries are gathered in memory.
         anchor_every: entries from one anchor to the next.
         anchor_seconds: how long a delivered entry stays without an anchor at most.
@@ -73,6 +74,8 @@ class AuditLog:
 
     Raises:
         AuditNotConfigured: the service's name has another form, or the spool cannot be used.
+        TypeError: a sink without ``write``.
+        ValueError: a count or a time that is none.
     """
 
     def __init__(  # noqa: PLR0913 - each is a setting of its own, by keyword
@@ -83,9 +86,10 @@ class AuditLog:
         anchors: Sink | None = None,
         suspicions: Suspicions | None = None,
         pseudonyms: Pseudonyms | None = None,
-        spool: Path | None = None,
+        spool: Path | str | None = None,
         spool_bytes: int = 64 * 1024 * 1024,
         capacity: int = 10_000,
+        capacity_bytes: int = 32 * 1024 * 1024,
         gather_seconds: float = 0.05,
         anchor_every: int = 100,
         anchor_seconds: float = 60.0,
@@ -106,22 +110,21 @@ class AuditLog:
             spool=spool_directory(spool, environ),
             spool_bytes=spool_bytes,
             capacity=capacity,
+            capacity_bytes=capacity_bytes,
             gather_seconds=gather_seconds,
             anchor_every=anchor_every,
             anchor_seconds=anchor_seconds,
             clock=clock,
         )
-        self._capacity = capacity
         self._recorder = Recorder(self._settings)
         processes.watch(self)
 
     def record(self, entry: AuditEntry) -> None:
         """Accept ``entry``. Never raises, never waits: neither disk nor network is touched here."""
         recorder = self._recorder
-        if recorder.is_closed or recorder.queue.qsize() >= self._capacity:
+        if recorder.is_closed or not recorder.intake.accept(entry):
             recorder.troubles.lose(1)
             return
-        recorder.queue.put(entry)
         if not recorder.is_running:
             recorder.start()
 
@@ -131,7 +134,7 @@ class AuditLog:
         recorder = self._recorder
         return AuditStatus(
             stream=recorder.stream,
-            queued=recorder.queue.qsize(),
+            queued=len(recorder.intake),
             spooled=recorder.courier.spool.waiting if recorder.courier.spool else 0,
             delivered=recorder.delivery.delivered,
             lost=recorder.troubles.lost,
@@ -143,7 +146,11 @@ class AuditLog:
         return self._recorder.flush(timeout)
 
     def close(self, timeout: float = CLOSE_SECONDS) -> bool:
-        """Take no more entries and see the others to the sink, or else to disk; whether the sink has them all."""
+        """Take no more entries and see the others to the sink, or else to disk.
+
+        Returns:
+            whether the sink has every entry that was ever recorded: none is lost, none waits on disk.
+        """
         delivered = self._recorder.close(timeout)
         processes.forget(self)
         return delivered

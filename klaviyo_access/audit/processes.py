@@ -57,4 +57,5 @@ def _restart_all() -> None:
 
 
 atexit.register(_close_all)
-os.register_at_fork(after_in_child=_restart_all)
+if hasattr(os, "register_at_fork"):  # Windows has no forks
+    os.register_at_fork(after_in_child=_restart_all)

@@ -8,13 +8,11 @@ cannot continue one chain.
 import secrets
 import threading
 import time
-from contextlib import suppress
-from queue import Empty
 
 from klaviyo_access.audit.courier import Courier, Mark
 from klaviyo_access.audit.delivery import Delivery
 from klaviyo_access.audit.settings import AuditSettings
-from klaviyo_access.audit.troubles import Troubles
+from klaviyo_access.audit.troubles import Trouble, Troubles
 from klaviyo_access.audit.writer import Writer
 
 
@@ -29,13 +27,14 @@ class Recorder:
         self.stream = f"{settings.service}/{secrets.token_hex(8)}"
         self.is_running = False
         self.is_closed = False
+        self._is_complete = False
         self.troubles = Troubles()
         self.delivery = Delivery(self.stream, settings)
         self.courier = Courier(self.delivery, settings, self.troubles)
         self.writer = Writer(
             self.stream, settings, courier=self.courier, delivery=self.delivery, troubles=self.troubles
         )
-        self.queue = self.writer.queue
+        self.intake = self.writer.intake
         self._work = (("writer", self.writer.run), ("courier", self.courier.run))
         self._starting = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -50,25 +49,26 @@ class Recorder:
                 thread.start()
                 self._threads.append(thread)
             self.is_running = True
+            self.troubles.over(Trouble.THREADS)
         except RuntimeError as error:  # the system gives no thread now: the next entry asks again
-            self.troubles.note("Audit entries wait in memory", error)
+            self.troubles.note(Trouble.THREADS, error)
         finally:
             self._starting.release()
 
     def flush(self, timeout: float) -> bool:
         """Wait at most ``timeout`` seconds until what was accepted so far is delivered; whether it was."""
         if not self.is_running or self.is_closed:
-            return self.queue.empty()
+            return not self.intake
         mark = Mark(last=False)
         self.writer.hurry(mark)
         return mark.reached.wait(timeout)
 
     def close(self, timeout: float) -> bool:
-        """Take no more entries and see the others out; whether they were delivered, and not only spooled."""
+        """Take no more entries and see the others out; whether all were delivered, and not only spooled or lost."""
         if self.is_closed:
-            return True
+            return self._is_complete
         self.is_closed = True
-        if not self.queue.empty():
+        if self.intake:
             self.start()
         mark = Mark(last=True)
         if self.is_running:
@@ -76,17 +76,15 @@ class Recorder:
             self.writer.hurry(mark, patience=timeout / 2)
             for thread in self._threads:
                 thread.join(max(0.0, deadline - time.monotonic()))
-        return self._lose_the_rest() == 0 and (mark.reached.is_set() or not self.is_running)
+        self._lose_the_rest()
+        self._is_complete = self.troubles.lost == 0 and (mark.reached.is_set() or not self.is_running)
+        return self._is_complete
 
-    def _lose_the_rest(self) -> int:
+    def _lose_the_rest(self) -> None:
         """Count what came too late for the writer, or what it was not given the time for."""
-        rest = 0
-        with suppress(Empty):
-            while True:
-                rest += not isinstance(self.queue.get_nowait(), Mark)
+        rest = sum(not isinstance(item, Mark) for item in self.intake.take(len(self.intake)))
         if rest:
             self.troubles.lose(rest)
-        return rest
 
     def abandon(self) -> None:
         """In a forked child: let go of what is the parent's."""

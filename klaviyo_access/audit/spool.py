@@ -2,36 +2,51 @@
 
 Each chain has a directory ``<spool>/<service>/<id>/`` with one file a batch, named by the place of its first line, and
 a file ``lock`` that is locked as long as the process lives. The kernel drops the lock when a process dies, however it
-dies; whoever gets it afterwards delivers what is left.
+dies; whoever gets it afterwards delivers what is left, and anchors the newest line that was delivered, which the file
+``head`` names.
 """
 
-import fcntl
 import os
 import tempfile
 import threading
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from klaviyo_access.errors import AuditNotConfigured, AuditSpoolFull
 
+try:
+    import fcntl
+except ImportError:  # Windows, where a service may decide permissions but keeps no log
+    fcntl = None  # type: ignore[assignment] # said where a spool is asked for
+
 SPOOL: Final = "KLAVIYO_ACCESS_AUDIT_SPOOL"
 
+Head: TypeAlias = tuple[int, str]
+"""A line of a chain: its place and its hash."""
+
 _LOCK: Final = "lock"
+_HEAD: Final = "head"
 _CLOSED: Final = "closed"
 
 
-def spool_directory(given: Path | None, environ: Mapping[str, str]) -> Path:
+def spool_directory(given: Path | str | None, environ: Mapping[str, str]) -> Path:
     """The directory of all spools: ``given``, ``KLAVIYO_ACCESS_AUDIT_SPOOL``, or one below the temporary directory.
 
     It is made with mode 0700 where it does not exist.
 
     Raises:
-        AuditNotConfigured: it cannot be made or written, or others may enter it.
+        AuditNotConfigured: it cannot be made or written, others may enter it, or this system has no locks for it.
     """
-    named = given or (Path(environ[SPOOL]) if environ.get(SPOOL) else None)
-    directory = named or Path(tempfile.gettempdir()) / f"klaviyo-access-audit-{os.geteuid()}"
+    named = given or environ.get(SPOOL)
+    if fcntl is None:
+        raise AuditNotConfigured(
+            "An audit log keeps entries in files under POSIX locks until they are delivered, and this system has none: "
+            "run the service on Linux or macOS, or without an audit log."
+        )
+    directory = Path(named or Path(tempfile.gettempdir()) / f"klaviyo-access-audit-{os.geteuid()}")
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = directory.lstat()
@@ -83,13 +98,20 @@ class Spool:
             raise BlockingIOError(f"{directory} is locked by another process")
         return cls(directory, lock=lock, limit=limit)
 
+    @staticmethod
+    def of_service(root: Path, service: str) -> Iterator[Path]:
+        """The directories of a service's chains, living or dead."""
+        yield from sorted(path.parent for path in (root / service).glob(f"*/{_LOCK}"))
+
     @classmethod
-    def abandoned(cls, root: Path) -> Iterator[Self]:
-        """The spools whose processes are dead, each locked by this one now."""
-        for path in sorted(root.glob(f"*/*/{_LOCK}")):
-            lock = _locked(path)
-            if lock is not None:
-                yield cls(path.parent, lock=lock, limit=0)
+    def adopt(cls, directory: Path) -> Self | None:
+        """The spool of a dead process, locked by this one now; None where its process lives.
+
+        Raises:
+            OSError: the disk does not give it.
+        """
+        lock = _locked(directory / _LOCK)
+        return None if lock is None else cls(directory, lock=lock, limit=0)
 
     @property
     def stream(self) -> str:
@@ -105,6 +127,15 @@ class Spool:
     def is_closed(self) -> bool:
         """Whether the chain has its last line."""
         return (self._directory / _CLOSED).exists()
+
+    @property
+    def head(self) -> Head | None:
+        """The newest line that was delivered; None where none was."""
+        try:
+            sequence, hash_ = (self._directory / _HEAD).read_text("ascii").split()
+            return int(sequence), hash_
+        except (OSError, ValueError):
+            return None
 
     def mark_closed(self) -> None:
         """Note that the chain has its last line.
@@ -146,12 +177,15 @@ class Spool:
         path, _ = self._waiting[0]
         return path.read_text("ascii").splitlines()
 
-    def remove_oldest(self) -> None:
-        """Forget the oldest batch, which was delivered.
+    def remove_oldest(self, head: Head | None) -> None:
+        """Forget the oldest batch, which was delivered up to the line ``head``.
 
         Raises:
             OSError: the disk does not let it go.
         """
+        if head is not None:
+            with suppress(OSError):  # a full disk: a dead process's last lines are anchored by nobody then
+                (self._directory / _HEAD).write_text(f"{head[0]} {head[1]}", "ascii")
         path, size = self._waiting[0]
         path.unlink(missing_ok=True)
         self._waiting.popleft()

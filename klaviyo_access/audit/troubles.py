@@ -2,8 +2,19 @@
 
 import logging
 import threading
+from enum import StrEnum
 
 logger = logging.getLogger("klaviyo_access.audit")
+
+
+class Trouble(StrEnum):
+    """What can fail for a while, in a sentence."""
+
+    DELIVERY = "Audit entries are not delivered, and wait"
+    ANCHORS = "Anchors of audit entries are not delivered"
+    DISK = "The disk takes no audit entries"
+    LEFT = "Audit entries that another process left are not delivered"
+    THREADS = "Audit entries wait in memory"
 
 
 class Troubles:
@@ -14,7 +25,7 @@ class Troubles:
         self.last_error = ""
         self._counting = threading.RLock()  # a signal's handler may come while its own thread holds it
         self._reported = 0
-        self._is_down = False
+        self._present: set[Trouble] = set()
 
     def lose(self, count: int, *, is_reported: bool = False) -> None:
         """Count entries that nothing could keep; ``is_reported`` where the chain says so already."""
@@ -31,15 +42,15 @@ class Troubles:
             count, self._reported = self.lost - self._reported, self.lost
         return count
 
-    def note(self, what: str, error: Exception) -> None:
-        """Note that a sink or the disk failed."""
-        self.last_error = f"{what}: {type(error).__name__}: {error}"
-        if not self._is_down:
-            self._is_down = True
+    def note(self, trouble: Trouble, error: Exception) -> None:
+        """Note that something failed."""
+        self.last_error = f"{trouble}: {type(error).__name__}: {error}"
+        if trouble not in self._present:
+            self._present.add(trouble)
             logger.warning("%s", self.last_error)
 
-    def over(self) -> None:
-        """Note that everything is delivered again."""
-        if self._is_down:
-            self._is_down = False
-            logger.warning("Audit entries are delivered again")
+    def over(self, trouble: Trouble) -> None:
+        """Note that it succeeded."""
+        if trouble in self._present:
+            self._present.discard(trouble)
+            logger.warning("Over: %s", trouble)

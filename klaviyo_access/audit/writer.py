@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,9 +13,10 @@ from klaviyo_access.audit.chain import Chain
 from klaviyo_access.audit.courier import Courier, Mark
 from klaviyo_access.audit.delivery import Delivery
 from klaviyo_access.audit.entry import AuditEntry, bounded, document_of
+from klaviyo_access.audit.intake import Intake
 from klaviyo_access.audit.settings import AuditSettings
 from klaviyo_access.audit.spool import Spool
-from klaviyo_access.audit.troubles import Troubles, logger
+from klaviyo_access.audit.troubles import Trouble, Troubles, logger
 
 LOST_ACTION: Final = "audit.entries-lost"
 """Action of the entry that a log writes itself after it had to let others go; ``metadata.count`` says how many."""
@@ -40,7 +41,7 @@ class Batch:
 
 
 class Writer:
-    """Takes entries from ``queue`` into the courier's spool.
+    """Takes entries from ``intake`` into the courier's spool.
 
     Args:
         stream: the chain.
@@ -53,7 +54,7 @@ class Writer:
     def __init__(
         self, stream: str, settings: AuditSettings, *, courier: Courier, delivery: Delivery, troubles: Troubles
     ) -> None:
-        self.queue: SimpleQueue[AuditEntry | Mark] = SimpleQueue()
+        self.intake = Intake(capacity=settings.capacity, capacity_bytes=settings.capacity_bytes)
         self._settings = settings
         self._courier = courier
         self._delivery = delivery
@@ -71,7 +72,7 @@ class Writer:
             patience: how many seconds entries that find no room are kept trying with.
         """
         self._give_up_at = time.monotonic() + patience
-        self.queue.put(mark)
+        self.intake.mark(mark)
         self._hurry.put(None)
 
     def run(self) -> None:
@@ -87,26 +88,24 @@ class Writer:
 
     def _take(self) -> tuple[list[AuditEntry], list[Mark]]:
         """Wait for an entry or a mark, then a moment for more."""
-        items = [self.queue.get()]
+        items = [self.intake.wait()]
         if not isinstance(items[0], Mark):
             self._pause(self._settings.gather_seconds)
-        with suppress(Empty):
-            while len(items) < self._settings.capacity:
-                items.append(self.queue.get_nowait())
+        items += self.intake.take(self._settings.capacity)
         entries = [item for item in items if not isinstance(item, Mark)]
         return entries, [item for item in items if isinstance(item, Mark)]
 
-    def _batches(self, entries: Iterable[AuditEntry]) -> list[Batch]:
+    def _batches(self, entries: Iterable[AuditEntry]) -> Iterator[Batch]:
         """Chain ``entries``, and before them that others were lost; no batch goes past a multiple of `anchor_every`."""
-        batches: list[Batch] = []
         lost = self._troubles.unreported()
+        own, start, lines = int(lost > 0), self._chain.length, list[str]()
         for entry in [self._loss(lost), *entries] if lost else entries:
-            sequence = self._chain.length
-            line = self._line(entry)
-            if not batches or sequence % self._settings.anchor_every == 0:
-                batches.append(Batch(sequence=sequence, lines=[], own=int(bool(lost) and not batches)))
-            batches[-1].lines.append(line)
-        return batches
+            lines.append(self._line(entry))
+            if self._chain.length % self._settings.anchor_every == 0:
+                yield Batch(sequence=start, lines=lines, own=own)
+                own, start, lines = 0, self._chain.length, []
+        if lines:
+            yield Batch(sequence=start, lines=lines, own=own)
 
     def _line(self, entry: AuditEntry) -> str:
         try:
@@ -149,8 +148,9 @@ class Writer:
                 self._courier.spool = Spool.create(settings.spool, self._chain.stream, limit=settings.spool_bytes)
             self._courier.spool.add(batch.sequence, batch.lines)
         except Exception as error:  # noqa: BLE001 - the log goes on, whatever the disk does
-            self._troubles.note("The disk does not take audit entries", error)
+            self._troubles.note(Trouble.DISK, error)
             return False
+        self._troubles.over(Trouble.DISK)
         return True
 
     def _sent(self, batch: Batch) -> bool:
@@ -160,8 +160,9 @@ class Writer:
         try:
             self._delivery.send(batch.lines)
         except Exception as error:  # noqa: BLE001 - a sink may raise anything, and the log goes on
-            self._troubles.note("The sink does not take audit entries", error)
+            self._troubles.note(Trouble.DELIVERY, error)
             return False
+        self._troubles.over(Trouble.DELIVERY)
         return True
 
     def _pause(self, seconds: float) -> None:

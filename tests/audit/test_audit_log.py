@@ -112,7 +112,7 @@ def test_when_queue_and_disk_are_full_entries_are_lost_counted_and_shown(
     assert "Audit entries are lost" in caplog.text
     assert sum(path.stat().st_size for path in (tmp_path / "spool").rglob("*.jsonl")) <= 20_000
     sink.is_down = False
-    assert audit.close(60)
+    assert not audit.close(60)
     assert (audit.status.lost, len(sink.lines)) == (lost, sent - lost + actions(sink.lines).count("audit.entries-lost"))
     report = verify(sink.lines)
     assert report.is_whole
@@ -142,14 +142,135 @@ def test_a_full_disk_stops_nothing_while_the_sink_is_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("broken_disk")
-def test_what_neither_disk_nor_sink_take_at_the_end_is_counted_as_lost(tmp_path: Path) -> None:
+def test_what_neither_disk_nor_sink_take_at_the_end_is_counted_as_lost(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     audit = open_log(tmp_path, Kept(is_down=True))
     audit.record(entry())
     while not audit.status.last_error:
         audit.flush(0.01)
     audit.record(entry())
-    audit.close(0.2)
-    assert audit.status.lost == 2
+    assert not audit.close(0.2)
+    assert not audit.close(0.2)
+    assert (audit.status.lost, audit.status.delivered) == (2, 0)
+    said = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert sorted(said) == [
+        "Audit entries are lost (last error",
+        "Audit entries are not delivered, and wait",
+        "The disk takes no audit entries",
+    ]
+
+
+def test_a_trouble_is_said_once_and_over_once_when_lines_went_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink = Kept(is_down=True)
+    with open_log(tmp_path, sink) as audit:
+        for number in range(3):
+            audit.record(entry())
+            while sink.calls <= number:
+                audit.flush(0.001)
+        assert "Over" not in caplog.text
+        sink.is_down = False
+        assert audit.flush(30)
+    said = [record.getMessage() for record in caplog.records]
+    assert said == [
+        "Audit entries are not delivered, and wait: ConnectionError: the sink is down",
+        "Over: Audit entries are not delivered, and wait",
+    ]
+
+
+def test_while_anchors_are_down_entries_go_on_once_each_and_are_anchored_afterwards(tmp_path: Path) -> None:
+    sink, anchors = Kept(), Kept(is_down=True)
+    with open_log(tmp_path, sink, anchors=anchors, anchor_every=2) as audit:
+        for number in range(6):
+            audit.record(entry(f"a-{number}"))
+            assert audit.flush(30)
+        assert actions(sink.lines) == [f"a-{number}" for number in range(6)]
+        assert "Anchors of audit entries are not delivered" in audit.status.last_error
+        anchors.is_down = False
+        assert anchors.written.wait(30)
+    report = verify(sink.lines, anchors.lines)
+    assert (report.is_whole, report.streams[0].repeated, report.streams[0].closed) == (True, 0, True)
+
+
+def test_a_chain_that_ended_while_anchors_were_down_is_anchored_by_the_next_process(tmp_path: Path) -> None:
+    sink, anchors = Kept(), Kept(is_down=True)
+    first = open_log(tmp_path, sink, anchors=anchors)
+    for number in range(3):
+        first.record(entry(f"a-{number}"))
+        assert first.flush(30)
+    assert first.close(30)
+    anchors.is_down = False
+    with open_log(tmp_path, sink, anchors=anchors) as second:
+        second.record(entry("b-0"))
+        assert second.flush(30)
+    found = {one.stream: (one.entries, one.anchored, one.closed) for one in verify(sink.lines, anchors.lines).streams}
+    assert found == {first.status.stream: (3, 3, True), second.status.stream: (1, 1, True)}
+    assert list((tmp_path / "spool").glob("*/*")) == []
+
+
+def test_what_another_service_left_is_left_alone_and_one_stuck_spool_keeps_up_no_other(tmp_path: Path) -> None:
+    left = [open_log(tmp_path, Kept(is_down=True)) for _ in range(3)]
+    other = AuditLog("web", Kept(is_down=True), spool=tmp_path / "spool")
+    for audit in [*left, other]:
+        audit.record(entry())
+        assert not audit.close(30)
+    stuck, *good = sorted(audit.status.stream for audit in left)
+    next((tmp_path / "spool" / stuck).glob("*.jsonl")).write_bytes(b"\xff\n")
+    sink = Kept()
+    with open_log(tmp_path, sink) as audit:
+        audit.record(entry())
+        assert audit.flush(30)
+    assert sink.streams == {f"entries/{stream}" for stream in [*good, audit.status.stream]}
+    waiting = {path.parent.relative_to(tmp_path / "spool").as_posix() for path in tmp_path.rglob("*.jsonl")}
+    assert waiting == {stuck, other.status.stream}
+
+
+def test_texts_of_any_length_take_no_more_memory_than_the_queue_may_hold(tmp_path: Path) -> None:
+    sink = Kept()
+    audit = open_log(tmp_path, sink, gather_seconds=3600.0, capacity_bytes=1_000_000)
+    for _ in range(100):
+        audit.record(entry(resource="x" * 50_000, metadata={"agent": "y" * 50_000}))
+    assert audit.status.lost >= 90
+    assert audit.flush(30)
+    lost = audit.status.lost
+    for _ in range(5):
+        audit.record(entry(resource="x" * 100_000))
+    assert audit.status.lost == lost
+    assert not audit.close(30)
+    assert len(sink.lines) == 105 - lost + actions(sink.lines).count("audit.entries-lost")
+
+
+WRONG_SETTINGS: list[tuple[dict[str, Any], type[Exception], str]] = [
+    ({"anchor_every": 0}, ValueError, "anchor_every is a count of 1 or more; given: 0"),
+    ({"anchor_every": 2.5}, ValueError, "anchor_every is a count"),
+    ({"capacity": 0}, ValueError, "capacity is a count"),
+    ({"capacity": True}, ValueError, "capacity is a count"),
+    ({"capacity_bytes": -1}, ValueError, "capacity_bytes is a count"),
+    ({"spool_bytes": 0}, ValueError, "spool_bytes is a count"),
+    ({"gather_seconds": -1.0}, ValueError, "gather_seconds is seconds, 0 or more"),
+    ({"anchor_seconds": float("nan")}, ValueError, "anchor_seconds is seconds, 0 or more"),
+    ({"anchor_seconds": "60"}, ValueError, "anchor_seconds is seconds, 0 or more"),
+    ({"sink": None}, TypeError, "sink has no such method; given: NoneType"),
+    ({"sink": print}, TypeError, "given: builtin_function_or_method"),
+    ({"anchors": "anchors.jsonl"}, TypeError, "anchors has no such method; given: str"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "error", "said"), WRONG_SETTINGS)
+def test_a_wrong_setting_is_refused_when_the_service_starts(
+    tmp_path: Path, wrong: dict[str, Any], error: type[Exception], said: str
+) -> None:
+    with pytest.raises(error, match=said):
+        open_log(tmp_path, **{"sink": Kept(), **wrong})
+
+
+def test_a_spool_may_be_named_by_a_text(tmp_path: Path) -> None:
+    sink = Kept()
+    with AuditLog("app-api", sink, spool=str(tmp_path / "spool")) as audit:
+        audit.record(entry("first"))
+    assert actions(sink.lines) == ["first"]
 
 
 class Unreadable:

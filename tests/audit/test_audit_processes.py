@@ -279,3 +279,23 @@ def test_standard_output_that_nobody_reads_keeps_no_process_from_its_end(tmp_pat
     report = verify([*fitted, *lines(tmp_path / "entries.jsonl")], lines(tmp_path / "anchors.jsonl"))
     assert report.is_whole
     assert sorted(stream.entries for stream in report.streams) == [1, 2000]
+
+
+WINDOWS = """
+import os, random, sys  # random asks the real system whether it forks
+sys.modules["fcntl"] = None
+del os.register_at_fork, os.geteuid
+import klaviyo_access.authorization
+from klaviyo_access.audit import AuditLog, StandardOutput
+from klaviyo_access.errors import AuditNotConfigured
+try:
+    AuditLog("app-api", StandardOutput())
+except AuditNotConfigured as error:
+    print(error)
+"""
+
+
+def test_where_there_are_neither_locks_nor_forks_all_is_imported_and_a_log_says_what_it_lacks() -> None:
+    done = subprocess.run([sys.executable, "-c", WINDOWS], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "POSIX locks" in done.stdout

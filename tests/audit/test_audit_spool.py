@@ -18,9 +18,9 @@ def test_batches_come_out_in_order_and_make_room(tmp_path: Path) -> None:
     with pytest.raises(AuditSpoolFull, match="may hold 12 bytes"):
         spool.add(3, ["seven"])
     assert (spool.waiting, spool.oldest()) == (2, ["one", "two"])
-    spool.remove_oldest()
+    spool.remove_oldest((1, "abc"))
     spool.add(3, ["seven"])
-    assert spool.oldest() == ["six"]
+    assert (spool.oldest(), spool.head) == (["six"], (1, "abc"))
     spool.release()
 
 
@@ -43,9 +43,11 @@ def test_only_what_nobody_holds_is_abandoned(tmp_path: Path) -> None:
     spool = Spool.create(tmp_path, STREAM, limit=1000)
     spool.add(10, ["b"])
     spool.add(9, ["a"])
-    assert list(Spool.abandoned(tmp_path)) == []
+    (directory,) = Spool.of_service(tmp_path, "app-api")
+    assert Spool.adopt(directory) is None
     spool.release()
-    (found,) = Spool.abandoned(tmp_path)
+    found = Spool.adopt(directory)
+    assert found
     assert (found.stream, found.waiting, found.is_closed, found.oldest()) == (STREAM, 2, False, ["a"])
     found.mark_closed()
     assert found.is_closed
