@@ -3,7 +3,6 @@
 Quotations are botocore's model text of the operation named.
 """
 
-import re
 from collections.abc import Iterator
 
 import pytest
@@ -17,22 +16,6 @@ from tests.sandbox.secrets_manager_bench import NOON, Bench, token
 def bench() -> Iterator[Bench]:
     with Bench() as bench:
         yield bench
-
-
-def test_an_arn_ends_in_six_random_characters(bench: Bench) -> None:
-    """CreateSecret: "Secrets Manager automatically adds a hyphen and six random characters after the secret name at the
-    end of the ARN."
-    """
-    first, second = bench.secret("app/key"), bench.secret("app/key2")
-    for arn in (first, second):
-        assert re.fullmatch(r"arn:aws:secretsmanager:us-east-1:000000000000:secret:app/key2?-[A-Za-z0-9]{6}", arn)
-    assert first[-6:] != second[-6:]
-
-
-def test_a_secret_is_found_by_name_by_arn_and_by_arn_without_its_suffix(bench: Bench) -> None:
-    arn = bench.secret("app/key")
-    for given in ("app/key", arn, arn[:-7]):
-        assert bench.call("DescribeSecret", SecretId=given)["ARN"] == arn
 
 
 @pytest.mark.parametrize("given", ["app", "app/key-", "arn:aws:secretsmanager:us-east-1:111111111111:secret:app/key"])
@@ -224,35 +207,6 @@ def test_a_deleted_secret_waits_out_its_window_and_is_gone(bench: Bench, asked: 
     bench.secret("s")
 
 
-@pytest.mark.parametrize(
-    ("operation", "asked"),
-    [
-        ("GetSecretValue", {}),
-        ("PutSecretValue", {"SecretString": "x", "ClientRequestToken": token(2)}),
-        ("UpdateSecret", {"Description": "x"}),
-        ("UpdateSecretVersionStage", {"VersionStage": "A", "MoveToVersionId": token(1)}),
-        ("ListSecretVersionIds", {}),
-        ("RotateSecret", {"ClientRequestToken": token(2)}),
-        ("CancelRotateSecret", {}),
-        ("PutResourcePolicy", {"ResourcePolicy": "{}"}),
-        ("GetResourcePolicy", {}),
-        ("DeleteResourcePolicy", {}),
-        ("TagResource", {"Tags": []}),
-        ("UntagResource", {"TagKeys": []}),
-        ("DeleteSecret", {}),
-    ],
-)
-def test_a_deleted_secret_answers_nothing_until_it_is_restored(bench: Bench, operation: str, asked: Json) -> None:
-    """InvalidRequestException: "The secret is scheduled for deletion." """
-    bench.secret("s")
-    bench.put(1)
-    bench.call("DeleteSecret", SecretId="s")
-    assert bench.refusal(operation, SecretId="s", **asked).code == "InvalidRequestException"
-    bench.call("RestoreSecret", SecretId="s")
-    bench.now += 31 * DAY
-    assert bench.call("GetSecretValue", SecretId="s")["SecretString"] == "value 1"
-
-
 def test_a_forced_deletion_is_at_once_and_asks_for_no_secret(bench: Bench) -> None:
     """DeleteSecret: "If you forcibly delete an already deleted or nonexistent secret, the operation does not return
     ResourceNotFoundException."
@@ -263,20 +217,6 @@ def test_a_forced_deletion_is_at_once_and_asks_for_no_secret(bench: Bench) -> No
         answer = bench.call("DeleteSecret", SecretId="s", ForceDeleteWithoutRecovery=True)
         assert (answer["Name"], answer["DeletionDate"]) == ("s", NOON)
         assert bench.refusal("DescribeSecret", SecretId="s").code == "ResourceNotFoundException"
-
-
-@pytest.mark.parametrize(
-    "asked",
-    [
-        {"RecoveryWindowInDays": 6},
-        {"RecoveryWindowInDays": 31},
-        {"RecoveryWindowInDays": 7, "ForceDeleteWithoutRecovery": True},
-    ],
-)
-def test_recovery_windows_that_are_refused(bench: Bench, asked: Json) -> None:
-    bench.secret("s")
-    assert bench.refusal("DeleteSecret", SecretId="s", **asked).code == "InvalidParameterException"
-    assert "DeletedDate" not in bench.call("DescribeSecret", SecretId="s")
 
 
 def test_tags_are_added_and_removed(bench: Bench) -> None:
@@ -356,10 +296,3 @@ def test_lists_come_in_pages(bench: Bench) -> None:
         more = {"NextToken": answer["NextToken"]} if "NextToken" in answer else {}
     assert (pages, more) == ([["s0", "s1"], ["s2", "s3"], ["s4"]], {})
     assert bench.refusal("ListSecrets", NextToken="x").code == "InvalidNextTokenException"
-
-
-def test_deleted_secrets_are_listed_on_request(bench: Bench) -> None:
-    bench.secret("s")
-    bench.call("DeleteSecret", SecretId="s")
-    assert bench.call("ListSecrets")["SecretList"] == []
-    assert [found["Name"] for found in bench.call("ListSecrets", IncludePlannedDeletion=True)["SecretList"]] == ["s"]

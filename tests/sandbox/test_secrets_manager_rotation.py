@@ -141,23 +141,6 @@ def test_steps_that_move_nothing_are_a_failed_rotation(bench: Bench) -> None:
     assert names(bench) == ["RotationStarted", "RotationFailed"]
 
 
-def test_pending_on_another_version_than_current_refuses_the_next_rotation(bench: Bench) -> None:
-    """RotateSecret: "any later invocation of RotateSecret assumes that a previous rotation request is still in
-    progress and returns an error"."""
-    rotate(bench)
-    bench.rotated()
-    refused = rotate_refused(bench, 3)
-    assert (refused.code, refused.message[:40]) == (
-        "InvalidRequestException",
-        "A previous rotation isn't complete. That",
-    )
-    bench.call("UpdateSecretVersionStage", SecretId="s", VersionStage="AWSPENDING", RemoveFromVersionId=token(2))
-    bench.step = rotator
-    rotate(bench, 3)
-    bench.rotated()
-    assert bench.stages() == {1: {"AWSPREVIOUS"}, 3: {"AWSCURRENT"}}
-
-
 def rotate_refused(bench: Bench, number: int, **parameters: Any) -> AwsError:
     given: Json = {"RotationLambdaARN": FUNCTION, **parameters}
     return bench.refusal("RotateSecret", SecretId="s", ClientRequestToken=token(number), **given)
@@ -169,20 +152,6 @@ def test_the_same_token_while_its_rotation_runs_begins_nothing_new(bench: Bench)
     assert rotate(bench) == first
     bench.rotated()
     assert names(bench) == ["RotationStarted", "RotationSucceeded"]
-
-
-def test_a_foreign_write_abandons_the_rotation(bench: Bench) -> None:
-    async def foreign(bench: Bench, event: Json) -> None:
-        if event["Step"] == "setSecret":
-            await bench.calling("PutSecretValue", SecretId="s", ClientRequestToken=token(9), SecretString="foreign")
-        await rotator(bench, event)
-
-    bench.step = foreign
-    rotate(bench)
-    bench.rotated()
-    assert [step["Step"] for step in bench.steps] == ["createSecret", "setSecret"]
-    assert names(bench) == ["RotationStarted", "RotationAbandoned"]
-    assert bench.stages() == {1: {"AWSPREVIOUS"}, 2: {"AWSPENDING"}, 9: {"AWSCURRENT"}}
 
 
 def test_a_repeated_write_of_the_same_value_abandons_nothing(bench: Bench) -> None:
@@ -253,17 +222,6 @@ def test_rotate_immediately_false_tests_the_configuration_and_removes_its_versio
     assert bench.call("DescribeSecret", SecretId="s")["RotationEnabled"] is True
 
 
-def test_the_first_rotation_of_an_empty_secret_makes_its_value_current_at_once(bench: Bench) -> None:
-    """PutSecretValue: "If this operation creates the first version for the secret, then Secrets Manager automatically
-    attaches the staging label AWSCURRENT to it"."""
-    bench.secret("empty")
-    bench.step = rotator
-    bench.call("RotateSecret", SecretId="empty", ClientRequestToken=token(5), RotationLambdaARN=FUNCTION)
-    bench.rotated()
-    assert bench.stages("empty") == {5: {"AWSCURRENT"}}
-    assert names(bench) == ["RotationStarted", "RotationSucceeded"]
-
-
 @pytest.mark.parametrize(
     ("denied", "text"),
     [
@@ -326,26 +284,3 @@ def test_a_failed_scheduled_rotation_leaves_its_date_in_the_past_and_wedges_the_
     bench.tick()
     assert names(bench) == ["RotationStarted", "RotationFailed", "RotationFailed"]
     assert bench.call("DescribeSecret", SecretId="s")["NextRotationDate"] == due < bench.now
-
-
-@pytest.mark.parametrize(
-    ("rules", "postponed"),
-    [
-        ({"AutomaticallyAfterDays": 10}, True),
-        ({"ScheduleExpression": "rate(10 days)"}, True),
-        ({"ScheduleExpression": "cron(0 0 14 * ? *)"}, False),
-    ],
-    ids=["days", "rate", "cron"],
-)
-def test_a_manual_update_counts_as_a_rotation_except_under_cron(
-    bench: Bench, rules: dict[str, object], *, postponed: bool
-) -> None:
-    """AutomaticallyAfterDays: "Manually updating the secret value by calling PutSecretValue or UpdateSecret is
-    considered a valid rotation"."""
-    rotate(bench, RotateImmediately=False, RotationRules=rules)
-    bench.rotated()
-    before = bench.call("DescribeSecret", SecretId="s")["NextRotationDate"]
-    bench.now += 3 * DAY
-    bench.put(7)
-    after = bench.call("DescribeSecret", SecretId="s")["NextRotationDate"]
-    assert after - before == (3 * DAY if postponed else 0)
