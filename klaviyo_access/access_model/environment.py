@@ -92,6 +92,11 @@ class Environment(BaseModel):
         return f"{self.prefix}/{self.name}/{role}/{kind}"
 
     @property
+    def oauth_client_name(self) -> str:
+        """The name of the secret with the OAuth app's client id and client secret."""
+        return f"{self.prefix}/{self.name}/oauth/client"
+
+    @property
     def iam_path(self) -> str:
         """The path of every IAM role of this environment, so that a role's ARN is never ambiguous."""
         return f"/{self.prefix}/{self.name}/"

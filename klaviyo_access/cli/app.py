@@ -13,6 +13,7 @@ from klaviyo_access.cli.doctor import doctor
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
 from klaviyo_access.cli.keys_status import status
+from klaviyo_access.cli.oauth_stage import stage_client
 from klaviyo_access.cli.permissions import permissions
 from klaviyo_access.cli.restore import restore
 from klaviyo_access.cli.scopes import scopes
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 keys = typer.Typer(no_args_is_help=True)
 audit = typer.Typer(no_args_is_help=True)
+oauth = typer.Typer(no_args_is_help=True)
 
 
 def _print_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it so
@@ -67,10 +69,16 @@ def _audit() -> None:
     """The audit entries of services: whether any is missing or changed, and what marks one as suspicious."""
 
 
+@oauth.callback()
+def _oauth() -> None:
+    """The stack's OAuth app, which works on the accounts of others: stage its client id and secret."""
+
+
 app.command()(scopes)
 app.command()(permissions)
 app.add_typer(keys, name="keys")
 app.add_typer(audit, name="audit")
+app.add_typer(oauth, name="oauth")
 app.command()(doctor)
 app.command()(deployer_policy)
 app.command()(cost)
@@ -80,3 +88,4 @@ keys.command()(status)
 keys.command()(rotate)
 audit.command("verify")(verify_audit)
 audit.command()(suspicious)
+oauth.command("stage")(stage_client)

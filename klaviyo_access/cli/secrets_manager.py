@@ -89,6 +89,15 @@ class Secrets:
             VersionStages=[label or AwsLabel.CURRENT],
         )
 
+    def put_oauth_client(self, value: str) -> None:
+        """Put the OAuth app's client id and secret, as its current value."""
+        self._client.put_secret_value(
+            SecretId=self._environment.oauth_client_name,
+            SecretString=value,
+            ClientRequestToken=str(uuid.uuid4()),
+            VersionStages=[AwsLabel.CURRENT],
+        )
+
     def rotate(self, role: str) -> str:
         """Ask for a rotation by the Lambda that the role's key secret already has; returns the new version's id."""
         name = self._environment.secret_name(role, "key")
