@@ -23,6 +23,7 @@ HANDLER = """
 import boto3, time
 
 def handler(event, context):
+    print(event)
     if "Step" not in event:
         return {"time": time.time(), "event": event}
     secrets = boto3.client("secretsmanager")
@@ -138,6 +139,14 @@ def _function(process: Process) -> None:
     process.client("lambda").invoke(FunctionName="kept", Payload=b"{}")
 
 
+def bundle(*, seconds: float) -> bytes:
+    """``HANDLER``, whose third step takes this long."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("module.py", HANDLER % {"seconds": seconds})
+    return buffer.getvalue()
+
+
 def deploy(process: Process, name: str, *, seconds: float = 0) -> str:
     """Deploy ``HANDLER`` with a role that may read and write all secrets; returns the function's ARN."""
     iam, functions = process.client("iam"), process.client("lambda")
@@ -145,16 +154,13 @@ def deploy(process: Process, name: str, *, seconds: float = 0) -> str:
     role = iam.create_role(RoleName=f"{name}-function", AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
     statement = {"Effect": "Allow", "Action": ["secretsmanager:*", "logs:*"], "Resource": "*"}
     iam.put_role_policy(RoleName=f"{name}-function", PolicyName="p", PolicyDocument=document(statement))
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("module.py", HANDLER % {"seconds": seconds})
     made = functions.create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=role,
         Handler="module.handler",
         Timeout=30,
-        Code={"ZipFile": buffer.getvalue()},
+        Code={"ZipFile": bundle(seconds=seconds)},
     )
     functions.add_permission(
         FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="secretsmanager.amazonaws.com"
