@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from functools import partial
 from types import TracebackType
-from typing import Final, NoReturn, Self
+from typing import Final, NoReturn, Self, TypedDict, Unpack
 
 from klaviyo_access.errors import KeyStoreError, KeyStoreUnavailable
 from klaviyo_access.keys.keeper import Keeper, KeyStatus
@@ -22,6 +22,19 @@ STALE_AFTER: Final = 86_400.0
 
 REFRESH_LIMIT: Final = 30.0
 """Seconds for which somebody waits for a refresh; the attempts of each source end before."""
+
+
+class StoreSettings(TypedDict, total=False):
+    """The settings of a `KeyStore`, as it describes them."""
+
+    secret_id: str | None
+    region: str | None
+    sources: Sequence[str] | str | None
+    source: Source | None
+    clock: Callable[[], float]
+    refresh_every: float | None
+    stale_after: float
+    environ: Mapping[str, str]
 
 
 class KeyStore:
@@ -77,6 +90,17 @@ class KeyStore:
             stale_after=stale_after,
         )
         weakref.finalize(self, self._keeper.stop).atexit = False
+
+    @classmethod
+    async def open(cls, role: str | None = None, **settings: Unpack[StoreSettings]) -> Self:
+        """Open a store in a thread, so that the event loop runs on while the key is fetched.
+
+        ``async with await KeyStore.open("event-tracker") as store``. Arguments and errors as of the class; a task that
+        is cancelled meanwhile leaves no open store behind.
+        """
+        import asyncio  # noqa: PLC0415 - costs more than reading a key, and threads do not need it
+
+        return await asyncio.to_thread(partial(cls, role, **settings))
 
     @classmethod
     def shared(

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import gc
+import inspect
 import logging
 import pickle
 import sys
@@ -16,6 +17,7 @@ import pytest
 
 from klaviyo_access.errors import KeyStoreNotConfigured, KeyStoreUnavailable
 from klaviyo_access.keys import KeyStore
+from klaviyo_access.keys.store import StoreSettings
 from tests.keys.fakes import KEYS, PATIENCE, Source, Time
 
 
@@ -198,6 +200,51 @@ def test_a_store_refreshes_by_itself() -> None:
         source.key = KEYS[1]
         source.has_started(source.fetches + 2)
         assert store.key == KEYS[1]
+
+
+def test_a_store_opens_without_holding_up_the_event_loop() -> None:
+    source = Source()
+    source.gate.clear()
+
+    async def open_it() -> int:
+        opening = asyncio.create_task(KeyStore.open("viewer", source=source))
+        turns = 0
+        while source.fetches < 1 or turns < 100:
+            await asyncio.sleep(0)
+            turns += 1
+        assert not opening.done()
+        source.gate.set()
+        async with await opening as store:
+            assert store.key == KEYS[0]
+        return turns
+
+    assert asyncio.run(open_it()) >= 100
+
+
+def test_a_store_whose_opening_was_given_up_ends_its_thread() -> None:
+    source = Source()
+    source.gate.clear()
+
+    async def give_up() -> None:
+        opening = asyncio.create_task(KeyStore.open("viewer", source=source))
+        await asyncio.to_thread(source.has_started, 1)
+        opening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await opening
+        source.gate.set()
+
+    before = set(threading.enumerate())
+    asyncio.run(give_up())  # waits for the loop's own threads
+    gc.collect()
+    left = [thread for thread in set(threading.enumerate()) - before if thread.name.startswith("klaviyo-key")]
+    for thread in left:
+        thread.join(PATIENCE)
+    assert [thread.name for thread in left if thread.is_alive()] == []
+
+
+def test_open_takes_every_setting_of_the_class() -> None:
+    settings = set(inspect.signature(KeyStore.__init__).parameters) - {"self", "role"}
+    assert set(StoreSettings.__annotations__) == settings
 
 
 def test_a_closed_store_serves_its_key_and_fetches_no_more() -> None:
