@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,3 +111,10 @@ class Process:
         answer = self.ask(method, path, sent, **{"X-Sandbox-Token": self.home.control_token})
         assert answer.status < 300, answer.body
         return json.loads(answer.body or b"null")
+
+
+def until(happened: Callable[[], Any]) -> None:
+    """Wait for what comes by itself, a minute at the most."""
+    end = time.monotonic() + 60
+    while not happened():
+        assert time.monotonic() < end

@@ -2,7 +2,6 @@
 
 import signal
 import sqlite3
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.sandbox.ended_sandbox import Process
+from tests.sandbox.ended_sandbox import Process, until
 from tests.sandbox.remembered_stories import STORIES, Story, bundle, deploy
 
 
@@ -69,13 +68,6 @@ def test_what_was_under_way_goes_on(process: Process, number: signal.Signals) ->
     assert client.get_secret_value(SecretId="rotated")["SecretString"] == "new"
     assert client.describe_secret(SecretId="rotated")["VersionIdsToStages"][token] == ["AWSCURRENT"]
     until(lambda: _said(process.client("logs"), "later"))
-
-
-def until(happened: Callable[[], Any]) -> None:
-    """Wait for what comes by itself, a minute at the most."""
-    end = time.monotonic() + 60
-    while not happened():
-        assert time.monotonic() < end
 
 
 def _said(logs: Any, text: str) -> list[Any]:
