@@ -200,7 +200,7 @@ class Examination:
                 else "Check the network and the stack's setting klaviyo-access:klaviyoUrl.",
             ) from None
         answer = read_answer(status, headers, body)
-        if answer.meaning is not Meaning.KEY_REFUSED:
+        if answer.meaning not in {Meaning.NO_KEY, Meaning.KEY_REFUSED}:
             raise UnreachableError(
                 f"Klaviyo answers a call without a key with 401; {environment.klaviyo_url} answered {status} "
                 f"({answer.meaning.value}).",

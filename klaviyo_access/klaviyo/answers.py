@@ -3,8 +3,8 @@
 Standard library only, since the rotator's bundle carries this module. A 403 is not always a missing scope: Klaviyo
 also answers it where a feature is not part of the plan, and Cloudflare where it challenges the caller. Only a JSON
 body whose code is ``permission_denied`` and whose detail names the scopes counts as a missing scope, and only one whose
-code is ``authentication_failed`` or ``not_authenticated`` as a refused key
-(https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling).
+code is ``authentication_failed`` as a refused key; ``not_authenticated`` says that no key arrived, so that something on
+the way took it off (https://developers.klaviyo.com/en/docs/rate_limits_and_error_handling).
 """
 
 import json
@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
-
-_REFUSES_THE_KEY: Final = ("authentication_failed", "not_authenticated")
 
 _SCOPE: Final = re.compile(r"[a-z][a-z-]*:(?:read|write)\b")
 
@@ -27,7 +25,9 @@ class Meaning(Enum):
     INVALID = "invalid"
     """400 with Klaviyo's error body: the key got past the gate, the request itself is malformed."""
     KEY_REFUSED = "key refused"
-    """401 with one of Klaviyo's two codes for it: the key is unknown, disabled or deleted."""
+    """401 with Klaviyo's code for it: the key is unknown, disabled or deleted."""
+    NO_KEY = "no key arrived"
+    """401 with Klaviyo's code for a request without a key: it says nothing about a key that was sent."""
     SCOPES_MISSING = "scopes missing"
     """403 that names the scopes the key lacks."""
     FORBIDDEN = "forbidden"
@@ -40,6 +40,9 @@ class Meaning(Enum):
     """5xx: says nothing about the key."""
     UNEXPECTED = "unexpected"
     """Anything else: 404, 409, a redirect, a 401 that Klaviyo did not word so."""
+
+
+_OF_A_401: Final = {"authentication_failed": Meaning.KEY_REFUSED, "not_authenticated": Meaning.NO_KEY}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,8 +97,8 @@ def _refusal(status: int, headers: Mapping[str, str], error: Mapping[str, Any], 
     if status == 429:
         return Meaning.RATE_LIMITED
     # A proxy, or a half of Klaviyo in an outage, may answer these two as well: a key is condemned on exact words alone.
-    if status == 401 and error.get("code") in _REFUSES_THE_KEY:
-        return Meaning.KEY_REFUSED
+    if status == 401:
+        return _OF_A_401.get(str(error.get("code")), Meaning.UNEXPECTED)
     return Meaning.INVALID if status == 400 and error else Meaning.UNEXPECTED
 
 

@@ -27,7 +27,7 @@ DENIED = error_body("permission_denied", "Your API key is missing required scope
         (400, JSON_API, error_body("invalid", "The payload needs a type."), Meaning.INVALID),
         (400, {"Content-Type": "text/html"}, b"<h1>Bad request</h1>", Meaning.UNEXPECTED),
         (401, JSON_API, error_body("authentication_failed", "Incorrect authentication"), Meaning.KEY_REFUSED),
-        (401, JSON_API, error_body("not_authenticated", "Credentials were not provided"), Meaning.KEY_REFUSED),
+        (401, JSON_API, error_body("not_authenticated", "Credentials were not provided"), Meaning.NO_KEY),
         (401, JSON_API, error_body("internal_error", "Authentication is down"), Meaning.UNEXPECTED),
         (401, JSON_API, b'{"errors": [{"detail": "Incorrect authentication"}]}', Meaning.UNEXPECTED),
         (401, JSON_API, b'{"errors": [{"code": ["authentication_failed"]}]}', Meaning.UNEXPECTED),

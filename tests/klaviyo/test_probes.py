@@ -174,6 +174,7 @@ NO_ANSWERS: list[tuple[str, Reply]] = [
     ("Cloudflare's challenge", CHALLENGE),
     ("a proxy's 403", (403, {}, b"<html>Forbidden</html>")),
     ("a proxy's 401", (401, {}, b"<html>Login</html>")),
+    ("a 401 as to nobody", error(401, "not_authenticated", "Authentication credentials were not provided.")),
     ("a 401 of an outage", error(401, "internal_error", "Authentication is not available.")),
     ("a 401 without a code", (401, {}, b'{"errors": [{"detail": "Unauthorized"}]}')),
     ("403 for a scope that was not asked for", missing("events:write")),
