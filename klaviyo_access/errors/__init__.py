@@ -48,6 +48,9 @@
             └── WebhookSecretsNotConfigured  cause: no webhook or region named  cure: set the variables that it names
 
 The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
+
+What is wrong with an argument is a ``ValueError`` or a ``TypeError``, as everywhere in Python; where it has a name of
+its own, that ends in ``Error``: ``MalformedKeyError``, ``MalformedSigningSecretError``.
 """
 
 from klaviyo_access.errors.application import (

@@ -1,7 +1,10 @@
 """The tree of errors: drawn as it is, whole after pickling, each with its cause and its cure."""
 
+import ast
 import pickle
 import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +26,9 @@ SAMPLES = [
 WITHOUT_ROLE = [
     errors.OAuthCodeExpired(),
     errors.OAuthReauthorizationNeeded("the app was uninstalled", account="AbC123"),
+    errors.OAuthUnavailable("no answer", retry_after=3),
+    errors.ScopeMissing(role="", operation="create_event", missing=["events:write"], account="AbC123"),
+    errors.AuditNotDelivered("CloudWatch Logs took no lines"),
     errors.RoleNotAssigned(),
     errors.WebhookRefused("its signature is wrong"),
     errors.WebhookRepeated(handled=True),
@@ -41,6 +47,27 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
         if isinstance(value, type) and issubclass(value, KlaviyoAccessError) and value.__base__
     }
     assert drawn == defined
+
+
+ROOMS = ("audit", "authorization", "aws", "keys", "klaviyo", "oauth", "webhooks")
+ROTATORS = {"ProbeError", "KeyRefusedError", "NoAnswerError"}
+"""Errors of scope probes, which the rotator's bundle carries without the tree; no service sees them."""
+
+
+def exceptions_of(path: Path) -> Iterator[tuple[str, set[str]]]:
+    """Public exception classes that a module defines, with the names of their bases."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            bases = {ast.unparse(base) for base in node.bases}
+            if any(base.endswith(("Error", "Exception")) or hasattr(errors, base) for base in bases):
+                yield node.name, bases
+
+
+def test_the_rooms_of_services_define_no_error_beside_the_tree_but_for_arguments() -> None:
+    package = Path(errors.__file__).parents[1]
+    found = [one for room in ROOMS for path in (package / room).rglob("*.py") for one in exceptions_of(path)]
+    assert {"MalformedKeyError", *ROTATORS} <= {name for name, _ in found}
+    assert [name for name, bases in found if name not in ROTATORS and bases != {"ValueError"}] == []
 
 
 @pytest.mark.parametrize("error", SAMPLES + WITHOUT_ROLE, ids=lambda error: type(error).__name__)
