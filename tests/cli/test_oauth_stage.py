@@ -1,6 +1,7 @@
 """``oauth stage``: what is put where, and what is refused before anything is put."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.cli import oauth_stage
 from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 
+PAGE = Path(__file__).parents[2] / "docs" / "oauth.md"
 NAME = "klaviyo/dev/oauth/client"
 SECRET = "the-client-secret-of-the-app"  # a fake
 BOTH = json.dumps({"clientId": "app-1", "clientSecret": SECRET})
@@ -53,6 +55,12 @@ def test_at_a_terminal_the_id_is_asked_for_and_the_secret_is_not_shown(
     monkeypatch.setattr(oauth_stage, "getpass", lambda *_, **__: SECRET)
     assert command("oauth", "stage", "--stack", "dev", stdin=None).code == 0
     assert staged(app) == [{"clientId": "app-1", "clientSecret": SECRET}]
+
+
+def test_the_line_of_the_page_stages_it(command: Command, app: FakeAws) -> None:
+    (line,) = re.findall(r"^ *klaviyo-access (oauth .*)$", PAGE.read_text("utf-8"), re.MULTILINE)
+    result = command(*line.replace("prod", "dev").split(), stdin=BOTH)
+    assert (result.code, len(staged(app))) == (0, 1)
 
 
 def test_a_stack_without_the_app_is_refused_before_aws_is_asked(command: Command, aws: FakeAws) -> None:
