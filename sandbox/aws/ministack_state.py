@@ -17,7 +17,7 @@ from ministack.core.responses import (  # type: ignore[import-untyped]  # minist
 from ministack.services import lambda_svc  # type: ignore[import-untyped]  # the same
 
 from sandbox.memory import Tables
-from sandbox.memory.sources import Table
+from sandbox.memory.sources import Table, Watched
 
 _READS: Final = ("BatchGet", "Describe", "Filter", "Get", "Head", "List", "Lookup", "Query", "Scan", "Select", "Test")
 _PACKAGE: Final = "ministack.services."
@@ -47,6 +47,8 @@ class MinistackState:
 
     def __init__(self) -> None:
         modules = sorted({module for named in _OF_SERVICES.values() for module in named})
+        for module in modules:
+            _watch(module)
         self._sources = {module: _source(module, _of_module(module)) for module in modules}
         self._sources[_OTHERS] = _source(_OTHERS, _of_others(modules))
 
@@ -69,7 +71,7 @@ class MinistackState:
     def time_passed(self) -> None:
         """Note that ministack's own loops may have changed anything."""
         for source in self._sources.values():
-            source.touched = True
+            source.compare_all()
 
     def resume(self) -> None:
         """End what was under way in what was restored: functions that were about to be active."""
@@ -103,6 +105,12 @@ def _tables(module: str) -> Iterable[tuple[str, Table]]:
     for name, value in list(vars(found).items()):
         if _is_table(value) or name in _PLAIN.get(module, ()):
             yield f"{module}:{name}", _content(value)
+
+
+def _watch(module: str) -> None:
+    for value in vars(importlib.import_module(f"{_PACKAGE}{module}")).values():
+        if _is_table(value) and not isinstance(value._data, Watched):  # noqa: SLF001 - see the module's docstring
+            value._data = Watched(value._data)  # noqa: SLF001 - the same
 
 
 def _table(named: str) -> Table:

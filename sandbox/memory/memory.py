@@ -47,7 +47,12 @@ class Memory:
         changed = [(source, change) for source in self._sources.values() for change in source.changes()]
         if not changed:
             return
-        self._file.write((source.name, one.table, repr(one.key), one.written) for source, one in changed)
+        try:
+            self._file.write((source.name, one.table, repr(one.key), one.written) for source, one in changed)
+        except Exception:
+            for source in self._sources.values():
+                source.compare_all()
+            raise
         for source, one in changed:
             source.settle(one)
 

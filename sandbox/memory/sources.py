@@ -39,6 +39,10 @@ class Source(Protocol):
         """Take a change as written."""
         ...
 
+    def compare_all(self) -> None:
+        """Overlook nothing the next time: what ``changes`` told was not written, or happened unseen."""
+        ...
+
     def restore(self, table: str, key: str, written: bytes) -> None:
         """Take an entry from the file."""
         ...
@@ -56,6 +60,9 @@ class Values:
         self.name = name
         self._entries = entries
         self._marks: dict[Any, object] = {}
+
+    def compare_all(self) -> None:
+        """It always does."""
 
     def changes(self) -> list[Change]:
         new = [
@@ -90,6 +97,9 @@ class Records:
         self._records = records
         self._written = 0
 
+    def compare_all(self) -> None:
+        """It always does."""
+
     def changes(self) -> list[Change]:
         start = self._written
         return [
@@ -105,8 +115,53 @@ class Records:
         self._written = len(self._records)
 
 
+class Watched(dict[Any, Any]):
+    """A dictionary that knows which of its values were handed out, and so may have changed in place."""
+
+    def __init__(self, entries: Mapping[Any, Any]) -> None:
+        super().__init__(entries)
+        self._seen: set[Any] = set()
+        self._all_seen = True
+
+    def take_seen(self) -> set[Any] | None:
+        """The keys whose values were handed out since this was last asked; None for all."""
+        seen, every = self._seen, self._all_seen
+        self._seen, self._all_seen = set(), False
+        return None if every else seen
+
+    def __getitem__(self, key: Any) -> Any:
+        self._seen.add(key)
+        return super().__getitem__(key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._seen.add(key)
+        super().__setitem__(key, value)
+
+    def get(self, key: Any, default: Any = None) -> Any:
+        self._seen.add(key)
+        return super().get(key, default)
+
+    def setdefault(self, key: Any, default: Any = None) -> Any:
+        self._seen.add(key)
+        return super().setdefault(key, default)
+
+    def update(self, *others: Any, **named: Any) -> None:
+        self._all_seen = True
+        super().update(*others, **named)
+
+    def values(self) -> Any:
+        self._all_seen = True
+        return super().values()
+
+    def items(self) -> Any:
+        self._all_seen = True
+        return super().items()
+
+
 class Tables:
     """Dictionaries whose values change in place: compared by content, and so only when ``touched``.
+
+    Of a ``Watched`` one only what was handed out is compared, unless all was told to be.
 
     Args:
         name: names them in the file.
@@ -117,15 +172,20 @@ class Tables:
     def __init__(self, name: str, tables: Callable[[], Mapping[str, Table]], *, table: Callable[[str], Table]) -> None:
         self.name = name
         self.touched = False
+        self._all = True
         self._tables = tables
         self._table = table
         self._marks: dict[str, dict[Any, object]] = {}
+
+    def compare_all(self) -> None:
+        """Compare everything the next time."""
+        self.touched = self._all = True
 
     def changes(self) -> list[Change]:
         if not self.touched:
             return []
         found = [change for name, entries in self._tables().items() for change in self._changes_of(name, entries)]
-        self.touched = False
+        self.touched = self._all = False
         return found
 
     def settle(self, change: Change) -> None:
@@ -142,8 +202,11 @@ class Tables:
 
     def _changes_of(self, name: str, entries: Table) -> Iterator[Change]:
         marks = self._marks.get(name, {})
-        present = list(entries.items())
+        present = list(dict.items(entries)) if isinstance(entries, dict) else list(entries.items())
+        seen = entries.take_seen() if isinstance(entries, Watched) else None
         for key, value in present:
+            if seen is not None and not self._all and key not in seen and key in marks:
+                continue
             written = _encode_while_it_changes(value)
             mark = _digest(written)
             if marks.get(key) != mark:
