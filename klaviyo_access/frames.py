@@ -8,7 +8,21 @@ from types import TracebackType
 from typing import Final
 
 _LAYERS: Final = frozenset(
-    {"anyio", "botocore", "h11", "h2", "hpack", "http", "httpcore", "httpx", "openapi_client", "socket", "socks", "ssl", "urllib3"}
+    {
+        "anyio",
+        "botocore",
+        "h11",
+        "h2",
+        "hpack",
+        "http",
+        "httpcore",
+        "httpx",
+        "openapi_client",
+        "socket",
+        "socks",
+        "ssl",
+        "urllib3",
+    }
 )
 
 
