@@ -20,7 +20,7 @@ Handler = Callable[[Call], Awaitable[Json]]
 
 
 class SecretsManager:
-    """The secrets of one account in all regions, in memory.
+    """The secrets of one account in all regions.
 
     Args:
         account: the account's twelve digits.
