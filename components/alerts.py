@@ -18,7 +18,8 @@ class AlertsArgs:
     Attributes:
         topic: name of the topic.
         topic_arn: its ARN.
-        encryption_key_arn: KMS key of its messages, which EventBridge may use.
+        alarm_arn: ARN of the alarm that may publish too.
+        encryption_key_arn: KMS key of its messages, which EventBridge and CloudWatch may use.
         emails: who is told; each confirms AWS's message once.
         detections: what is watched for.
         tags: tags of topic and rules.
@@ -26,6 +27,7 @@ class AlertsArgs:
 
     topic: str
     topic_arn: str
+    alarm_arn: str
     encryption_key_arn: pulumi.Input[str]
     emails: Sequence[str]
     detections: Sequence[Detection]
@@ -53,7 +55,7 @@ class Alerts(pulumi.ComponentResource):
         policy = aws.sns.TopicPolicy(
             f"{name}-topic-policy",
             arn=topic.arn,
-            policy=to_json(alert_topic_policy(topic_arn=args.topic_arn)),
+            policy=to_json(alert_topic_policy(topic_arn=args.topic_arn, alarm_arn=args.alarm_arn)),
             opts=ResourceOptions(parent=self),
         )
         for email in args.emails:

@@ -217,6 +217,34 @@ def alerts_tampered_with(*, topic_arn: str, rule_prefix: str) -> Pattern:
     }
 
 
+def audit_entries_tampered_with(*, log_group: str, alarm: str) -> Pattern:
+    """A call, allowed or denied, that would erase the services' audit entries, or keep suspicious ones from the alerts.
+
+    Args:
+        log_group: name of the log group of the entries.
+        alarm: name of the alarm on suspicious ones.
+    """
+    erasing = ["DeleteLogGroup", "DeleteLogStream", "PutRetentionPolicy", "DeleteMetricFilter", "PutMetricFilter"]
+    return {
+        "source": ["aws.logs", "aws.monitoring"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "$or": [
+                {"eventName": erasing, "requestParameters": {"logGroupName": [log_group]}},
+                {
+                    "eventName": ["PutLogGroupDeletionProtection"],
+                    "requestParameters": {"logGroupIdentifier": [log_group, {"suffix": f":{log_group}"}]},
+                },
+                {
+                    "eventName": ["DeleteAlarms", "DisableAlarmActions"],
+                    "requestParameters": {"alarmNames": [alarm]},
+                },
+                {"eventName": ["PutMetricAlarm", "SetAlarmState"], "requestParameters": {"alarmName": [alarm]}},
+            ]
+        },
+    }
+
+
 def batch_read_by_filter() -> Pattern:
     """A batch read that names no secret but a filter, so that no detection of one secret sees it; nobody here does."""
     return {

@@ -63,7 +63,13 @@ def _encrypt_logs(logs_service: str, log_group_pattern: str) -> Statement:
     )
 
 
-_ENCRYPT_ALERTS = _allow_service("EncryptAlerts", "events.amazonaws.com", ["kms:Decrypt", "kms:GenerateDataKey*"])
+def _encrypt_alerts() -> list[Statement]:
+    """Let those who publish alerts use the key of their topic, without which they would publish nothing."""
+    use = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    return [
+        _allow_service("EncryptAlerts", "events.amazonaws.com", use),
+        _allow_service("EncryptAlarms", "cloudwatch.amazonaws.com", use),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +141,7 @@ def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> 
     """Key policy for the trail's files, its log group and the alerts' topic.
 
     EventBridge gets no condition: it sends no source to KMS when it publishes to an encrypted topic, and a topic whose
-    key its senders cannot use gets nothing.
+    key its senders cannot use gets nothing. Which alarm may publish, the topic's policy says.
     """
     of_the_trail = {
         "StringEquals": {"aws:SourceArn": trail_arn},
@@ -148,10 +154,10 @@ def audit_key_policy(place: KeyPlace, *, trail_arn: str, log_group_arn: str) -> 
         _allow_service("DescribeForTrail", "cloudtrail.amazonaws.com", ["kms:DescribeKey"]),
         decrypt | {"Principal": {"AWS": place.account_root}, "Resource": "*"},
         _encrypt_logs(f"logs.{place.region}.amazonaws.com", log_group_arn),
-        _ENCRYPT_ALERTS,
+        *_encrypt_alerts(),
     )
 
 
 def alerts_key_policy(place: KeyPlace) -> Document:
     """Key policy for the alerts' topic alone, where the record of who read what is kept elsewhere."""
-    return document(*_administer_key(place.account_root, place.managers), _ENCRYPT_ALERTS)
+    return document(*_administer_key(place.account_root, place.managers), *_encrypt_alerts())

@@ -22,6 +22,7 @@ from components.role_key import RoleKey
 from components.service_access import ServiceAccess
 from components.settings import Settings
 from components.snippets import oauth_dotenv, snippets
+from components.suspicion_alarm import SuspicionAlarm
 from components.webhook_secret import WebhookSecret
 from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess
 from klaviyo_access.access_model.environment import Environment
@@ -88,10 +89,14 @@ class KlaviyoAccess(pulumi.ComponentResource):
         }
         operators = KeyOperators(f"{name}-operators", plan.operators(keys.home), child)
         roles = {service: granted.role_arn for service, granted in services.items()}
-        ApplicationAudit(f"{name}-application-audit", plan.application_audit(roles, operators.role_arn), child)
+        entries = ApplicationAudit(
+            f"{name}-application-audit", plan.application_audit(roles, operators.role_arn), child
+        )
         app = self._oauth_app(name, plan, roles, operators, keys)
         webhooks = self._webhooks(name, plan, role_keys=role_keys, roles=roles, operators=operators, keys=keys)
         topic_arn = self._record(name, plan)
+        suspicions = record_plan.suspicion_alarm(plan, log_group=entries.log_group_name, topic_arn=topic_arn)
+        SuspicionAlarm(f"{name}-suspicions", suspicions, child)
 
         self.key_arns = pulumi.Output.all(**{role: key.key_arn for role, key in role_keys.items()})
         self.service_role_arns = pulumi.Output.all(**roles)

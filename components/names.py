@@ -13,6 +13,7 @@ EVENT_RULE_LIMIT = 64
 BUCKET_LIMIT = 63
 TRAIL_LIMIT = 128
 TOPIC_LIMIT = 256
+ALARM_LIMIT = 255
 
 MANAGED_BY = "klaviyo-access"
 """The tag by which an environment's resources are known for ours."""
@@ -106,10 +107,12 @@ class AuditNames:
     topic: str
     key_alias: str
     tampering_rule: str
+    alarm: str
     trail_arn: str
     bucket_arn: str
     log_group_arn: str
     topic_arn: str
+    alarm_arn: str
 
     @classmethod
     def of(cls, environment: Environment) -> "AuditNames":
@@ -123,6 +126,7 @@ class AuditNames:
         bucket = "-".join((environment.prefix, environment.name, "audit", environment.account_id, environment.region))
         log_group = f"/{environment.prefix}/{environment.name}/audit"
         topic = physical_name(environment, "alerts", limit=TOPIC_LIMIT)
+        alarm = physical_name(environment, "suspicious-entries", limit=ALARM_LIMIT)
         return cls(
             trail=trail,
             bucket=bucket,
@@ -131,10 +135,12 @@ class AuditNames:
             topic=topic,
             key_alias=f"{environment.prefix}/{environment.name}/audit",
             tampering_rule=physical_name(environment, "trail-tampered", limit=EVENT_RULE_LIMIT),
+            alarm=alarm,
             trail_arn=f"{arn}:cloudtrail:{here}:trail/{trail}",
             bucket_arn=f"{arn}:s3:::{bucket}",
             log_group_arn=f"{arn}:logs:{here}:log-group:{log_group}",
             topic_arn=f"{arn}:sns:{here}:{topic}",
+            alarm_arn=f"{arn}:cloudwatch:{here}:alarm:{alarm}",
         )
 
 

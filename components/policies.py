@@ -36,6 +36,7 @@ REASONS_FOR_EVERY_RESOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "DescribeForTrail": _ON_A_KEY,
         "DecryptTrail": _ON_A_KEY,
         "EncryptAlerts": _ON_A_KEY,
+        "EncryptAlarms": _ON_A_KEY,
         "LookUpEvents": "cloudtrail:LookupEvents knows no resources; it shows who did what, never a value",
     }
 )
@@ -323,8 +324,11 @@ def audit_bucket_policy(*, bucket_arn: str, trail_arn: str, account_id: str) -> 
     )
 
 
-def alert_topic_policy(*, topic_arn: str) -> Document:
-    """Topic policy: EventBridge alone publishes alerts."""
+def alert_topic_policy(*, topic_arn: str, alarm_arn: str) -> Document:
+    """Topic policy: EventBridge publishes alerts, and CloudWatch those of one alarm. EventBridge sends no source."""
+    rules = allow("PublishAlerts", ["sns:Publish"], [topic_arn])
+    alarm = allow("PublishAlarm", ["sns:Publish"], [topic_arn], {"ArnEquals": {"aws:SourceArn": alarm_arn}})
     return document(
-        allow("PublishAlerts", ["sns:Publish"], [topic_arn]) | {"Principal": {"Service": "events.amazonaws.com"}}
+        rules | {"Principal": {"Service": "events.amazonaws.com"}},
+        alarm | {"Principal": {"Service": "cloudwatch.amazonaws.com"}},
     )

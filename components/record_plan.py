@@ -1,11 +1,14 @@
 """What the record of every read is made of: the trail, ours or the account's own, its alerts, and what they watch."""
 
+import pulumi
+
 from components.audit_trail import AuditTrailArgs
 from components.detections import Detection
 from components.existing_trail import ExistingTrailArgs
 from components.names import IAM_ROLE_LIMIT, AuditNames, physical_name
 from components.plan import Plan
 from components.replica_watch import ReplicaWatchArgs
+from components.suspicion_alarm import SuspicionAlarmArgs
 from components.watch import key_detections, oauth_detections, replica_reads, webhook_detections
 
 
@@ -34,6 +37,17 @@ def existing_trail(plan: Plan, trail_arn: str) -> ExistingTrailArgs:
         alert_emails=plan.settings.alert_emails,
         tags=plan.tags(),
         protect=plan.protect,
+    )
+
+
+def suspicion_alarm(plan: Plan, *, log_group: pulumi.Input[str], topic_arn: pulumi.Input[str]) -> SuspicionAlarmArgs:
+    """The alarm on suspicious audit entries."""
+    return SuspicionAlarmArgs(
+        alarm=AuditNames.of(plan.environment).alarm,
+        environment=plan.environment.name,
+        log_group=log_group,
+        topic_arn=topic_arn,
+        tags=plan.tags(),
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from components.detections import (
     Detection,
     alerts_tampered_with,
+    audit_entries_tampered_with,
     batch_read_by_filter,
     read_by_stranger,
     read_in_region,
@@ -22,6 +23,7 @@ from klaviyo_access.access_model.environment import Environment
 def key_detections(environment: Environment, settings: Settings, principals: Principals) -> tuple[Detection, ...]:
     """A stranger's read of each secret of each role, rotations that failed, and whoever silences the alerts."""
     detections = [_rotation_fails(environment), _alerts_are_touched(environment), _batch_reads(environment)]
+    detections.append(_entries_are_touched(environment))
     for role in principals.rotators:
         key, reserve = environment.secret_name(role, "key"), environment.secret_name(role, "reserve")
         who = principals.of_key(role)
@@ -98,6 +100,18 @@ def _alerts_are_touched(environment: Environment) -> Detection:
         rule_name=physical_name(environment, "alerts-tampered", limit=EVENT_RULE_LIMIT),
         description="Somebody touched the alerts: their topic, who is told, or a rule",
         pattern=to_json(pattern, what="tampering with the alerts"),
+    )
+
+
+def _entries_are_touched(environment: Environment) -> Detection:
+    pattern = audit_entries_tampered_with(
+        log_group=environment.application_audit_log_group, alarm=AuditNames.of(environment).alarm
+    )
+    return Detection(
+        label="entries-tampered",
+        rule_name=physical_name(environment, "entries-tampered", limit=EVENT_RULE_LIMIT),
+        description="Somebody touched the services' audit entries, or the alarm on suspicious ones",
+        pattern=to_json(pattern, what="tampering with audit entries"),
     )
 
 

@@ -81,6 +81,15 @@ ACTIONS: Final[Mapping[str, TypeActions]] = MappingProxyType(
             delete="logs:DeleteLogGroup",
             tag="logs:TagResource logs:UntagResource",
         ),
+        "aws:cloudwatch/logMetricFilter:LogMetricFilter": TypeActions(
+            create="logs:PutMetricFilter", read="logs:DescribeMetricFilters", delete="logs:DeleteMetricFilter"
+        ),
+        "aws:cloudwatch/metricAlarm:MetricAlarm": TypeActions(
+            create="cloudwatch:PutMetricAlarm cloudwatch:TagResource",
+            read="cloudwatch:DescribeAlarms cloudwatch:ListTagsForResource",
+            delete="cloudwatch:DeleteAlarms",
+            tag="cloudwatch:TagResource cloudwatch:UntagResource",
+        ),
         "aws:eks/podIdentityAssociation:PodIdentityAssociation": TypeActions(
             create="eks:CreatePodIdentityAssociation eks:TagResource iam:GetRole iam:PassRole",
             read="eks:DescribePodIdentityAssociation",

@@ -167,6 +167,11 @@ RULES: Final = (
         on=lambda s: s.arns("aws:cloudwatch/eventRule:EventRule", "events", "rule/{name}"),
     ),
     Rule(
+        sid="Alarms",
+        takes="cloudwatch:*",
+        on=lambda s: s.arns("aws:cloudwatch/metricAlarm:MetricAlarm", "cloudwatch", "alarm:{name}"),
+    ),
+    Rule(
         sid="Subscriptions",
         takes="sns:GetSubscriptionAttributes sns:Unsubscribe",
         on=_everything,

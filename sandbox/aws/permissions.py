@@ -13,6 +13,7 @@ from sandbox.aws.requirements import Requirement
 
 _NAMED_BY = {
     "cloudtrail": (("Name", "trail/"), ("TrailName", "trail/"), ("ResourceId", ""), ("ResourceIdList", "")),
+    "cloudwatch": (("ResourceARN", ""), ("AlarmName", "alarm:"), ("AlarmNames", "alarm:")),
     "events": (("ResourceARN", ""), ("Rule", "rule/"), ("Name", "rule/")),
     "logs": (("resourceArn", ""), ("logGroupName", "log-group:"), ("logGroupIdentifier", "log-group:")),
     "s3": (("Bucket", ""),),
@@ -54,6 +55,7 @@ _S3_ACTIONS = {
 
 _TAGGED_AT_BIRTH = {
     ("cloudtrail", "CreateTrail"): ("TagsList", "cloudtrail:AddTags"),
+    ("cloudwatch", "PutMetricAlarm"): ("Tags", "cloudwatch:TagResource"),
     ("eks", "CreatePodIdentityAssociation"): ("tags", "eks:TagResource"),
     ("events", "PutRule"): ("Tags", "events:TagResource"),
     ("iam", "CreateInstanceProfile"): ("Tags", "iam:TagInstanceProfile"),

@@ -8,6 +8,7 @@ import pytest
 from components.detections import (
     PatternTooLargeError,
     alerts_tampered_with,
+    audit_entries_tampered_with,
     batch_read_by_filter,
     existing_trail_tampered_with,
     read_by_stranger,
@@ -127,6 +128,21 @@ SEEN = {
             "RemoveTargets",
         },
     ),
+    "audit entries tampered with": (
+        audit_entries_tampered_with(log_group="/klaviyo/prod/application-audit", alarm="klaviyo-prod-suspicious"),
+        {
+            "DeleteLogGroup",
+            "DeleteLogStream",
+            "PutRetentionPolicy",
+            "PutLogGroupDeletionProtection",
+            "DeleteMetricFilter",
+            "PutMetricFilter",
+            "DeleteAlarms",
+            "DisableAlarmActions",
+            "PutMetricAlarm",
+            "SetAlarmState",
+        },
+    ),
 }
 
 
@@ -135,5 +151,11 @@ def test_a_detection_sees_every_call_that_it_is_for(pattern: dict[str, Any], eve
     detail = pattern["detail"]
     branches = detail.get("$or", [detail])
     assert {name for branch in branches for name in branch["eventName"]} == events
-    sources = {"RotationFailed": "secretsmanager", "StopLogging": "cloudtrail", "DisableRule": "events"}
+    sources = {
+        "RotationFailed": "secretsmanager",
+        "StopLogging": "cloudtrail",
+        "DisableRule": "events",
+        "DeleteLogStream": "logs",
+        "DeleteAlarms": "monitoring",
+    }
     assert all(f"aws.{sources[name]}" in pattern["source"] for name in events & sources.keys())

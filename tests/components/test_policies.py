@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from components.key_policies import KeyPlace, audit_key_policy, secrets_key_policy
+from components.key_policies import KeyPlace, alerts_key_policy, audit_key_policy, secrets_key_policy
 from components.policies import (
     Encryption,
     SecretPrincipals,
+    alert_topic_policy,
     audit_bucket_policy,
     operate_keys,
     read_keys,
@@ -247,6 +248,9 @@ TRAIL = f"arn:aws:cloudtrail:{REGION}:{ACCOUNT}:trail/klaviyo-prod-audit"
 AUDIT_LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/klaviyo/prod/audit"
 BUCKET = "arn:aws:s3:::klaviyo-prod-audit"
 AUDIT_KEY_POLICY = audit_key_policy(PLACE, trail_arn=TRAIL, log_group_arn=AUDIT_LOG)
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:klaviyo-prod-alerts"
+ALARM = f"arn:aws:cloudwatch:{REGION}:{ACCOUNT}:alarm:klaviyo-prod-suspicious-entries"
+TOPIC_POLICY = alert_topic_policy(topic_arn=TOPIC, alarm_arn=ALARM)
 BUCKET_POLICY = audit_bucket_policy(bucket_arn=BUCKET, trail_arn=TRAIL, account_id=ACCOUNT)
 FILE = f"{BUCKET}/AWSLogs/{ACCOUNT}/CloudTrail/x.json.gz"
 OWNED = {"s3:x-amz-acl": "bucket-owner-full-control"}
@@ -255,6 +259,7 @@ OTHER_SOURCE = {"aws:SourceArn": f"{TRAIL}-of-another"}
 CONTEXT = {"kms:EncryptionContext:aws:cloudtrail:arn": TRAIL}
 LOGS_CONTEXT = "kms:EncryptionContext:aws:logs:arn"
 CLOUDTRAIL, LOGS, EVENTS = "cloudtrail.amazonaws.com", f"logs.{REGION}.amazonaws.com", "events.amazonaws.com"
+ALARMS = "cloudwatch.amazonaws.com"
 
 
 @pytest.mark.parametrize(
@@ -267,6 +272,13 @@ CLOUDTRAIL, LOGS, EVENTS = "cloudtrail.amazonaws.com", f"logs.{REGION}.amazonaws
         (LOGS, "kms:GenerateDataKey", CMK, {LOGS_CONTEXT: AUDIT_LOG}, True),
         (LOGS, "kms:GenerateDataKey", CMK, {LOGS_CONTEXT: f"{AUDIT_LOG}-2"}, False),
         (EVENTS, "kms:GenerateDataKey", CMK, {}, True),
+        (ALARMS, "kms:GenerateDataKey", CMK, {}, True),
+        (ALARMS, "kms:Decrypt", CMK, {}, True),
+        (EVENTS, "sns:Publish", TOPIC, {}, True),
+        (ALARMS, "sns:Publish", TOPIC, {"aws:SourceArn": ALARM}, True),
+        (ALARMS, "sns:Publish", TOPIC, {"aws:SourceArn": f"{ALARM}-of-another"}, False),
+        (ALARMS, "sns:Publish", TOPIC, {}, False),
+        (CLOUDTRAIL, "sns:Publish", TOPIC, SOURCE, False),
         ("sns.amazonaws.com", "kms:Decrypt", CMK, {}, False),
         (CLOUDTRAIL, "s3:GetBucketAcl", BUCKET, SOURCE, True),
         (CLOUDTRAIL, "s3:PutObject", FILE, SOURCE | OWNED, True),
@@ -279,14 +291,22 @@ CLOUDTRAIL, LOGS, EVENTS = "cloudtrail.amazonaws.com", f"logs.{REGION}.amazonaws
 def test_the_audit_trails_policies_let_its_own_services_in_alone(
     service: str, action: str, resource: str, context: dict[str, str], expected: bool
 ) -> None:
-    is_key = resource == CMK
+    policies = {CMK: AUDIT_KEY_POLICY, TOPIC: TOPIC_POLICY}
     decision = decide(
         Request(principal=Principal(arn=service), action=action, resource=resource, context=context),
         identity_policies={},
-        resource_policy=AUDIT_KEY_POLICY if is_key else BUCKET_POLICY,
-        resource_policy_rules=is_key,
+        resource_policy=policies.get(resource, BUCKET_POLICY),
+        resource_policy_rules=resource == CMK,
     )
     assert decision.allowed is expected
+
+
+def test_the_key_of_the_alerts_alone_is_used_by_rules_and_alarms() -> None:
+    for service in (EVENTS, ALARMS):
+        for action in ("kms:GenerateDataKey", "kms:Decrypt"):
+            request = Request(principal=Principal(arn=service), action=action, resource=CMK)
+            policy = alerts_key_policy(PLACE)
+            assert decide(request, identity_policies={}, resource_policy=policy, resource_policy_rules=True).allowed
 
 
 def test_the_trails_delivery_writes_into_the_audit_log_alone() -> None:

@@ -93,6 +93,7 @@ def test_every_component_registers_its_outputs_and_every_child_its_parent(stack:
         "ServiceAccess",
         "KeyOperators",
         "ApplicationAudit",
+        "SuspicionAlarm",
         "AuditTrail",
         "AuditBucket",
         "Alerts",

@@ -142,6 +142,7 @@ def test_every_detection_sees_reads_and_reaches_the_topic(prod: Recorder) -> Non
         "rotation-failed",
         "trail-tampered",
         "alerts-tampered",
+        "entries-tampered",
         "batch-read",
     }
     for name, rule in rules.items():

@@ -89,6 +89,10 @@ class World:
         return self._make("aws:cloudwatch/eventRule:EventRule", inputs)
 
     @property
+    def log_group(self) -> Made:
+        return self._make("aws:cloudwatch/logGroup:LogGroup", {"name": f"/{self.name}-logs"})
+
+    @property
     def function(self) -> Made:
         inputs = {
             "name": f"{self.name}-function",
@@ -209,6 +213,32 @@ LIVES: dict[str, Life] = {
     "aws:cloudwatch/eventTarget:EventTarget": Life(
         lambda world: {"rule": world.rule.id, "targetId": "one", "arn": world.topic.id},
         {"arn": f"arn:aws:sns:us-east-1:{ACCOUNT}:another"},
+    ),
+    "aws:cloudwatch/logMetricFilter:LogMetricFilter": Life(
+        lambda world: {
+            "name": f"{world.name}-own",
+            "logGroupName": world.log_group.id,
+            "pattern": "{ $.suspicious[0] = \"*\" }",
+            "metricTransformation": {"name": "one", "namespace": "Tests", "value": "1"},
+        },
+        {"metricTransformation": {"name": "two", "namespace": "Tests", "value": "$.count"}},
+    ),
+    "aws:cloudwatch/metricAlarm:MetricAlarm": Life(
+        lambda world: {
+            "name": f"{world.name}-own",
+            "namespace": "Tests",
+            "metricName": "one",
+            "statistic": "Sum",
+            "period": 60,
+            "evaluationPeriods": 1,
+            "threshold": 1,
+            "comparisonOperator": "GreaterThanOrEqualToThreshold",
+            "treatMissingData": "notBreaching",
+            "alarmActions": [world.topic.id],
+            "alarmDescription": "one",
+            **TAGS,
+        },
+        {"alarmDescription": "two", "threshold": 2.5, **RETAGGED},
     ),
     "aws:iam/role:Role": Life(
         lambda world: {

@@ -4,6 +4,7 @@ from types import MappingProxyType
 from typing import Final
 
 from sandbox.provider.resources import (
+    alarms,
     cloudtrail,
     eks,
     events,
@@ -21,7 +22,7 @@ from sandbox.provider.table import ResourceType
 TABLE: Final = MappingProxyType(
     {
         entry.aws_type: entry()
-        for module in (cloudtrail, eks, events, iam, kms, lambda_, logs, s3, s3_parts, secretsmanager, sns)
+        for module in (alarms, cloudtrail, eks, events, iam, kms, lambda_, logs, s3, s3_parts, secretsmanager, sns)
         for entry in vars(module).values()
         if isinstance(entry, type) and issubclass(entry, ResourceType) and "aws_type" in vars(entry)
     }
