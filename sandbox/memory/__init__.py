@@ -10,7 +10,8 @@ SIGKILL included. What a kill can lose:
 - Rate limits, readings of open points, the log of webhooks' deliveries, and processes of functions: they start anew.
 
 A rotation, an asynchronous invocation or a webhook's delivery under way begins again, as AWS and Klaviyo try again.
-A power cut may lose the last answers, and leaves the file whole.
+A power cut may lose the last answers, and leaves the file whole. The file holds secrets in clear, as the services that
+it stands for do inside: it is its user's alone, in a folder that is.
 """
 
 from sandbox.memory.file import MemoryFile, UnusableMemoryError

@@ -184,7 +184,10 @@ def test_no_key_is_in_any_file_log_record_or_output(deployed: Deployed) -> None:
         for event in page["events"]
     ]
     assert any('"outcome": "created"' in line for line in lines)
-    files = [path.read_bytes() for path in deployed.home.rglob("*") if path.is_file()]
+    # The sandbox's memory is where its Secrets Manager and its Klaviyo keep keys: theirs to hold, for its user alone.
+    memory = set(deployed.home.glob("memory.sqlite*"))
+    assert {path.stat().st_mode & 0o777 for path in memory} == {0o600}
+    files = [path.read_bytes() for path in deployed.home.rglob("*") if path.is_file() and path not in memory]
     forms = [known.encode(), base64.b64encode(known.encode()), json.dumps({"apiKey": known}).encode()]
     for text in [*files, *(output.encode() for output in [*outputs, *lines])]:
         assert not KEY.search(text)
