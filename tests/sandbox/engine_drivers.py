@@ -92,6 +92,10 @@ class Driver(Protocol):
     def told(self, code: int, out: str, err: str) -> Told:
         """What a command that has ended came to."""
 
+    def unlock(self, place: Place) -> None:  # noqa: ARG002 -- the engine's lock goes with its process
+        """Free the stack from the lock of a run that was killed."""
+        return
+
     def run(self, place: Place, command: str) -> Told:
         """Run a command to its end."""
         process = self.start(place, command)
@@ -125,6 +129,10 @@ class Cli(Driver):
         subprocess.run(select, cwd=place.directory, env=place.environ, check=True, capture_output=True)
         how = ["--json"] if command == "preview" else ["--yes", "--skip-preview", "--json"]
         return _popen(["pulumi", "--non-interactive", command, *how], place.directory, place.environ)
+
+    def unlock(self, place: Place) -> None:
+        cancel = ["pulumi", "--non-interactive", "cancel", "--yes", "--stack", "local"]
+        subprocess.run(cancel, cwd=place.directory, env=place.environ, check=True, capture_output=True)
 
     def told(self, code: int, out: str, err: str) -> Told:
         events = [json.loads(line) for line in out.splitlines() if line.startswith('{"sequence"')]
