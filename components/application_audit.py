@@ -24,7 +24,7 @@ class ApplicationAuditArgs:
         service_role_names: IAM role of each service, by the service's name.
         verifier_role_name: IAM role that may read the entries.
         tags: tags of everything.
-        protect: whether Pulumi refuses to delete the log group.
+        protect: whether Pulumi and CloudWatch Logs refuse to delete the log group.
     """
 
     log_group: str
@@ -54,6 +54,7 @@ class ApplicationAudit(pulumi.ComponentResource):
             name=args.log_group,
             retention_in_days=args.retention_days,
             kms_key_id=key.key_arn,
+            deletion_protection_enabled=args.protect,
             tags=args.tags,
             opts=ResourceOptions(parent=self, protect=args.protect),
         )

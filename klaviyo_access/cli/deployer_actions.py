@@ -77,7 +77,7 @@ ACTIONS: Final[Mapping[str, TypeActions]] = MappingProxyType(
         "aws:cloudwatch/logGroup:LogGroup": TypeActions(
             create="logs:CreateLogGroup logs:PutRetentionPolicy logs:TagResource",
             read="logs:DescribeLogGroups logs:ListTagsForResource",
-            update="logs:AssociateKmsKey",
+            update="logs:AssociateKmsKey logs:PutLogGroupDeletionProtection",
             delete="logs:DeleteLogGroup",
             tag="logs:TagResource logs:UntagResource",
         ),
@@ -219,6 +219,7 @@ BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "lambda:GetFunctionConfiguration": _FUNCTION_GO,
         "lambda:ListVersionsByFunction": _FUNCTION_GO,
         "logs:AssociateKmsKey": _ON_CHANGE,
+        "logs:PutLogGroupDeletionProtection": _ON_CHANGE,
         "s3:GetAccelerateConfiguration": _BUCKET_GO,
         "s3:GetBucketAcl": _BUCKET_GO,
         "s3:GetBucketCORS": _BUCKET_GO,

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sandbox.aws import follow_up
+from sandbox.aws import follow_up, log_groups
 from sandbox.aws.alarms import SilentAlarms, heed_dimensions
 from sandbox.aws.answers import answer, refusal
 from sandbox.aws.authorizer import Authorizer
@@ -25,7 +25,7 @@ from sandbox.aws.metric_filters import MetricFilters
 from sandbox.aws.ministack_state import MinistackState
 from sandbox.aws.permissions import Permissions
 from sandbox.aws.quotas import get_service_quota
-from sandbox.aws.requirements import Requirements
+from sandbox.aws.requirements import Requirement, Requirements
 from sandbox.aws.secrets_manager import SecretsManager
 from sandbox.aws.signatures import Signatures
 from sandbox.aws.sts import Sts
@@ -117,6 +117,7 @@ class Cloud:
         take_over(self.functions, asyncio.get_running_loop())
         guard_topics()
         heed_dimensions()
+        log_groups.show_protection()
         self.functions.resume()
         await self.secrets_manager.resume()
         self._time = asyncio.create_task(self._keep_time())
@@ -167,6 +168,10 @@ class Cloud:
                 body = lookup_events(self.trail.records, call)
             case "service-quotas", "GetServiceQuota":
                 body = get_service_quota(call)
+            case "logs", "PutLogGroupDeletionProtection":
+                await self._authorize_passing(call)
+                body = log_groups.protect(call)
+                self.backend.called(call.service, call.operation)
             case "logs", "TestMetricFilter":
                 body = self._metric_filters.test(call)
             case "lambda", "Invoke":
@@ -178,9 +183,8 @@ class Cloud:
 
     async def _pass_on(self, call: Call, asked: Asked, request: Request) -> _Done:
         """Let ministack answer, once every permission that the call needs is there."""
-        requirements = [*await self._requirements.of(call), *await self._permissions.of(call)]
-        for needed in requirements:
-            await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
+        requirements = await self._authorize_passing(call)
+        log_groups.refuse_deletion(call)
         await self._key_policy_rules.check(call)
         await self._topic_rules.check(call)
         await self._metric_filters.check(call)
@@ -194,8 +198,16 @@ class Cloud:
         if call.service == "iam":
             self._follow_iam(call, body)
         await follow_up.complete(call, body, self.backend)
+        log_groups.protect_new(call)
         await self._metric_filters.follow(call)
         return _Done(response, body, resources=resources)
+
+    async def _authorize_passing(self, call: Call) -> list[Requirement]:
+        """Ask for every permission that a call needs of a service that ministack answers."""
+        requirements = [*await self._requirements.of(call), *await self._permissions.of(call)]
+        for needed in requirements:
+            await self.authorize(call, action=needed.action, resource=needed.resource, context=needed.context)
+        return requirements
 
     async def _authorize_secrets_manager(
         self,

@@ -63,6 +63,7 @@ def test_the_log_group_has_a_key_of_its_own_and_the_retention_of_the_settings(bu
     recorder = build(lambda: whole("prod", settings=settings) and None)
     group = recorder.of_type("aws:cloudwatch/logGroup:LogGroup")["klaviyo-application-audit-log"].inputs
     assert (group["name"], group["retentionInDays"]) == ("/klaviyo/prod/application-audit", 731)
+    assert group["deletionProtectionEnabled"] is True
     assert group["kmsKeyId"].endswith(":klaviyo/prod/application-audit")
     key = recorder.of_type("aws:kms/key:Key")["klaviyo/prod/application-audit"].inputs
     (use,) = [statement for statement in json.loads(key["policy"])["Statement"] if statement["Sid"] == "EncryptLogs"]

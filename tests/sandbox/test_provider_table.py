@@ -199,7 +199,8 @@ LIVES: dict[str, Life] = {
         }
     ),
     "aws:cloudwatch/logGroup:LogGroup": Life(
-        lambda world: {"name": f"/{world.name}", "retentionInDays": 30, **TAGS}, {"retentionInDays": 90, **RETAGGED}
+        lambda world: {"name": f"/{world.name}", "retentionInDays": 30, **TAGS},
+        {"retentionInDays": 90, **RETAGGED},
     ),
     "aws:cloudwatch/eventRule:EventRule": Life(
         lambda world: {
@@ -218,7 +219,7 @@ LIVES: dict[str, Life] = {
         lambda world: {
             "name": f"{world.name}-own",
             "logGroupName": world.log_group.id,
-            "pattern": "{ $.suspicious[0] = \"*\" }",
+            "pattern": '{ $.suspicious[0] = "*" }',
             "metricTransformation": {"name": "one", "namespace": "Tests", "value": "1"},
         },
         {"metricTransformation": {"name": "two", "namespace": "Tests", "value": "$.count"}},

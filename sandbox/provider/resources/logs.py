@@ -6,10 +6,10 @@ from sandbox.provider.wire import Properties
 
 class LogGroup(ResourceType):
     aws_type = "aws:cloudwatch/logGroup:LogGroup"
-    updatable = names("kmsKeyId retentionInDays skipDestroy")
+    updatable = names("deletionProtectionEnabled kmsKeyId retentionInDays skipDestroy")
     replacing = names("name")
     computed = names("arn")
-    defaults = values(retentionInDays=0, skipDestroy=False)
+    defaults = values(deletionProtectionEnabled=False, retentionInDays=0, skipDestroy=False)
     auto_name = AutoName(longest=512)
     taggable = True
 
@@ -18,6 +18,8 @@ class LogGroup(ResourceType):
 
     def create(self, aws: Aws, inputs: Properties) -> str:
         optional = chosen(inputs, ("kmsKeyId",))
+        if inputs["deletionProtectionEnabled"]:
+            optional["deletionProtectionEnabled"] = True
         aws.client("logs").create_log_group(logGroupName=inputs["name"], tags=inputs["tagsAll"], **optional)
         return str(inputs["name"])
 
@@ -37,12 +39,18 @@ class LogGroup(ResourceType):
             "name": group["logGroupName"],
             "kmsKeyId": group.get("kmsKeyId") or inputs.get("kmsKeyId"),
             "retentionInDays": group.get("retentionInDays", 0),
+            "deletionProtectionEnabled": group.get("deletionProtectionEnabled", False),
             "tagsAll": logs.list_tags_for_resource(resourceArn=arn)["tags"],
         }
 
     def update(self, aws: Aws, resource_id: str, change: Change) -> None:
         if change.touches("retentionInDays"):
             self._retain(aws, resource_id, change.new)
+        if change.touches("deletionProtectionEnabled"):
+            protected = change.new["deletionProtectionEnabled"]
+            aws.client("logs").put_log_group_deletion_protection(
+                logGroupIdentifier=resource_id, deletionProtectionEnabled=protected
+            )
         if change.touches("kmsKeyId"):
             if "kmsKeyId" in change.new:
                 aws.client("logs").associate_kms_key(logGroupName=resource_id, kmsKeyId=change.new["kmsKeyId"])
