@@ -43,11 +43,18 @@ class Inbox:
         self._subscription = subscribed["SubscriptionArn"]
         self._sns = sns
 
-    def alarms(self) -> list[dict[str, Any]]:
-        """The alarms that came since the last look."""
+    def read(self) -> list[str]:
+        """What came since the last look: alarms by their name, and events by theirs."""
         found = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10)
         messages = [json.loads(json.loads(message["Body"])["Message"]) for message in found.get("Messages", [])]
-        return [message for message in messages if "AlarmName" in message]
+        return [one["AlarmName"] if "AlarmName" in one else one["detail"]["eventName"] for one in messages]
+
+    def wait(self) -> list[str]:
+        """What comes next."""
+        deadline = time.monotonic() + 60
+        while not (heard := self.read()):
+            assert time.monotonic() < deadline, "no message came"
+        return heard
 
     def close(self) -> None:
         """Hear nothing more."""
@@ -85,14 +92,9 @@ def test_a_deletion_that_a_service_wrote_down_reaches_whoever_is_told(
     deployed: Deployed, inbox: Inbox, do: Callable[..., str]
 ) -> None:
     do("read-profiles")
-    assert inbox.alarms() == []
+    assert inbox.read() == []
     do("read-profiles", "delete-profiles")
-    deadline = time.monotonic() + 60
-    while not (heard := inbox.alarms()):
-        assert time.monotonic() < deadline, "no message came"
-    assert [(one["AlarmName"], one["NewStateValue"]) for one in heard] == [
-        ("klaviyo-local-suspicious-entries", "ALARM")
-    ]
+    assert inbox.wait() == ["klaviyo-local-suspicious-entries"]
     verified = deployed.operate("audit", "verify", "--json")
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert sum(one["suspicious"] for one in json.loads(verified.stdout)["streams"]) == 1
@@ -135,3 +137,16 @@ def test_a_line_in_anothers_name_is_found(deployed: Deployed, do: Callable[..., 
         assert [(one["kind"], one["stream"]) for one in findings] == [("forged", chain)]
     finally:
         deployed.client("logs", deployer).delete_log_stream(**place)
+
+
+def test_an_administrator_who_erases_entries_or_their_alarm_is_told_of(
+    deployed: Deployed, inbox: Inbox, do: Callable[..., str]
+) -> None:
+    chain, intruder = do("read-profiles"), deployed.signed_in("intruder")
+    for kind in ("entries", "anchors"):
+        stream = {"logGroupName": GROUP, "logStreamName": f"{kind}/{chain}"}
+        deployed.client("logs", intruder).delete_log_stream(**stream)
+        assert inbox.wait() == ["DeleteLogStream"]
+    deployed.client("cloudwatch", intruder).disable_alarm_actions(AlarmNames=["klaviyo-local-suspicious-entries"])
+    assert inbox.wait() == ["DisableAlarmActions"]
+    deployed.client("cloudwatch", intruder).enable_alarm_actions(AlarmNames=["klaviyo-local-suspicious-entries"])
