@@ -31,6 +31,7 @@ class Transforms:
                 invoke = callback_pb2_grpc.CallbacksStub(channel).Invoke
                 message = callback_pb2.CallbackInvokeRequest(token=callback.token, request=asked.SerializeToString())
                 answer = resource_pb2.TransformResponse.FromString(invoke(message).response)
+            answer.options.depends_on.sort()
             if answer.options != asked.options:
                 raise UnsupportedFeatureError("a transform that changes a resource's options")
             request.object.CopyFrom(answer.properties)
@@ -38,7 +39,7 @@ class Transforms:
 
 def _question(request: resource_pb2.RegisterResourceRequest) -> resource_pb2.TransformRequest:
     options = resource_pb2.TransformResourceOptions(
-        depends_on=request.dependencies,
+        depends_on=sorted(request.dependencies),
         ignore_changes=request.ignoreChanges,
         version=request.version,
         aliases=request.aliases,

@@ -65,6 +65,7 @@ def test_the_run_after_a_kill_ends_in_the_state_of_one_that_was_never_disturbed(
     assert told.code == 0, told.failures
     assert driver.run(place, "up").summary == {"unchanged": 5}
     assert keys_of(place, sandbox) == 1
+    assert list((place.directory / ".sandbox" / "state" / "begun").iterdir()) == []
 
 
 @pytest.mark.parametrize("driver", drivers())

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 import zipfile
@@ -253,6 +254,22 @@ def test_an_incomplete_resource_reaches_the_cli_as_one(plugin: provider_pb2_grpc
         plugin.Create(provider_pb2.CreateRequest(urn=urn, properties=properties))
     assert "AddRoleToInstanceProfile was refused with NoSuchEntity" in (refused.value.details() or "")
     assert [entry.key for entry in refused.value.trailing_metadata()] == ["grpc-status-details-bin"]
+
+
+def test_the_plugin_ends_when_the_engine_asks_it_to_and_when_the_engine_is_gone(tmp_path: Path, bench: Bench) -> None:
+    asked = subprocess.Popen([install(tmp_path), "127.0.0.1:1"], stdout=subprocess.PIPE, cwd=tmp_path)
+    assert asked.stdout is not None
+    with asked:
+        asked.stdout.readline()
+        asked.send_signal(signal.SIGINT)
+    assert asked.returncode == 0
+    script = f"{install(tmp_path)} 127.0.0.1:1 & read line"
+    engine = subprocess.Popen(["/bin/sh", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path)
+    assert engine.stdout is not None
+    with engine:
+        engine.stdout.readline()
+        engine.kill()
+        assert engine.stdout.read() == b""  # nobody holds it open any more
 
 
 def test_the_plugin_lies_where_the_cli_looks_and_runs_this_python(tmp_path: Path) -> None:
