@@ -1,5 +1,7 @@
 """The rotator's code as Lambda runs it: the files of `rotation/` and the few modules that it shares with services."""
 
+import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,24 @@ def bundle_files(project: Path) -> tuple[str, ...]:
     return tuple(sorted((*rotation, *SHARED_MODULES)))
 
 
-def rotator_code(project: Path) -> pulumi.AssetArchive:
-    """The bundle; the same sources give the same hash wherever the checkout lies, since paths are relative."""
-    return pulumi.AssetArchive({path: pulumi.FileAsset(path) for path in bundle_files(project)})
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """The rotators' code.
+
+    Attributes:
+        archive: the files; the same sources give the same hash wherever the checkout lies, since paths are relative.
+        version: the first 12 hex digits of the SHA-256 of the files, by which a deployed rotator names its sources.
+    """
+
+    archive: pulumi.AssetArchive
+    version: str
+
+
+def rotator_code(project: Path) -> Bundle:
+    """The bundle of the sources in ``project``."""
+    files, digest = bundle_files(project), hashlib.sha256()
+    for path in files:
+        text = (project / path).read_bytes()
+        digest.update(f"{path} {len(text)}\n".encode() + text)
+    archive = pulumi.AssetArchive({path: pulumi.FileAsset(path) for path in files})
+    return Bundle(archive=archive, version=digest.hexdigest()[:12])

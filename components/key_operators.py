@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.examination_policies import Examined, examine
 from components.policies import Encryption, operate_keys, to_json
 from components.trust import trust_principals
 
@@ -22,6 +23,7 @@ class KeyOperatorsArgs:
         keys: pattern of the ARNs of the secrets that services read.
         reserves: pattern of the ARNs of the secrets that hold the spares.
         rotators: pattern of the ARNs of the rotators.
+        examined: what they describe when they look for what is wrong.
         encryption_key_arn: KMS key of the secrets.
         region: region of the secrets.
         tags: tags of the role.
@@ -33,6 +35,7 @@ class KeyOperatorsArgs:
     keys: str
     reserves: str
     rotators: str
+    examined: Examined
     encryption_key_arn: pulumi.Input[str]
     region: str
     tags: Mapping[str, str]
@@ -70,6 +73,16 @@ class KeyOperators(pulumi.ComponentResource):
         )
         aws.iam.RolePolicy(
             f"{name}-policy", name="operate-keys", role=role.name, policy=policy, opts=ResourceOptions(parent=self)
+        )
+        examination = pulumi.Output.from_input(args.encryption_key_arn).apply(
+            lambda key_arn: to_json(examine(args.examined, encryption_key_arn=key_arn))
+        )
+        aws.iam.RolePolicy(
+            f"{name}-examination",
+            name="examine-set-up",
+            role=role.name,
+            policy=examination,
+            opts=ResourceOptions(parent=self),
         )
         self.role_arn = role.arn
         self.register_outputs({"role_arn": self.role_arn})

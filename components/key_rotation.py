@@ -8,6 +8,7 @@ from typing import Final, Literal
 import pulumi
 from pulumi import ResourceOptions
 
+from components.bundle import Bundle
 from components.policies import Document, Encryption, rotate_key
 from components.role_key import RoleKey
 from components.rotator import RotatorArgs, make_rotator
@@ -41,7 +42,7 @@ class KeyRotationArgs:
     function_name: str
     execution_role_name: str
     iam_path: str
-    code: pulumi.Archive
+    code: Bundle
     environment: Mapping[str, str]
     schedule: str
     encryption_key_arn: pulumi.Input[str]

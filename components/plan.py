@@ -10,6 +10,7 @@ import pulumi
 from components.application_audit import ApplicationAuditArgs
 from components.bundle import rotator_code
 from components.encryption_key import EncryptionKeyArgs
+from components.examination_policies import Examined
 from components.key_operators import KeyOperatorsArgs
 from components.key_policies import (
     ForeignUse,
@@ -249,6 +250,7 @@ class Plan:
             keys=secret_arn_pattern(here, "key"),
             reserves=secret_arn_pattern(here, "reserve"),
             rotators=function_arn_pattern(here),
+            examined=Examined.of(here, self.settings.audit.trail_arn),
             encryption_key_arn=encryption_key_arn,
             region=self.environment.region,
             tags=self.tags(),

@@ -37,6 +37,7 @@ REASONS_FOR_EVERY_RESOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "DecryptTrail": _ON_A_KEY,
         "EncryptAlerts": _ON_A_KEY,
         "EncryptAlarms": _ON_A_KEY,
+        "ListSecrets": "secretsmanager:ListSecrets knows no resources; it shows names and tags, never a value",
         "LookUpEvents": "cloudtrail:LookupEvents knows no resources; it shows who did what, never a value",
     }
 )

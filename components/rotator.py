@@ -8,6 +8,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.bundle import Bundle
 from components.policies import Document, to_json
 from components.trust import trust_service_of_any_account
 
@@ -43,7 +44,7 @@ class RotatorArgs:
     function_name: str
     execution_role_name: str
     iam_path: str
-    code: pulumi.Archive
+    code: Bundle
     environment: Mapping[str, pulumi.Input[str]]
     secret_arn: pulumi.Input[str]
     policy_name: str
@@ -126,12 +127,12 @@ def _function(
     return aws.lambda_.Function(
         f"{name}-function",
         name=args.function_name,
-        description=f"Rotates {args.rotates}",
+        description=f"Rotates {args.rotates}; code {args.code.version}",
         role=execution_role.arn,
         runtime="python3.13",
         architectures=["arm64"],
         handler=args.handler,
-        code=args.code,
+        code=args.code.archive,
         memory_size=256,
         timeout=300,
         reserved_concurrent_executions=1,

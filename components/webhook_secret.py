@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components.bundle import Bundle
 from components.policies import Document, Encryption, SecretPrincipals, to_json
 from components.rotator import RotatorArgs, make_rotator
 from components.secret import Safekeeping, SecretArgs, make_secret
@@ -45,7 +46,7 @@ class WebhookSecretArgs:
     operator_role_name: pulumi.Input[str]
     rotator_name: str
     iam_path: str
-    code: pulumi.Archive
+    code: Bundle
     environment: Mapping[str, str]
     after: tuple[pulumi.Resource, ...]
     schedule: str
