@@ -1,9 +1,26 @@
-"""What reaches the rotator is taken as hostile: an event is read here, or refused with a text that never quotes it."""
+"""What reaches a rotator is taken as hostile: an event is read here, or refused with a text that never quotes it.
+
+Secrets Manager sends the steps of a rotation. Operators, the auditor and a static rule ask a role's rotator for an
+action, by its name and exactly the fields of its request:
+
+======================================================  ==============================================================
+``{"action": "canary"}``                                roll back, if the current key is refused and the previous works
+``{"action": "rollback", "version": ID}``               back from this current version to the previous one
+``{"action": "begin-disable", "secret": S, "version"}``  may the key be disabled at Klaviyo now?
+``{"action": "retire", "version": ID}``                 the same for a retired key, without waiting for its grace
+``{"action": "prove-dead", "secret": S, "version"}``    ask Klaviyo whether the key is dead, and if so let it go
+``{"action": "leaked", "fingerprint": FP}``             never use the key with this fingerprint again
+``{"action": "unstick"}``                               end a rotation that nobody finishes
+======================================================  ==============================================================
+
+``S`` is ``key`` or ``reserve``. What a rotator answers: `rotation.report`.
+"""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from rotation.errors import EventRefusedError
 
@@ -17,16 +34,11 @@ class Step(StrEnum):
     FINISH = "finishSecret"
 
 
-_STEPS: Final = {step.value: step for step in Step} | {
-    "create_secret": Step.CREATE,
-    "set_secret": Step.SET,
-    "test_secret": Step.TEST,
-    "finish_secret": Step.FINISH,
-}
-"""Both spellings that AWS's documents give."""
+class Where(StrEnum):
+    """Which of a role's two secrets is meant."""
 
-_REQUIRED: Final = {"Step", "SecretId", "ClientRequestToken"}
-_TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
+    KEY = "key"
+    RESERVE = "reserve"
 
 
 @dataclass(frozen=True)
@@ -37,7 +49,95 @@ class StepRequest:
     token: str
 
 
-def read_event(event: object, *, key_secret_arn: str) -> StepRequest:
+@dataclass(frozen=True)
+class Canary:
+    """Look whether the current key works, and roll back if it does not."""
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """Back to the previous key, if ``version`` is still the current one."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class BeginDisable:
+    """Mark the key of a version as being disabled, if it may be."""
+
+    secret: Where
+    version: str
+
+
+@dataclass(frozen=True)
+class Retire:
+    """Mark the key of a retired version as being disabled, without waiting for its grace."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class ProveDead:
+    """Let the key of a version go, if Klaviyo knows it no more."""
+
+    secret: Where
+    version: str
+
+
+@dataclass(frozen=True)
+class Leak:
+    """Never use the key with this fingerprint again."""
+
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Unstick:
+    """End a rotation that nobody finishes."""
+
+
+ActionRequest = Canary | RollBack | BeginDisable | Retire | ProveDead | Leak | Unstick
+
+ACTIONS: Final[Mapping[str, type[ActionRequest]]] = {
+    "canary": Canary,
+    "rollback": RollBack,
+    "begin-disable": BeginDisable,
+    "retire": Retire,
+    "prove-dead": ProveDead,
+    "leaked": Leak,
+    "unstick": Unstick,
+}
+"""An action's name in an event to its request, whose fields are the event's other fields."""
+
+_STEPS: Final = {step.value: step for step in Step} | {
+    "create_secret": Step.CREATE,
+    "set_secret": Step.SET,
+    "test_secret": Step.TEST,
+    "finish_secret": Step.FINISH,
+}
+"""Both spellings that AWS's documents give."""
+
+_STEP_FIELDS: Final = {"Step", "SecretId", "ClientRequestToken"}
+_TOKEN: Final = re.compile(r"[A-Za-z0-9-]{32,64}")
+_FORMS: Final = {
+    "secret": re.compile("|".join(Where)),
+    "version": _TOKEN,
+    "fingerprint": re.compile(r"[0-9a-f]{12}"),
+}
+
+
+def read_event(event: object, *, key_secret_arn: str) -> StepRequest | ActionRequest:
+    """Read the event of a role's rotator: a step of a rotation, or an action.
+
+    Raises:
+        EventRefusedError: it is neither, or about another secret.
+    """
+    if isinstance(event, dict) and "action" in event:
+        return _read_action(event)
+    return read_step(event, key_secret_arn=key_secret_arn)
+
+
+def read_step(event: object, *, key_secret_arn: str) -> StepRequest:
     """Read the event of a rotation step. Fields that AWS adds in time are not looked at.
 
     Raises:
@@ -45,7 +145,7 @@ def read_event(event: object, *, key_secret_arn: str) -> StepRequest:
     """
     if not isinstance(event, dict):
         raise EventRefusedError("An event is a JSON object; this one is none.")
-    if missing := _REQUIRED - event.keys():
+    if missing := _STEP_FIELDS - event.keys():
         raise EventRefusedError(f"A rotation's event has {', '.join(sorted(missing))}; this one has not.")
     step, secret_id, token = (event[name] for name in ("Step", "SecretId", "ClientRequestToken"))
     if not isinstance(step, str) or step not in _STEPS:
@@ -55,3 +155,20 @@ def read_event(event: object, *, key_secret_arn: str) -> StepRequest:
     if not isinstance(token, str) or not _TOKEN.fullmatch(token):
         raise EventRefusedError("A ClientRequestToken is 32 to 64 letters, digits and hyphens; this one is not.")
     return StepRequest(_STEPS[step], token)
+
+
+def _read_action(event: Mapping[object, object]) -> ActionRequest:
+    name = event["action"]
+    if not isinstance(name, str) or name not in ACTIONS:
+        raise EventRefusedError(f"The actions are {', '.join(ACTIONS)}; the event names another one.")
+    request = ACTIONS[name]
+    named = [field.name for field in fields(request)]
+    if event.keys() != {"action", *named}:
+        raise EventRefusedError(f"An event for {name} has exactly: {', '.join(['action', *named])}; this one has not.")
+    given: dict[str, Any] = {}
+    for field in named:
+        value = event[field]
+        if not isinstance(value, str) or not _FORMS[field].fullmatch(value):
+            raise EventRefusedError(f"The {field} of an event for {name} has a fixed form; this one has another.")
+        given[field] = Where(value) if field == "secret" else value
+    return request(**given)

@@ -1,41 +1,14 @@
-"""What the rotator says of itself: one line of JSON for each action, without a value and without a RotationToken."""
+"""What the rotator writes: one line of JSON for each action, without a value and without a RotationToken."""
 
 import json
 import sys
-from dataclasses import dataclass
 
-from klaviyo_access.keys.labels import Rejected
-
-
-@dataclass(frozen=True, kw_only=True)
-class Report:
-    """What an action did, as its log line says it.
-
-    Attributes:
-        outcome: in a word or two.
-        fingerprint: of the key that it is about.
-        rejected: verdicts passed on spares on the way.
-        unproved: scopes that the key should have and for which there is no proof.
-    """
-
-    outcome: str
-    fingerprint: str | None = None
-    rejected: tuple[Rejected, ...] = ()
-    unproved: tuple[str, ...] = ()
+from rotation.report import Report
 
 
-def log_report(report: Report, *, action: str, token: str, **subject: str) -> None:
-    """Write the line of an action that ended well; ``subject`` is what the rotator is for, as in ``role``."""
-    _write(
-        "INFO",
-        **subject,
-        action=action,
-        version=token,
-        outcome=report.outcome,
-        fingerprint=report.fingerprint,
-        rejected=[str(label) for label in report.rejected],
-        unproved=list(report.unproved),
-    )
+def log_report(report: Report, *, action: str, **subject: str) -> None:
+    """Write the line of an action that ended well; ``subject`` is what it is about, as in ``role`` and ``version``."""
+    _write("INFO", **subject, action=action, **report.logged())
 
 
 def log_failure(error: Exception, *, action: str, **subject: str) -> None:

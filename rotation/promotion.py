@@ -16,7 +16,7 @@ from rotation.errors import (
     StoreError,
 )
 from rotation.healing import heal
-from rotation.log import Report
+from rotation.report import Report
 from rotation.role_keys import RoleKeys
 from rotation.values import promoted_value, read_key
 

@@ -10,10 +10,11 @@ from typing import Final
 from klaviyo_access.klaviyo.probes import Prober, send
 from rotation.entry import LambdaContext, now, only_own_errors, require_under_way, seconds_left, secrets_manager
 from rotation.errors import DeadEndError
-from rotation.events import Step, StepRequest, read_event
+from rotation.events import Step, StepRequest, read_step
 from rotation.healing import heal
-from rotation.log import Report, log_report
+from rotation.log import log_report
 from rotation.promotion import create_secret, finish_secret, set_secret, test_secret
+from rotation.report import Report
 from rotation.role_keys import RoleKeys
 from rotation.settings import Settings
 from rotation.store import SecretsManagerClient, StoredSecret
@@ -77,10 +78,10 @@ def handler(event: object, context: LambdaContext) -> None:
     role = os.environ.get("ROLE", "")
     with only_own_errors(role=role) as progress:
         settings = Settings.of(os.environ)
-        request = read_event(event, key_secret_arn=settings.key_secret_arn)
+        request = read_step(event, key_secret_arn=settings.key_secret_arn)
         progress.action = request.step.value
         report = Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
-        log_report(report, role=role, action=progress.action, token=request.token)
+        log_report(report, role=role, action=progress.action, version=request.token)
 
 
 def _prober(settings: Settings, context: LambdaContext) -> Prober:

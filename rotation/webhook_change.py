@@ -20,7 +20,7 @@ from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.webhooks.labels import Stages, offered, offered_label, superseded
 from klaviyo_access.webhooks.secret import SigningSecret, read_value, write_value
 from rotation.errors import ChangeRefusedError, EventRefusedError, NoRoleKeyError
-from rotation.log import Report
+from rotation.report import Report
 from rotation.store import StoredSecret
 from rotation.values import read_key
 from rotation.webhook_klaviyo import KlaviyoWebhooks

@@ -11,8 +11,9 @@ from klaviyo_access.klaviyo.probes import send
 from klaviyo_access.webhooks.secret import SigningSecret
 from rotation.entry import LambdaContext, now, only_own_errors, require_under_way, seconds_left, secrets_manager
 from rotation.errors import DeadEndError, KlaviyoSilentError
-from rotation.events import Step, StepRequest, read_event
-from rotation.log import Report, log_report
+from rotation.events import Step, StepRequest, read_step
+from rotation.log import log_report
+from rotation.report import Report
 from rotation.store import StoredSecret
 from rotation.webhook_change import SecretChange, create_secret, finish_secret, set_secret, test_secret
 from rotation.webhook_klaviyo import KlaviyoWebhooks
@@ -67,10 +68,10 @@ def handler(event: object, context: LambdaContext) -> None:
     webhook = os.environ.get("WEBHOOK", "")
     with only_own_errors(webhook=webhook) as progress:
         settings = WebhookSettings.of(os.environ)
-        request = read_event(event, key_secret_arn=settings.secret_arn)
+        request = read_step(event, key_secret_arn=settings.secret_arn)
         progress.action = request.step.value
         report = WebhookRotator(_change(settings, context)).run(request)
-        log_report(report, webhook=webhook, action=progress.action, token=request.token)
+        log_report(report, webhook=webhook, action=progress.action, version=request.token)
 
 
 def make_secret() -> SigningSecret:

@@ -14,7 +14,7 @@ from klaviyo_access.keys.labels import AwsLabel, Foreign, SecretLabels, Spare
 from klaviyo_access.keys.secret import fingerprint
 from klaviyo_access.klaviyo.probes import READ_PROBES, Prober
 from rotation.errors import RotationError
-from rotation.events import read_event
+from rotation.events import read_step
 from rotation.rotator import Rotator
 from rotation.settings import Settings
 from sandbox.aws.calls import AwsError, Call, Caller
@@ -209,7 +209,7 @@ class World:
 
     def invoke(self, event: object) -> None:
         """Hand an event to the rotator, as its handler would."""
-        request = read_event(event, key_secret_arn=self.key_arn)
+        request = read_step(event, key_secret_arn=self.key_arn)
         Rotator(self.settings, self.client, self._prober(), lambda: datetime.fromtimestamp(self.now, UTC)).run(request)
 
     def labels(self, arn: str) -> SecretLabels:

@@ -1,11 +1,26 @@
 """Every event is taken as hostile: what is not Secrets Manager's own is refused, and nothing was changed."""
 
+import re
 from typing import Any
 
 import pytest
 
 from rotation.errors import EventRefusedError, NoSpareError
-from rotation.events import Step, StepRequest, read_event
+from rotation.events import (
+    ActionRequest,
+    BeginDisable,
+    Canary,
+    Leak,
+    ProveDead,
+    Retire,
+    RollBack,
+    Step,
+    StepRequest,
+    Unstick,
+    Where,
+    read_event,
+    read_step,
+)
 from tests.rotation.rotation_world import World
 
 ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:klaviyo/local/viewer/key-AbCdEf"
@@ -49,7 +64,24 @@ HOSTILE: dict[str, Any] = {
     "another case": GOOD | {"Step": "CREATESECRET"},
     "a step in a list": GOOD | {"Step": ["createSecret"]},
     "a step that cannot be hashed": GOOD | {"Step": {"a": 1}},
-    "an unknown action": {"action": "disable", "SecretId": ARN, "ClientRequestToken": TOKEN},
+    "an unknown action": {"action": "disable"},
+    "an action in another case": {"action": "Canary"},
+    "an action in a list": {"action": ["canary"]},
+    "an action that cannot be hashed": {"action": {"canary": 1}},
+    "no action": {"action": None},
+    "an action with a field more": {"action": "canary", "version": TOKEN},
+    "an action that names a secret": {"action": "rollback", "version": TOKEN, "SecretId": ARN},
+    "an action that is a step as well": GOOD | {"action": "canary"},
+    "an action with a field less": {"action": "begin-disable", "version": TOKEN},
+    "an action on a secret of another name": {"action": "prove-dead", "secret": ARN, "version": TOKEN},
+    "an action on two secrets": {"action": "prove-dead", "secret": ["key", "reserve"], "version": TOKEN},
+    "an action on a secret with a newline": {"action": "prove-dead", "secret": "key\n", "version": TOKEN},
+    "an action on no version": {"action": "retire", "version": ""},
+    "an action on a label": {"action": "retire", "version": "AWSPREVIOUS"},
+    "an action on a version that is a number": {"action": "rollback", "version": 5},
+    "a fingerprint in capitals": {"action": "leaked", "fingerprint": "0123456789AB"},
+    "a fingerprint that is too long": {"action": "leaked", "fingerprint": "0123456789abc"},
+    "a key in place of its fingerprint": {"action": "leaked", "fingerprint": "pk_" + "ab" * 17},
     "a short token": GOOD | {"ClientRequestToken": "short"},
     "a token with a newline": GOOD | {"ClientRequestToken": TOKEN + "\n"},
     "a token that is a number": GOOD | {"ClientRequestToken": 5},
@@ -61,11 +93,42 @@ def test_any_other_event_is_refused_without_being_quoted(event: Any) -> None:
     with pytest.raises(EventRefusedError) as refused:
         read_event(event, key_secret_arn=ARN)
 
-    assert not {"evil", "deleteSecret", "rollback", "admin"} & set(str(refused.value).split())
+    assert not {"evil", "deleteSecret", "disable", "Canary", "admin", "pk_", "AWSPREVIOUS"} & set(
+        re.split(r"[\s,.;]+", str(refused.value))
+    )
+
+
+ACTIONS: dict[str, tuple[dict[str, str], ActionRequest]] = {
+    "canary": ({"action": "canary"}, Canary()),
+    "rollback": ({"action": "rollback", "version": TOKEN}, RollBack(TOKEN)),
+    "begin-disable, key": (
+        {"action": "begin-disable", "secret": "key", "version": TOKEN},
+        BeginDisable(Where.KEY, TOKEN),
+    ),
+    "begin-disable, reserve": (
+        {"action": "begin-disable", "secret": "reserve", "version": TOKEN},
+        BeginDisable(Where.RESERVE, TOKEN),
+    ),
+    "retire": ({"action": "retire", "version": TOKEN}, Retire(TOKEN)),
+    "prove-dead": ({"action": "prove-dead", "secret": "key", "version": TOKEN}, ProveDead(Where.KEY, TOKEN)),
+    "leaked": ({"action": "leaked", "fingerprint": "0123456789ab"}, Leak("0123456789ab")),
+    "unstick": ({"action": "unstick"}, Unstick()),
+}
+
+
+@pytest.mark.parametrize(("event", "request_"), ACTIONS.values(), ids=ACTIONS.keys())
+def test_an_action_is_read_from_exactly_its_fields(event: dict[str, str], request_: ActionRequest) -> None:
+    assert read_event(event, key_secret_arn=ARN) == request_
+
+
+@pytest.mark.parametrize("event", [event for event, _ in ACTIONS.values()], ids=ACTIONS.keys())
+def test_a_webhook_has_no_actions(event: dict[str, str]) -> None:
+    with pytest.raises(EventRefusedError):
+        read_step(event, key_secret_arn=ARN)
 
 
 def test_fields_that_aws_may_add_are_not_looked_at() -> None:
-    more = GOOD | {"RotationToken": "t", "Endpoint": "https://evil.test", "action": "rollback"}
+    more = GOOD | {"RotationToken": "t", "Endpoint": "https://evil.test"}
     assert read_event(more, key_secret_arn=ARN) == read_event(GOOD, key_secret_arn=ARN)
 
 

@@ -20,7 +20,7 @@ from klaviyo_access.keys.labels import SecretLabels
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import SecretPlace, SecretsManagerVersions
 from rotation.errors import RotationError
-from rotation.events import read_event
+from rotation.events import read_step
 from rotation.store import StoredSecret
 from rotation.webhook_change import SecretChange
 from rotation.webhook_klaviyo import KlaviyoWebhooks
@@ -178,7 +178,7 @@ class WebhookWorld:
 
     def invoke(self, event: object) -> None:
         """Hand an event to the rotator, as its handler would."""
-        request = read_event(event, key_secret_arn=self.secret_arn)
+        request = read_step(event, key_secret_arn=self.secret_arn)
         deadline = self.now + 300
         made = f"made-for-{request.token}"
         change = SecretChange(

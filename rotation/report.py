@@ -1,0 +1,91 @@
+"""What a rotator says of what it did: its answer to whoever asked, and its log line."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from klaviyo_access.keys.labels import Rejected
+
+
+class Outcome(StrEnum):
+    """How an action ended, beside the words of a rotation's steps."""
+
+    FINE = "fine"
+    """canary: the current key works."""
+    ROLLED_BACK = "rolled back"
+    """canary, rollback: the previous key is current again."""
+    NO_ANSWER = "no answer"
+    """canary, prove-dead: Klaviyo said nothing definite; nothing was changed."""
+    NOTHING_TO_FALL_BACK_ON = "nothing to fall back on"
+    """canary, rollback: no previous key that works better; ``reason`` says what stands against it."""
+    DISABLING = "disabling"
+    """begin-disable, retire: the key may be disabled at Klaviyo now; ``ends_with`` is how it ends there."""
+    TOO_EARLY = "too early"
+    """begin-disable, unstick: not before ``until``."""
+    IN_USE = "in use"
+    """begin-disable, retire, prove-dead: the key is current, pending or a spare."""
+    DEAD = "dead"
+    """prove-dead: Klaviyo knows the key no more, and its version was let go."""
+    ALIVE = "alive"
+    """prove-dead: Klaviyo still accepts the key."""
+    MARKED = "marked"
+    """leaked: the key is never used again from here on; ``life`` is what it was in."""
+    UNKNOWN = "unknown"
+    """leaked: neither secret has a key with that fingerprint."""
+    UNSTUCK = "unstuck"
+    """unstick: the rotation is over, and another one can start."""
+    NOTHING_PENDING = "nothing pending"
+    """unstick: no rotation is under way."""
+
+
+class Life(StrEnum):
+    """What a leaked key was in when it was marked."""
+
+    SPARE = "spare"
+    PENDING = "pending"
+    CURRENT = "current"
+    PREVIOUS = "previous"
+    RETIRED = "retired"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What an action did.
+
+    Attributes:
+        outcome: an `Outcome`, or a word or two on a step.
+        fingerprint: of the key that it is about.
+        reason: what Klaviyo or the labels have against the key.
+        until: when to ask again; ISO 8601 in the answer.
+        life: what a leaked key was in.
+        rejected: verdicts passed on spares on the way.
+        unproved: scopes that the key should have and for which there is no proof.
+        ends_with: the key's last 4 characters, by which Klaviyo's inventory shows it. In no log line.
+    """
+
+    outcome: str
+    fingerprint: str | None = None
+    reason: str | None = None
+    until: datetime | None = None
+    life: Life | None = None
+    rejected: tuple[Rejected, ...] = ()
+    unproved: tuple[str, ...] = ()
+    ends_with: str | None = None
+
+    def logged(self) -> dict[str, object]:
+        """The fields of its log line: plain values, and those alone that say something."""
+        shown = {
+            "outcome": str(self.outcome),
+            "fingerprint": self.fingerprint,
+            "reason": self.reason,
+            "until": self.until.isoformat() if self.until else None,
+            "life": self.life and self.life.value,
+            "rejected": [str(label) for label in self.rejected],
+            "unproved": list(self.unproved),
+        }
+        return {name: value for name, value in shown.items() if value}
+
+    def answer(self, action: str) -> dict[str, object]:
+        """The JSON object that whoever asked for ``action`` is given."""
+        return {"action": action, **self.logged()} | ({"ends_with": self.ends_with} if self.ends_with else {})
