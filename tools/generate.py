@@ -1,6 +1,7 @@
-"""Writes the files that are derived from Klaviyo's official SDK, or says which of them are stale.
+"""Writes the files that are derived from Klaviyo's official SDK and from the code, or says which of them are stale.
 
-python -m tools.generate            write klaviyo_access/access_model/catalog.py and klaviyo/operations.json
+python -m tools.generate            write access_model/catalog.py and klaviyo/operations.json of the package, and
+                                    docs/reference/
 python -m tools.generate --check    write nothing; exit 1 and name each file that differs
 """
 
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from tools.klaviyo_sdk import Operation, SdkFormError, installed_operations, installed_revision
+from tools.reference import reference_files
+from tools.reference.docstrings import DocumentationError
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 CATALOG: Final = Path("klaviyo_access/access_model/catalog.py")
@@ -58,7 +61,8 @@ FAMILIES: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 def generated_files() -> dict[Path, str]:
     """The text of each generated file by its path below the project's root."""
     operations = installed_operations()
-    return {CATALOG: _catalog(operations), OPERATIONS: _operations_json(operations)}
+    derived = {CATALOG: _catalog(operations), OPERATIONS: _operations_json(operations)}
+    return derived | reference_files(ROOT)
 
 
 def _catalog(operations: Iterable[Operation]) -> str:
@@ -105,12 +109,14 @@ def _operations_json(operations: Iterable[Operation]) -> str:
 
 def main(arguments: list[str] | None = None, *, root: Path = ROOT) -> int:
     """Write the generated files below ``root``, or only compare; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tools.generate", description="Write what the SDK decides.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.generate", description="Write what the SDK and the code decide."
+    )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 and name each stale file")
     check: bool = parser.parse_args(arguments).check
     try:
         files = generated_files()
-    except SdkFormError as error:
+    except (SdkFormError, DocumentationError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     stale = [path for path, text in files.items() if _text_of(root / path) != text]
