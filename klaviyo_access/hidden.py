@@ -42,6 +42,9 @@ class Hidden(Generic[AnyStr]):
             f"A {type(self).__name__} is never pickled or copied: hand over what names it, and read it anew there."
         )
 
+    def __getstate__(self) -> NoReturn:
+        self.__reduce__()
+
 
 def fingerprint(value: str) -> str:
     """The first 12 hex digits of a secret's SHA-256: names it without showing it, where it cannot be guessed."""

@@ -129,7 +129,7 @@ class Keeper:
         self._failures = 0
         self._failure: KeyStoreError | None = None
         self._closed = False
-        self._hold(self._fetch())
+        self._fetch()
         self._start()
         _KEEPERS.add(self)
 
@@ -226,7 +226,7 @@ class Keeper:
         self._rejected = flight.rejected or self._rejected
         outcome: Outcome = None
         try:
-            self._hold(self._fetch())
+            self._fetch()
         except KeyStoreError as error:
             outcome = self._failure = error
             self._schedule(min(self._interval, FIRST_RETRY * 2.0 ** min(self._failures, 16)))
@@ -252,10 +252,10 @@ class Keeper:
             else:
                 logger.info("The key of role %r is refreshed again.", self._name)
 
-    def _fetch(self) -> KeySnapshot:
+    def _fetch(self) -> None:
         try:
             self._source = self._source or self._open_source()
-            return self._source.fetch(rejected=self._rejected)
+            self._hold(self._source.fetch(rejected=self._rejected))
         except KeyStoreError:
             raise
         except Exception as error:
@@ -264,12 +264,16 @@ class Keeper:
             ) from error
 
     def _hold(self, snapshot: KeySnapshot) -> None:
-        now = self._clock()
-        self.held = Held(snapshot, snapshot.key, now + self._stale_after)
-        self._interval = snapshot.fresh_for if self._refresh_every is None else self._refresh_every
+        if not (isinstance(snapshot, KeySnapshot) and isinstance(snapshot.key, Key)):
+            raise TypeError(f"A source's fetch() gives a KeySnapshot with a Key; it gave a {type(snapshot).__name__}.")
+        interval = float(snapshot.fresh_for if self._refresh_every is None else self._refresh_every)
+        self._schedule(interval)
+        self._interval = interval
+        self.held = Held(snapshot, snapshot.key, self._clock() + self._stale_after)
+        if snapshot.key != self._rejected:
+            self._rejected = None  # should the secret hold it again one day, that is a roll-back
         self._failures = 0
         self._failure = None
-        self._schedule(self._interval)
 
     def _schedule(self, delay: float) -> None:
         self._due = self._clock() + delay * uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 - spreads load, guards nothing

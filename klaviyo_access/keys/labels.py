@@ -17,6 +17,12 @@ from typing import Final
 LABEL_LIMIT: Final = 20
 """Staging labels that AWS allows on all versions of a secret together."""
 
+LEAKED_SPARE: Final = "leaked"
+"""The reason with which a leaked spare is rejected."""
+
+ROLLED_BACK: Final = "rolled-back"
+"""The reason with which a key is rejected that an operator rolled back."""
+
 _TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _TIME: Final = r"(?P<time>[1-9][0-9]{7}T[0-9]{6}Z)"
 _FINGERPRINT: Final = r"(?P<fingerprint>[0-9a-f]{12})"
@@ -252,6 +258,27 @@ class SecretLabels:
         """Every fingerprint that a KEY label names: keys not yet proved dead."""
         return frozenset(
             label.fingerprint for version in self.versions for label in version.labels if isinstance(label, HoldsKey)
+        )
+
+    @property
+    def live_fingerprints(self) -> frozenset[str]:
+        """The fingerprints of the current and the pending key: what is never disabled."""
+        return frozenset(
+            label.fingerprint
+            for version in self.versions
+            if version.in_use
+            for label in version.ours
+            if isinstance(label, HoldsKey)
+        )
+
+    @property
+    def leaked_fingerprints(self) -> frozenset[str]:
+        """The fingerprints of a reserve that were rejected as leaked: staged again, they are rejected again."""
+        return frozenset(
+            label.fingerprint
+            for version in self.versions
+            for label in version.ours
+            if isinstance(label, Rejected) and label.reason == LEAKED_SPARE
         )
 
     @property

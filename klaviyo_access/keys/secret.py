@@ -28,15 +28,18 @@ class Key(Hidden[str]):
         MalformedKeyError: ``value`` has not the form of a private key.
     """
 
-    __slots__ = ("fingerprint",)
-
-    fingerprint: str
+    __slots__ = ("__fingerprint",)
 
     def __init__(self, value: str) -> None:
         if not KEY_PATTERN.fullmatch(value):
             raise MalformedKeyError(describe_malformed(value))
         super().__init__(value)
-        self.fingerprint = fingerprint(value)
+        self.__fingerprint = fingerprint(value)
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 12 hex digits of the key's SHA-256, by which labels and audit entries name it."""
+        return self.__fingerprint
 
     def __repr__(self) -> str:
         return f"pk_…{self.reveal()[-4:]} ({self.fingerprint})"

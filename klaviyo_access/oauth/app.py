@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from klaviyo_access.aws.client import AwsClient, Patience
 from klaviyo_access.aws.places import ENVIRONMENT, environment_folder
@@ -147,7 +147,9 @@ class OAuthApp:
 
 def _read(callback_url: str) -> tuple[str, Secret | Refusal]:
     """The state that came back, and the code or what came instead."""
-    answer = {name: values[-1] for name, values in parse_qs(urlsplit(callback_url).query).items()}
+    # Not by urlsplit: it fails on a host that the sender made up, in a frame that holds the code.
+    query = callback_url.partition("#")[0].partition("?")[2]
+    answer = {name: values[-1] for name, values in parse_qs(query).items()}
     if "code" in answer:
         return answer.get("state", ""), Secret(answer["code"])
     return answer.get("state", ""), refusal_of({"error": "no_code", **answer}, status=302)

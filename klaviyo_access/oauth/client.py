@@ -164,6 +164,8 @@ class OAuthClient:
             return Refusal(status=0, description=type(error).__name__)
         except (AuthlibBaseError, httpx2.HTTPStatusError, ValueError, TypeError, RecursionError):
             pass  # what Authlib makes of the answer, which is read here
+        if not seen:
+            return Refusal(status=0, description="the request holds what cannot be sent")
         document = json_object(seen[-1].content)
         if not seen[-1].is_success or "error" in document:
             retry_after = seen[-1].headers.get("retry-after", "")

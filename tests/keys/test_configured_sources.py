@@ -121,3 +121,18 @@ def test_an_injected_key_that_klaviyo_rejects_is_replaced_out_of_secrets_manager
         assert (store.key.reveal(), len(aws.requests)) == (OTHER_KEY, 1)
         store.refresh()
         assert store.key.reveal() == OTHER_KEY
+
+
+def test_a_roll_back_to_a_key_that_was_rejected_once_is_followed_and_not_passed_over() -> None:
+    stale = KEYS[2]
+    secrets_manager, injected = One(OLD), One(stale)
+    ordered = OrderedSources("viewer", {"secrets-manager": lambda: secrets_manager, "environment": lambda: injected})
+    with KeyStore("viewer", source=ordered) as store:
+        secrets_manager.answer = NEW
+        store.refresh(rejected=OLD)
+        secrets_manager.answer = OLD
+        store.refresh()
+        assert store.key == OLD
+        store.refresh(rejected=OLD)  # and while the source itself has had no other since, it is passed over
+        store.refresh()
+        assert store.key == stale

@@ -1,16 +1,19 @@
 """Every type that hides a value hides it in the same ways."""
 
 import copy
+import json
 import pickle
 import pprint
 import traceback
 from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
 from klaviyo_access.audit.pseudonyms import PseudonymKey
-from klaviyo_access.hidden import Hidden
+from klaviyo_access.hidden import Hidden, fingerprint
 from klaviyo_access.keys import Key
 from klaviyo_access.oauth.secret import Secret
 from klaviyo_access.webhooks import SigningSecret
@@ -23,6 +26,15 @@ TYPES: dict[Callable[[Any], Hidden[Any]], tuple[Any, Any]] = {
     Secret: (LONG, OTHER),
     PseudonymKey: (LONG.encode(), OTHER.encode()),
 }
+
+
+@dataclass
+class Holder:
+    """What a service may put a hidden value into."""
+
+    held: Hidden[Any]
+
+
 every_type = pytest.mark.parametrize(
     ("kind", "values"), TYPES.items(), ids=lambda value: getattr(value, "__name__", "")
 )
@@ -47,9 +59,38 @@ def test_nothing_prints_the_value(kind: Callable[[Any], Hidden[Any]], values: tu
 
 @every_type
 def test_nothing_copies_or_pickles_it(kind: Callable[[Any], Hidden[Any]], values: tuple[Any, Any]) -> None:
-    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
+    hidden = kind(values[0])
+    attempts: list[Callable[[], object]] = [
+        *(partial(pickle.dumps, hidden, protocol) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)),
+        partial(copy.copy, hidden),
+        partial(copy.deepcopy, hidden),
+        partial(asdict, Holder(hidden)),
+        hidden.__getstate__,
+        hidden.__reduce__,
+        partial(hidden.__reduce_ex__, 2),
+    ]
+    for attempt in attempts:
         with pytest.raises(TypeError, match="never pickled"):
-            attempt(kind(values[0]))
+            attempt()
+    for attempt in (partial(vars, hidden), partial(json.dumps, hidden)):
+        with pytest.raises(TypeError):
+            attempt()
+
+
+@every_type
+@pytest.mark.parametrize("spec", ["", "s", "60", "<60s", "^60", ".60", "*>60.60s"])
+def test_no_format_prints_the_value(kind: Callable[[Any], Hidden[Any]], values: tuple[Any, Any], spec: str) -> None:
+    hidden = kind(values[0])
+    shown = f"{hidden:{spec}} {hidden!r:{spec}}"
+    assert [part for part in ("horse", values[0][:-4]) if str(part) in shown] == []
+    assert repr(hidden) in shown
+
+
+def test_a_key_keeps_the_fingerprint_of_its_value() -> None:
+    key = Key(KEY)
+    with pytest.raises(AttributeError):
+        key.fingerprint = Key(OTHER_KEY).fingerprint  # type: ignore[misc] # what the test shows to be refused
+    assert key.fingerprint == fingerprint(KEY)
 
 
 @every_type

@@ -4,6 +4,7 @@ import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -13,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from klaviyo_access.errors import KeyStoreError, KeyStoreUnavailable
 from klaviyo_access.keys import Key
 from klaviyo_access.keys.keeper import FIRST_RETRY, HOLD_OFF, Keeper
-from tests.keys.fakes import KEYS, PATIENCE, Source, Time
+from tests.keys.fakes import KEYS, PATIENCE, Source, Time, snapshot
 
 
 @contextmanager
@@ -231,14 +232,34 @@ def test_a_refresh_on_demand_is_not_spared_by_a_new_key_as_that_for_a_rejected_o
         assert source.fetches == 3
 
 
-def test_a_source_is_told_which_key_was_rejected_last() -> None:
+def test_a_source_is_told_which_key_was_rejected_until_another_was_held() -> None:
     source, time = Source(), Time()
     with keeping(source, time) as keeper:
-        source.key = KEYS[1]
         outcome(keeper, KEYS[0])
-        time.next_delay()
         outcome(keeper, None)
-        assert source.rejected == [None, KEYS[0], KEYS[0]]
+        source.key = KEYS[1]
+        outcome(keeper, None)
+        outcome(keeper, None)
+        assert source.rejected == [None, KEYS[0], KEYS[0], KEYS[0], None]
+
+
+TEXT: Any = "a text"
+
+
+@pytest.mark.parametrize(
+    "answer", [None, TEXT, snapshot(KEYS[1])._replace(key=TEXT), snapshot(KEYS[1])._replace(fresh_for=TEXT)]
+)
+def test_the_thread_outlives_an_answer_that_is_no_snapshot(answer: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, time = Source(), Time()
+    with keeping(source, time) as keeper:
+        with monkeypatch.context() as broken:
+            broken.setattr(source, "fetch", lambda **_: answer)
+            error = outcome(keeper, None)
+        assert isinstance(error, KeyStoreUnavailable)
+        assert keeper.held.key == KEYS[0]
+        source.key = KEYS[1]
+        assert outcome(keeper, None) is None
+        assert keeper.held.key == KEYS[1]
 
 
 def test_the_thread_outlives_whatever_a_source_raises() -> None:

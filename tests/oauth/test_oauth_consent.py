@@ -1,7 +1,9 @@
 """Consent: from the authorization URL to stored tokens, and everything that must end it."""
 
 import hashlib
+import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from contextlib import nullcontext
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -70,6 +72,28 @@ def test_a_callback_may_be_the_url_of_a_framework() -> None:
     assert app.connect(callback, session=BROWSER).account == ACCOUNT
 
 
+HOSTILE = {
+    "a host that is none": ("https://[x/callback?code=CODE&state={state}", True),
+    "no host": ("?code=CODE&state={state}", True),
+    "a port that is none": ("https://shop.example:x/callback?code=CODE&state={state}", True),
+    "a fragment": ("https://shop.example/callback#?code=CODE&state={state}", False),
+    "a code that cannot be sent": ("https://shop.example/callback?code=\ud800CODE&state={state}", False),
+    "a state that is no text": ("https://shop.example/callback?code=CODE&state=\ud800", False),
+    "no query": ("https://[x", False),
+}
+
+
+@pytest.mark.parametrize(("url", "connects"), HOSTILE.values(), ids=HOSTILE)
+def test_a_callback_whose_url_somebody_made_up_ends_in_tokens_or_a_typed_error(url: str, connects: bool) -> None:
+    world = World()
+    app = world.host()
+    real = parse_qs(urlsplit(world.consent(app.authorization_url(session=BROWSER))).query)
+    callback = url.replace("CODE", real["code"][0]).replace("{state}", real["state"][0])
+    with nullcontext() if connects else pytest.raises(OAuthError):
+        app.connect(callback, session=BROWSER)
+    assert len(world.store.saves) == connects
+
+
 def test_any_host_takes_the_callback_of_a_request_that_another_one_made() -> None:
     world = World()
     callback = world.consent(world.host().authorization_url(session=BROWSER))
@@ -105,6 +129,24 @@ def test_a_state_that_was_not_made_here_is_refused(state: str | None) -> None:
     forged = real[:-2] + ("AA" if real[-2:] != "AA" else "BB") if state == "changed" else state
     changed = callback.replace(f"state={real}", "" if forged is None else f"state={forged}")
     assert isinstance(refused(world, changed), OAuthStateMismatch)
+
+
+def test_a_state_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    seal = StateSeal(Secret("client secret"), clock=lambda: 0.0)
+    state, _ = seal.begin(BROWSER)
+    compare, compared = hmac.compare_digest, list[tuple[bytes, bytes]]()
+
+    def noting(a: bytes, b: bytes) -> bool:
+        compared.append((a, b))
+        return compare(a, b)
+
+    monkeypatch.setattr(hmac, "compare_digest", noting)
+    seal.verify(state, BROWSER)
+    with pytest.raises(OAuthStateMismatch):
+        seal.verify(state, "session-of-the-attacker")
+    received = urlsafe_b64decode(f"{state}=")[-32:]
+    assert [(received in pair, len(set(map(len, pair)))) for pair in compared] == [(True, 1)] * 2
+    assert (received == compared[0][1], received == compared[1][1]) == (True, False)
 
 
 def test_a_state_of_another_app_is_refused() -> None:

@@ -12,7 +12,8 @@ class OrderedSources:
     """Tries sources in order and takes the first that has a good key.
 
     A source passes on to the next when it is not configured, cannot be reached, or still has the key that Klaviyo
-    rejected. A definite answer (denied, no key yet, a malformed value) is the answer.
+    rejected, which is remembered until that source has another. A definite answer (denied, no key yet, a malformed
+    value) is the answer.
 
     Args:
         role: the role that owns the key.
@@ -23,6 +24,7 @@ class OrderedSources:
         self._role = role
         self._openers = openers
         self._opened: dict[str, Source] = {}
+        self._stuck: dict[str, Key] = {}
 
     def fetch(self, *, rejected: Key | None = None) -> KeySnapshot:
         """The first good key.
@@ -35,12 +37,13 @@ class OrderedSources:
         refused: KeySnapshot | None = None
         for name in self._openers:
             try:
-                found = self._source(name).fetch(rejected=rejected)
+                found = self._source(name).fetch(rejected=rejected or self._stuck.get(name))
             except (KeyStoreNotConfigured, KeyStoreUnavailable) as error:
                 passed[name] = error
                 continue
-            if found.key != rejected:
+            if found.key not in (rejected, self._stuck.pop(name, None)):
                 return found
+            self._stuck[name] = found.key
             refused = refused or found
             passed[name] = KeyStoreNotConfigured(f"it still has the key {found.key}, which Klaviyo rejected.")
         unreached = next((error for error in passed.values() if isinstance(error, KeyStoreUnavailable)), None)
