@@ -9,7 +9,7 @@ from klaviyo_access.cli.audit_suspicious import suspicious
 from klaviyo_access.cli.audit_verify import verify_audit
 from klaviyo_access.cli.cost import cost
 from klaviyo_access.cli.deployer_policy import deployer_policy
-from klaviyo_access.cli.doctor import doctor
+from klaviyo_access.cli.doctor.command import doctor
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
 from klaviyo_access.cli.keys_status import status

@@ -1,5 +1,6 @@
-"""``doctor``: each broken set-up has its cause and its cure."""
+"""``doctor`` on this side: what is wrong with project, network, credentials or caller has its cause and its cure."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from klaviyo_access.cli import doctor as doctor_command
-from klaviyo_access.cli.checks import Examination, Finding
-from klaviyo_access.cli.doctor import verdict
-from tests.cli.cli_fakes import ACCOUNT, OPERATOR, Command, FakeAws, lay_out
+from klaviyo_access.cli.doctor import command as doctor_command
+from klaviyo_access.cli.doctor.caller import CallerSide
+from klaviyo_access.cli.doctor.command import CHECKS as DEPLOYED
+from klaviyo_access.cli.doctor.command import look_at, verdict
+from klaviyo_access.cli.doctor.findings import Finding
+from tests.cli.cli_fakes import ACCOUNT, ENGINEER, OPERATOR, Command, FakeAws, lay_out
 
 CHECKS = (
     "settings",
@@ -21,9 +24,14 @@ CHECKS = (
     "clock",
     "account",
     "caller",
-    "secrets",
     "klaviyo",
+    "program",
 )
+RENDERED = {
+    "type": "aws:sns/topic:Topic",
+    "urn": "urn:pulumi:{stack}::klaviyo-access::aws:sns/topic:Topic::alerts",
+    "inputs": {"name": "alerts"},
+}
 REFUSED = b'{"errors": [{"status": 401, "code": "not_authenticated", "detail": "Missing credentials"}]}'
 
 Break = Callable[["World"], None]
@@ -50,9 +58,15 @@ class World:
             raise ConnectionRefusedError
         return (*self.klaviyo[:1], {}, self.klaviyo[1]) if "klaviyo.com" in url else (404, {}, b"")
 
+    def caller(self, stack: str | None = "dev") -> CallerSide:
+        """This side, with a rendering of the stack."""
+        rendering = json.dumps({"deployment": {"resources": [RENDERED]}}).replace("{stack}", stack or "dev")
+        lay_out("rendered.json", rendering)
+        return CallerSide(None, stack, rendered=Path("rendered.json"), send=self.send)
+
     def examine(self, stack: str | None = "dev") -> dict[str, Finding]:
-        """Run every check."""
-        return {finding.check: finding for finding in Examination(None, stack, send=self.send).run()}
+        """Make every check of this side."""
+        return {finding.check: finding for finding in self.caller(stack).look()}
 
 
 @pytest.fixture
@@ -120,10 +134,6 @@ def stranger(world: World) -> None:
     world.aws.refusals["AssumeRole"] = ("AccessDenied", "not authorized to perform sts:AssumeRole")
 
 
-def not_deployed(world: World) -> None:
-    world.aws.labels.clear()
-
-
 def klaviyo_down(world: World) -> None:
     world.unreachable = ("klaviyo.com",)
 
@@ -145,7 +155,6 @@ BROKEN: list[tuple[Break, str, str, str, int]] = [
     (clock_so_far_off_that_aws_refuses, "clock", "five minutes", "Set the clock", 1),
     (other_account, "account", "999988887777", "another stack", 1),
     (stranger, "caller", "may not assume", "klaviyo-access:operators", 1),
-    (not_deployed, "secrets", "refused DescribeSecret", "Deploy the stack", 1),
     (klaviyo_down, "klaviyo", "could not be reached", "klaviyoUrl", 3),
     (not_klaviyo, "klaviyo", "answered 200", "proxy", 3),
 ]
@@ -172,8 +181,10 @@ def test_what_rests_on_a_failed_check_is_skipped_and_says_so(world: World) -> No
     assert {name: found.detail for name, found in findings.items() if found.result == "skipped"} == {
         "account": "after 'credentials' is fine",
         "caller": "after 'credentials' is fine",
-        "secrets": "after 'caller' is fine",
     }
+    everything = look_at(world.caller())
+    assert {found.detail for found in everything[len(CHECKS) :]} == {"after 'caller' is fine"}
+    assert [found.check for found in everything[len(CHECKS) :]] == [check.name for check in DEPLOYED]
 
 
 def test_no_stack_is_a_finding_and_no_usage_error(world: World) -> None:
@@ -185,16 +196,20 @@ def test_no_stack_is_a_finding_and_no_usage_error(world: World) -> None:
 def test_a_deployer_is_told_that_staging_is_the_operators(world: World) -> None:
     stranger(world)
     world.aws.caller = f"arn:aws:sts::{ACCOUNT}:assumed-role/deployer/ci"
-    assert world.examine()["caller"].detail.startswith("a deployer")
+    found = world.examine()["caller"]
+    assert (found.result, found.exit_code) == ("failed", 1)
+    assert found.detail.startswith("You are a deployer")
+    assert found.cure == "Have an operator run: klaviyo-access doctor --stack dev"
 
 
 def test_an_answer_without_a_time_says_nothing_of_the_clock(world: World) -> None:
     world.aws.date = ""
-    assert world.examine()["clock"].detail == "no answer of AWS's carried a time"
+    assert world.examine()["clock"].detail == "near enough to AWS's, which accepts signatures of it"
 
 
 def test_an_arn_is_printed_as_it_is(command: Command, world: World) -> None:
-    world.aws.refusals["DescribeSecret"] = ("AccessDeniedException", "on resource: arn:aws:x:1:secret:[red]name")
+    world.aws.refusals["AssumeRole"] = ("Strange", "on resource: arn:aws:x:1:secret:[red]name")
+    world.aws.caller = ENGINEER
     world.shell.setattr(doctor_command, "send", world.send)
     assert "arn:aws:x:1:secret:[red]name" in command("doctor", "--stack", "dev").out
 
@@ -216,17 +231,32 @@ def test_the_sandboxs_klaviyo_is_started_and_not_sought_on_the_network(world: Wo
 
 def test_the_command_prints_each_check_and_its_cure(command: Command, world: World) -> None:
     klaviyo_down(world)
+    stranger(world)
     world.shell.setattr(doctor_command, "send", world.send)
     result = command("doctor", "--stack", "dev")
     assert result.code == 3
     assert "failed klaviyo: Klaviyo could not be reached" in result.out
     assert "ok account: " + ACCOUNT in result.out
     assert "fix: Check the network" in result.out
+    assert "skipped secrets: after 'caller' is fine" in result.out
+    assert "Not looked at, so nobody knows: secrets, declared," in result.out
 
 
 def test_json_is_one_document_with_stable_keys(command: Command, world: World) -> None:
+    stranger(world)
     world.shell.setattr(doctor_command, "send", world.send)
     result = command("doctor", "--stack", "dev", "--json")
-    assert result.code == 0
-    assert [check["check"] for check in result.json["checks"]] == list(CHECKS)
-    assert set(result.json["checks"][0]) == {"check", "result", "detail", "cure", "exit_code"}
+    assert result.code == 1
+    assert [check["check"] for check in result.json["checks"]] == [*CHECKS, *(check.name for check in DEPLOYED)]
+    assert set(result.json["checks"][0]) == {"check", "result", "detail", "cure", "on", "exit_code"}
+
+
+def test_an_installed_package_without_a_checkout_says_how_to_render(world: World) -> None:
+    found = {one.check: one for one in CallerSide(None, "dev", rendered=None, send=world.send).look()}["program"]
+    assert (found.result, found.exit_code) == ("failed", 2)
+    assert "--rendered rendered.json" in found.cure
+
+
+def test_checks_have_names_of_their_own() -> None:
+    names = [*CHECKS, *(check.name for check in DEPLOYED)]
+    assert len(set(names)) == len(names)

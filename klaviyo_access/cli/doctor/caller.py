@@ -1,19 +1,21 @@
-"""What ``doctor`` looks at, one thing after the other: each is fine, or has a cause and a cure."""
+"""What can be wrong on this side: the project, the network, the credentials, and who the caller is."""
 
 import http.client
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, TypeVar
 
 import boto3
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.catalog import REVISION
 from klaviyo_access.access_model.environment import Environment, read_config
-from klaviyo_access.cli.errors import START_SANDBOX, CommandError, ExitCode, UnreachableError, explain
+from klaviyo_access.cli.clock import utc_now
+from klaviyo_access.cli.doctor.findings import Finding, met, skipped
+from klaviyo_access.cli.doctor.sight import Sight
+from klaviyo_access.cli.errors import START_SANDBOX, CommandError, UnreachableError
 from klaviyo_access.cli.identity import (
     Caller,
     assume_operator_role,
@@ -23,7 +25,7 @@ from klaviyo_access.cli.identity import (
     open_session,
     secrets_endpoint,
 )
-from klaviyo_access.cli.secrets_manager import Secrets
+from klaviyo_access.cli.rendering import Resource, rendered_resources
 from klaviyo_access.cli.workspace import Workspace, find_stack
 from klaviyo_access.endpoint import is_loopback
 from klaviyo_access.klaviyo.answers import Meaning, read_answer
@@ -37,64 +39,71 @@ _PATIENCE_SECONDS: Final = 10.0
 _Found = TypeVar("_Found")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """What one check found.
-
-    Attributes:
-        check: the check's name.
-        result: ``skipped`` where an earlier check must be fine first.
-        detail: what was found, or the cause.
-        cure: what to do; empty unless it failed.
-        exit_code: what this finding alone would make of the command.
-    """
-
-    check: str
-    result: Literal["ok", "failed", "skipped"]
-    detail: str
-    cure: str = ""
-    exit_code: ExitCode = ExitCode.FINE
-
-
-class _SkippedError(Exception):
+class SkippedError(Exception):
     """An earlier check must be fine before this one makes sense."""
 
 
-class Examination:
-    """One run of all checks; each may use what those before it found.
+class CallerSide:
+    """The checks of this side, in their order: each may use what those before it found.
 
     Args:
         project: the project's directory, or None to look for it.
         stack: the stack's name.
+        rendered: a file with the stack's resources; None to have the program render them.
         send: sends one HTTP request.
+        clock: the time in UTC.
     """
 
-    def __init__(self, project: Path | None, stack: str | None, *, send: Transport) -> None:
+    def __init__(
+        self,
+        project: Path | None,
+        stack: str | None,
+        *,
+        rendered: Path | None,
+        send: Transport,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
         self._project = project
         self._stack = stack
+        self._rendered = rendered
         self._send = send
+        self._clock = clock
         self._environment: Environment | None = None
         self._workspace: Workspace | None = None
         self._session: boto3.Session | None = None
         self._caller: Caller | None = None
         self._operator: boto3.Session | None = None
+        self._declared: tuple[Resource, ...] | None = None
         self._skew: float | None = None
 
-    def run(self) -> list[Finding]:
-        """Look at everything; a check that fails never hides the next."""
+    def look(self) -> list[Finding]:
+        """Make every check; one that fails never hides the next."""
         checks: tuple[tuple[str, Callable[[], str]], ...] = (
             ("settings", self._settings),
             ("access model", self._access_model),
             ("endpoint", self._endpoint),
             ("region", self._region),
             ("credentials", self._credentials),
-            ("clock", self._clock),
+            ("clock", self._say_clock),
             ("account", self._account),
             ("caller", self._who),
-            ("secrets", self._secrets),
             ("klaviyo", self._klaviyo),
+            ("program", self._program),
         )
         return [_examine(name, check) for name, check in checks]
+
+    def sight(self) -> Sight:
+        """What there is to see of the deployed environment.
+
+        Raises:
+            SkippedError: a check of this side must be fine first.
+        """
+        return Sight(
+            workspace=_needs(self._workspace, "access model"),
+            session=_needs(self._operator, "caller"),
+            declared=_needs(self._declared, "program"),
+            now=self._clock(),
+        )
 
     def _settings(self) -> str:
         directory, stack = find_stack(self._project, self._stack)
@@ -142,11 +151,11 @@ class Examination:
         if date := http_response.headers.get("date"):
             self._skew = (datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds()
 
-    def _clock(self) -> str:
+    def _say_clock(self) -> str:
         skew = self._skew
         if skew is None:
             _needs(self._caller, "credentials")
-            raise _SkippedError("no answer of AWS's carried a time")
+            return "near enough to AWS's, which accepts signatures of it"
         if abs(skew) > MOST_SKEW_SECONDS:
             raise CommandError(
                 f"AWS refuses signatures that are five minutes off; this machine's clock is {skew:+.0f} s off AWS's.",
@@ -167,10 +176,14 @@ class Examination:
             return "the operators' role: may stage and rotate"
         try:
             self._operator = assume_operator_role(session, environment, caller)
-        except CommandError:
-            if self._is_deployer(caller):
-                return "a deployer: runs 'pulumi up'; staging and rotating are the operators'"
-            raise
+        except CommandError as error:
+            if not self._is_deployer(caller):
+                raise
+            raise CommandError(
+                f"You are a deployer, {caller.role_name}: what is deployed is examined in the operators' role, which "
+                "you may not take.",
+                cure=f"Have an operator run: klaviyo-access doctor --stack {environment.name}",
+            ) from error
         return f"{caller.session_name} may take the operators' role, and so stage and rotate"
 
     def _is_deployer(self, caller: Caller) -> bool:
@@ -179,13 +192,10 @@ class Examination:
         names = {str(arn).rpartition("/")[2] for arn in deployers} if isinstance(deployers, list) else set()
         return caller.role_name in names
 
-    def _secrets(self) -> str:
+    def _program(self) -> str:
         workspace = _needs(self._workspace, "access model")
-        session = _needs(self._operator, "caller")
-        found = Secrets(session, workspace.environment).of_roles(workspace.roles)
-        empty = [secrets.role for secrets in found if secrets.key.labels.current is None]
-        without = f"; no key yet: {', '.join(empty)}" if empty else ""
-        return f"both secrets of {len(found)} roles are deployed{without}"
+        self._declared = rendered_resources(workspace.directory, workspace.environment.name, self._rendered)
+        return f"declares {len(self._declared)} resources"
 
     def _klaviyo(self) -> str:
         environment = _needs(self._environment, "settings")
@@ -211,7 +221,7 @@ class Examination:
 
 def _needs(found: _Found | None, check: str) -> _Found:
     if found is None:
-        raise _SkippedError(f"after '{check}' is fine")
+        raise SkippedError(f"after '{check}' is fine")
     return found
 
 
@@ -227,8 +237,7 @@ def _no_answer(environment: Environment, endpoint: str, error: Exception) -> Unr
 def _examine(name: str, check: Callable[[], str]) -> Finding:
     try:
         return Finding(check=name, result="ok", detail=check())
-    except _SkippedError as skip:
-        return Finding(check=name, result="skipped", detail=str(skip))
+    except SkippedError as skip:
+        return skipped(name, str(skip))
     except Exception as error:  # noqa: BLE001 - whatever a check meets is what it found
-        found = explain(error)
-        return Finding(check=name, result="failed", detail=found.cause, cure=found.cure, exit_code=found.exit_code)
+        return met(name, error)

@@ -1,0 +1,108 @@
+"""Whether each rotator is the Lambda that the program declares: there, alone, with this code and these settings."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from klaviyo_access.cli.deployer_stack import FUNCTION
+from klaviyo_access.cli.doctor.findings import Check, Trouble
+from klaviyo_access.cli.doctor.sight import Sight, each, unless_absent
+from klaviyo_access.cli.identity import PATIENCE
+
+if TYPE_CHECKING:
+    from types_boto3_lambda import LambdaClient
+
+_BEFORE_VERSION: Final = "; code "
+
+
+def _declared(sight: Sight) -> Mapping[str, Mapping[str, Any]]:
+    return {str(function.inputs.get("name")): function.inputs for function in sight.of(FUNCTION)}
+
+
+def deployed(sight: Sight) -> Iterator[Trouble]:
+    """Rotators that are missing, or that AWS cannot run."""
+    for name, found in sight.rotators.items():
+        if found is None:
+            yield Trouble(
+                on=name,
+                cause="is not deployed, or somebody deleted it: its secret cannot rotate",
+                cure=sight.deploy,
+            )
+        elif found.get("State") == "Failed":
+            yield Trouble(
+                on=name,
+                cause=f"cannot run: {found.get('StateReason', 'AWS gives no reason')}",
+                cure=sight.deploy,
+            )
+
+
+def code(sight: Sight) -> Iterator[Trouble]:
+    """Rotators that run other code than that of this checkout."""
+    declared = _declared(sight)
+    found = {name: one for name, one in sight.rotators.items() if one}
+    most = Counter(one.get("CodeSha256") for one in found.values()).most_common(1)
+    for name, one in found.items():
+        wanted = str(declared[name].get("description", "")).rpartition(_BEFORE_VERSION)[2]
+        runs = one.get("Description", "").rpartition(_BEFORE_VERSION)[2]
+        if runs != wanted:
+            yield Trouble(
+                on=name,
+                cause=f"runs the code {runs or 'of an unknown version'}, this checkout has {wanted}: it was changed "
+                "since the last deployment, or you are in an older one",
+                cure=f"Bring the checkout up to date, then: {sight.deploy}",
+            )
+        elif one.get("CodeSha256") != most[0][0]:
+            yield Trouble(
+                on=name,
+                cause="runs other code than the other rotators, though it is declared the same: somebody replaced it "
+                "past the program, and it reads keys",
+                cure=f"Look who did (CloudTrail: UpdateFunctionCode), take its keys for leaked, and: {sight.deploy}",
+            )
+
+
+def settings(sight: Sight) -> Iterator[Trouble]:
+    """Rotators that work by other settings, as other scopes, than access.yaml and the stack's settings give."""
+    declared = _declared(sight)
+    for name, found in sight.rotators.items():
+        if not found:
+            continue
+        wanted: Mapping[str, Any] = declared[name].get("environment", {}).get("variables", {})
+        has: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
+        differ = [variable for variable in sorted(wanted) if not _same(variable, wanted[variable], has.get(variable))]
+        if differ:
+            yield Trouble(
+                on=name,
+                cause=f"has another {' and '.join(differ)} than access.yaml and the stack's settings give: they "
+                "changed since the last deployment, or somebody changed the function past the program",
+                cure=sight.deploy,
+            )
+
+
+def _same(variable: str, wanted: object, has: object) -> bool:
+    # AWS draws the end of a secret's ARN, which a rendering cannot know.
+    return variable.endswith("_ARN") or wanted == has
+
+
+def concurrency(sight: Sight) -> Iterator[Trouble]:
+    """Rotators of which more than one may run at a time."""
+    client: LambdaClient = sight.session.client("lambda", config=PATIENCE)
+    names = [name for name, found in sight.rotators.items() if found]
+    asked = each(names, lambda name: unless_absent(lambda: client.get_function_concurrency(FunctionName=name)))
+    for name, answer in asked.items():
+        allowed = answer.get("ReservedConcurrentExecutions") if answer else None
+        if allowed != 1:
+            what = "no reserved concurrency" if allowed is None else f"a reserved concurrency of {allowed}"
+            yield Trouble(
+                on=name,
+                cause=f"has {what}, and must have 1: "
+                + ("it never runs" if allowed == 0 else "two runs at a time can promote one key twice, or lose one"),
+                cure=sight.deploy,
+            )
+
+
+CHECKS: Final = (
+    Check(name="rotators", fine="each rotator is deployed", look=deployed),
+    Check(name="code", fine="each rotator runs the code of this checkout", look=code),
+    Check(name="rotators' settings", fine="each rotator works by access.yaml and the stack's settings", look=settings),
+    Check(name="concurrency", fine="each rotator runs one at a time", look=concurrency),
+)

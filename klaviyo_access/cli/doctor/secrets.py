@@ -1,0 +1,149 @@
+"""Whether each role's two secrets are there, encrypted, guarded and replicated as the program declares it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final
+
+from klaviyo_access.cli.deployer_stack import SECRET
+from klaviyo_access.cli.doctor.findings import Check, Trouble
+from klaviyo_access.cli.doctor.sight import Sight, each, same_document, unless_absent
+from klaviyo_access.cli.identity import PATIENCE
+
+if TYPE_CHECKING:
+    from types_boto3_kms import KMSClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+_POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"
+_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What a preview has for a string that is known only after the deployment. Source: Pulumi's SDK, `rpc.UNKNOWN`."""
+
+
+def deployed(sight: Sight) -> Iterator[Trouble]:
+    """Secrets that are missing, or on their way out."""
+    environment = sight.workspace.environment
+    for name in sight.secret_names:
+        secret = sight.secrets.get(name)
+        if secret is None:
+            yield Trouble(
+                on=name,
+                cause=f"is not deployed in {environment.region} of the account {environment.account_id}: the stack was "
+                "never deployed to its end, its role is new in access.yaml, or somebody deleted it",
+                cure=sight.deploy,
+            )
+        elif "DeletedDate" in secret:
+            yield Trouble(
+                on=name,
+                cause="waits for its deletion, and nobody can read it: somebody deleted it, or destroyed the stack",
+                cure=f"A deployer runs: klaviyo-access restore --stack {sight.stack}",
+            )
+
+
+def declared(sight: Sight) -> Iterator[Trouble]:
+    """Secrets in the environment's folder that the program does not declare."""
+    environment = sight.workspace.environment
+    client: SecretsManagerClient = sight.session.client("secretsmanager", config=PATIENCE)
+    folder = f"{environment.prefix}/{environment.name}/"
+    pages = client.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [folder]}])
+    ours = {str(secret.inputs.get("name")) for secret in sight.of(SECRET)}
+    for name in sorted(secret["Name"] for page in pages for secret in page["SecretList"]):
+        if name.startswith(folder) and name not in ours:
+            yield Trouble(
+                on=name,
+                cause="is deployed, and the program does not declare it: its role is no longer in access.yaml, or "
+                "somebody made it by hand; nobody rotates what it holds",
+                cure="Disable its keys in Klaviyo's dashboard, name it in klaviyo-access:removedSecrets of "
+                f"Pulumi.{sight.stack}.yaml, and have a deployer run: pulumi up --stack {sight.stack}",
+            )
+
+
+def encryption(sight: Sight) -> Iterator[Trouble]:
+    """KMS keys that do not work, and secrets that another key encrypts."""
+    environment = sight.workspace.environment
+    kms: KMSClient = sight.session.client("kms", config=PATIENCE)
+    alias = f"alias/{environment.prefix}/{environment.name}/keys"
+    key = unless_absent(lambda: kms.describe_key(KeyId=alias))
+    if key is None:
+        yield Trouble(on=alias, cause="is not deployed: it names the KMS key of the secrets", cure=sight.deploy)
+        return
+    arn, state = key["KeyMetadata"].get("Arn", ""), key["KeyMetadata"].get("KeyState", "")
+    if state == "PendingDeletion":
+        yield Trouble(
+            on=arn,
+            cause=f"waits for its deletion ({alias}): services read no key now, and what it encrypts is lost with it",
+            cure=f"A deployer runs: aws kms cancel-key-deletion --region {environment.region} --key-id {arn} && "
+            f"aws kms enable-key --region {environment.region} --key-id {arn}",
+        )
+    elif state != "Enabled":
+        yield Trouble(
+            on=arn,
+            cause=f"is {state} ({alias}): services read no key, and nothing rotates",
+            cure=f"A deployer runs: aws kms enable-key --region {environment.region} --key-id {arn}",
+        )
+    for name, secret in sight.live_secrets.items():
+        if (used := secret.get("KmsKeyId", "")) not in {arn, arn.rpartition("/")[2], alias}:
+            yield Trouble(
+                on=name,
+                cause=f"is encrypted by {used or 'the key that all secrets of the account share'}, not by {alias}: who "
+                "may decrypt it is not decided here",
+                cure=sight.deploy,
+            )
+
+
+def policies(sight: Sight) -> Iterator[Trouble]:
+    """Resource policies that were removed, or say something else than the program renders."""
+    client: SecretsManagerClient = sight.session.client("secretsmanager", config=PATIENCE)
+    rendered = {one.name.removesuffix("-policy"): str(one.inputs.get("policy", "")) for one in sight.of(_POLICY)}
+    names = [name for name in sight.live_secrets if rendered.get(name, _UNKNOWN) != _UNKNOWN]
+    attached = each(names, lambda name: client.get_resource_policy(SecretId=name).get("ResourcePolicy", ""))
+    for name, policy in attached.items():
+        if not policy:
+            yield Trouble(
+                on=name,
+                cause="has no resource policy: any administrator of the account reads it",
+                cure=sight.deploy,
+            )
+        elif not same_document(policy, rendered[name]):
+            yield Trouble(
+                on=name,
+                cause="has another resource policy than the program renders: access.yaml or the settings changed since "
+                "the last deployment, or somebody changed who may read it past the program",
+                cure=f"Look who changed it (CloudTrail: PutResourcePolicy). {sight.deploy}",
+            )
+
+
+def replicas(sight: Sight) -> Iterator[Trouble]:
+    """Replicas that are missing, late, or in a region that the program does not name."""
+    for resource in sight.of(SECRET):
+        name = str(resource.inputs.get("name"))
+        if (secret := sight.live_secrets.get(name)) is None:
+            continue
+        wanted = {str(replica["region"]) for replica in resource.inputs.get("replicas") or ()}
+        status = {replica["Region"]: replica for replica in secret.get("ReplicationStatus", [])}
+        for region in sorted(wanted - status.keys()):
+            yield Trouble(on=name, cause=f"has no replica in {region}: services there read no key", cure=sight.deploy)
+        for region in sorted(status.keys() - wanted):
+            yield Trouble(
+                on=name,
+                cause=f"is replicated to {region}, which klaviyo-access:replicaRegions does not name: somebody copied "
+                "it past the program",
+                cure=f"Look who did (CloudTrail: ReplicateSecretToRegions). A deployer runs: aws secretsmanager "
+                f"remove-regions-from-replication --region {sight.workspace.environment.region} --secret-id {name} "
+                f"--remove-replica-regions {region}",
+            )
+        for region in sorted(wanted & status.keys()):
+            replica = status[region]
+            if replica.get("Status") == "Failed":
+                yield Trouble(
+                    on=name,
+                    cause=f"is not replicated to {region}: {replica.get('StatusMessage', 'AWS gives no reason')}",
+                    cure=f"Mend what AWS names (a secret of this name in {region} is in the way: delete it). "
+                    f"{sight.deploy}",
+                )
+
+
+CHECKS: Final = (
+    Check(name="secrets", fine="both secrets of each role are deployed", look=deployed),
+    Check(name="declared", fine="no secret that the program does not declare", look=declared),
+    Check(name="encryption", fine="the environment's KMS key is enabled and encrypts each secret", look=encryption),
+    Check(name="policies", fine="each secret has the resource policy that the program renders", look=policies),
+    Check(name="replicas", fine="each secret is replicated where the settings say, and nowhere else", look=replicas),
+)
