@@ -329,5 +329,6 @@ def rotator_environment(
         "KLAVIYO_URL": environment.klaviyo_url,
         "KLAVIYO_REVISION": REVISION,
         "KLAVIYO_ACCOUNT_ID": environment.klaviyo_account_id,
+        "GRACE_SECONDS": f"{access.grace.total_seconds():.0f}",
         "REQUIRE_PROOF": require_proof,
     }

@@ -1,6 +1,6 @@
 """What the entry of every rotator does: one log line for each action, and no error but the rotator's own leaves it."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,9 +10,9 @@ from typing import Final, Protocol
 import boto3
 from botocore.config import Config
 
-from klaviyo_access.keys.labels import AwsLabel
 from rotation.errors import EventRefusedError, RotationError, RotatorFailedError
 from rotation.log import log_failure
+from rotation.report import Report
 from rotation.store import SecretsManagerClient, StoredSecret
 
 SECONDS_FOR_LABELS: Final = 15.0
@@ -54,18 +54,36 @@ def only_own_errors(**subject: str) -> Iterator[Progress]:
         raise failed from None
 
 
-def require_under_way(secret: StoredSecret, token: str) -> None:
-    """Refuse a token that names no version of a rotation under way, or of one just finished.
+def take_step(
+    secret: StoredSecret,
+    token: str,
+    step: Callable[[], Report],
+    *,
+    hopeless: tuple[type[RotationError], ...],
+) -> Report:
+    """Take one step of a rotation that is under way.
+
+    Args:
+        secret: the secret that is rotated.
+        token: id of the version that the step is about.
+        step: does it; doing it again changes nothing more.
+        hopeless: errors after which this rotation is given up, so that another one can start.
 
     Raises:
-        EventRefusedError: it names none, or rotation is switched off.
-        StoreError: a call to Secrets Manager failed.
+        EventRefusedError: the token names no version of a rotation under way, or of one just finished, or rotation is
+            switched off.
+        RotationError: what stood against the step.
     """
     if not secret.rotates():
         raise EventRefusedError("Rotation of this secret is switched off: switch it on before its steps are run.")
     version = secret.labels().version(token)
-    if version is None or not (version.has(AwsLabel.PENDING) or version.has(AwsLabel.CURRENT)):
+    if version is None or not version.in_use:
         raise EventRefusedError("The ClientRequestToken names no version that is pending or current.")
+    try:
+        return step()
+    except hopeless:
+        secret.abandon(token)
+        raise
 
 
 @cache

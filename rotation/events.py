@@ -137,6 +137,23 @@ def read_event(event: object, *, key_secret_arn: str) -> StepRequest | ActionReq
     return read_step(event, key_secret_arn=key_secret_arn)
 
 
+def name_of(request: StepRequest | ActionRequest) -> str:
+    """What a request is called in its event, in logs and in answers."""
+    if isinstance(request, StepRequest):
+        return request.step.value
+    return next(name for name, kind in ACTIONS.items() if isinstance(request, kind))
+
+
+def version_of(request: StepRequest | ActionRequest) -> str | None:
+    """The version that a request is about, if it names one."""
+    match request:
+        case StepRequest(token=version) | RollBack(version) | Retire(version):
+            return version
+        case BeginDisable(version=version) | ProveDead(version=version):
+            return version
+    return None
+
+
 def read_step(event: object, *, key_secret_arn: str) -> StepRequest:
     """Read the event of a rotation step. Fields that AWS adds in time are not looked at.
 

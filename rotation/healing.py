@@ -2,7 +2,8 @@
 stands on the key secret, and labels of the reserve never govern the key secret."""
 
 from klaviyo_access.keys.labels import Disabling, HoldsKey, Rejected, Retired, SecretLabels, Spare, Version
-from rotation.role_keys import RoleKeys
+from rotation.role_keys import RoleKeys, value_of
+from rotation.values import find_key
 
 
 def heal(keys: RoleKeys) -> None:
@@ -11,10 +12,21 @@ def heal(keys: RoleKeys) -> None:
     Raises:
         StoreError: a call to Secrets Manager failed.
     """
+    _adopt(keys, keys.key.labels())
     key, reserve = keys.both_labels()
     _revive(keys, key)
     _retire_superseded(keys, key)
     _clear_reserve(keys, reserve, promoted=key.held_fingerprints)
+
+
+def _adopt(keys: RoleKeys, key: SecretLabels) -> None:
+    """A key that services read, or did before, and that was put by somebody else gets its KEY: it is ours from now."""
+    for version in (key.current, key.previous):
+        if version is None or version.holds_key or not keys.key.labels().free:
+            continue
+        found = find_key(value_of(keys.key, version.id))
+        if found and found.fingerprint not in keys.key.labels().held_fingerprints:
+            keys.key.add(HoldsKey(found.fingerprint), version.id)
 
 
 def _revive(keys: RoleKeys, key: SecretLabels) -> None:

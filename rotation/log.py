@@ -6,9 +6,10 @@ import sys
 from rotation.report import Report
 
 
-def log_report(report: Report, *, action: str, **subject: str) -> None:
-    """Write the line of an action that ended well; ``subject`` is what it is about, as in ``role`` and ``version``."""
-    _write("INFO", **subject, action=action, **report.logged())
+def log_report(report: Report, *, action: str, version: str | None, **subject: str) -> None:
+    """Write the line of an action that ended well; ``subject`` is what it is about, as in ``role``."""
+    named = {"version": version} if version else {}
+    _write("INFO", **subject, action=action, **named, **report.logged())
 
 
 def log_failure(error: Exception, *, action: str, **subject: str) -> None:

@@ -1,9 +1,10 @@
 """The four steps of a rotation: the oldest good spare becomes the current key."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-from klaviyo_access.keys.labels import AwsLabel, HoldsKey, Rejected, Spare, Version
+from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Rejected, Spare, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof
 from rotation.errors import (
@@ -13,12 +14,12 @@ from rotation.errors import (
     NoSpareError,
     PendingKeyRefusedError,
     ScopesUnprovedError,
-    StoreError,
 )
 from rotation.healing import heal
 from rotation.report import Report
-from rotation.role_keys import RoleKeys
+from rotation.role_keys import RoleKeys, value_of
 from rotation.values import promoted_value, read_key
+from rotation.verdicts import condemn, reject_spare
 
 LABELS_NEEDED: Final = 3
 """A rotation adds KEY to the new version, AWSPREVIOUS and RETIRED to the old one."""
@@ -108,26 +109,23 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]
     for version, spare in reserve.spares:
         if spare.fingerprint in key.held_fingerprints:
             continue  # staged again since healing, which clears it next time
-        found = _examine(keys, version, spare)
+        found = _examine(keys, version, spare, leaked=reserve.leaked_fingerprints)
         if isinstance(found, _GoodSpare):
             return found, tuple(rejected)
-        if not reserve.free:
-            raise LabelsFullError("reserve", free=reserve.free, needed=1)
-        _reject(keys, version, found, passed=found in rejected)
+        reject_spare(keys, version, found, passed=found in rejected)
         rejected.append(found)
     raise NoSpareError(keys.settings.role, rejected)
 
 
-def _examine(keys: RoleKeys, version: Version, spare: Spare) -> _GoodSpare | Rejected:
-    value = keys.reserve.value(version.id)
-    if value is None:  # a label that is seen before its value: no verdict on a key that nobody has read
-        raise StoreError("get_secret_value", "ResourceNotFoundException")
+def _examine(keys: RoleKeys, version: Version, spare: Spare, *, leaked: frozenset[str]) -> _GoodSpare | Rejected:
     try:
-        key = read_key(value)
+        key = read_key(value_of(keys.reserve, version.id))
     except MalformedKeyError:
         return Rejected(keys.clock(), spare.fingerprint, "malformed")
     if key.fingerprint != spare.fingerprint:
         return Rejected(keys.clock(), key.fingerprint, "mislabelled")
+    if key.fingerprint in leaked:
+        return Rejected(keys.clock(), key.fingerprint, LEAKED_SPARE)
     settings = keys.settings
     try:
         proof = keys.klaviyo.prove(key, settings.scopes, account_id=settings.klaviyo_account_id)
@@ -138,19 +136,6 @@ def _examine(keys: RoleKeys, version: Version, spare: Spare) -> _GoodSpare | Rej
     if proof.unproved and settings.require_proof == "all":
         raise ScopesUnprovedError(settings.role, proof.unproved)
     return _GoodSpare(key, proof)
-
-
-def _reject(keys: RoleKeys, version: Version, verdict: Rejected, *, passed: bool) -> None:
-    """Pass a verdict on a spare: the verdict first, so that the version is never without a label.
-
-    Where the same verdict was ``passed`` in this second, the same key was staged twice: labels are unique, and the
-    version that has it stands for both.
-    """
-    if not passed:
-        keys.reserve.add(verdict, version.id)
-    for label in version.ours:
-        if isinstance(label, Spare):
-            keys.reserve.remove(label, version.id)
 
 
 def _require_no_verdict(keys: RoleKeys, pending: Version) -> None:
@@ -172,6 +157,7 @@ def _refusal(keys: RoleKeys, value: str) -> str | None:
 
 
 def _condemn(keys: RoleKeys, pending: Version, reason: str) -> None:
-    """Pass a verdict on the pending version, if a label is free; without one it is not promoted either."""
-    if pending.fingerprint and keys.key.labels().free:
-        keys.key.add(Rejected(keys.clock(), pending.fingerprint, reason), pending.id)
+    """Pass a verdict on the pending version, if there is room for one; without it, it is not promoted either."""
+    if pending.fingerprint:
+        with suppress(LabelsFullError):
+            condemn(keys, pending, Rejected(keys.clock(), pending.fingerprint, reason))

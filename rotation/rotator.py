@@ -1,29 +1,60 @@
-"""The rotator's entry: Secrets Manager calls `handler` once for each step of a rotation of its role's key."""
+"""The entry of a role's rotator: Secrets Manager calls `handler` for each step of a rotation; operators, the auditor
+and a static rule for an action."""
 
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from klaviyo_access.klaviyo.probes import Prober, send
-from rotation.entry import LambdaContext, now, only_own_errors, require_under_way, seconds_left, secrets_manager
+from rotation.death import prove_dead
+from rotation.disabling import begin_disable, retire
+from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
 from rotation.errors import DeadEndError
-from rotation.events import Step, StepRequest, read_step
+from rotation.events import (
+    ActionRequest,
+    BeginDisable,
+    Canary,
+    Leak,
+    ProveDead,
+    Retire,
+    RollBack,
+    Step,
+    StepRequest,
+    Unstick,
+    name_of,
+    read_event,
+    version_of,
+)
+from rotation.fall_back import canary, roll_back
 from rotation.healing import heal
+from rotation.leak import mark_leaked
 from rotation.log import log_report
 from rotation.promotion import create_secret, finish_secret, set_secret, test_secret
 from rotation.report import Report
 from rotation.role_keys import RoleKeys
 from rotation.settings import Settings
 from rotation.store import SecretsManagerClient, StoredSecret
+from rotation.wedge import unstick
 
 _STEPS: Final[Mapping[Step, Callable[[RoleKeys, str], Report]]] = {
     Step.CREATE: create_secret,
     Step.SET: set_secret,
     Step.TEST: test_secret,
     Step.FINISH: finish_secret,
+}
+
+
+_ACTIONS: Final[Mapping[type[ActionRequest], Callable[[RoleKeys, Any], Report]]] = {
+    Canary: canary,
+    RollBack: roll_back,
+    BeginDisable: begin_disable,
+    Retire: retire,
+    ProveDead: prove_dead,
+    Leak: mark_leaked,
+    Unstick: unstick,
 }
 
 
@@ -43,8 +74,8 @@ class Rotator:
     klaviyo: Prober
     clock: Callable[[], datetime]
 
-    def run(self, request: StepRequest) -> Report:
-        """Do one step; doing it again changes nothing more.
+    def run(self, request: StepRequest | ActionRequest) -> Report:
+        """Take one step or do one action; doing it again changes nothing more.
 
         Raises:
             RotationError: what stood against it; see `rotation.errors`.
@@ -56,21 +87,20 @@ class Rotator:
             klaviyo=self.klaviyo,
             clock=self.clock,
         )
-        require_under_way(keys.key, request.token)
-        heal(keys)
-        try:
-            return _STEPS[request.step](keys, request.token)
-        except DeadEndError:
-            keys.key.abandon(request.token)
-            raise
+        if isinstance(request, StepRequest):
+            return take_step(keys.key, request.token, lambda: _step(keys, request), hopeless=(DeadEndError,))
+        return _act(keys, request)
 
 
-def handler(event: object, context: LambdaContext) -> None:
-    """Run one step of a rotation.
+def handler(event: object, context: LambdaContext) -> dict[str, object]:
+    """Take one step of a rotation, or do one action.
 
     Args:
-        event: ``Step``, ``SecretId`` and ``ClientRequestToken``, as Secrets Manager sends them.
+        event: as `rotation.events` says.
         context: tells how much time is left.
+
+    Returns:
+        The answer: ``action``, ``outcome`` and what `rotation.report.Report` says beside them.
 
     Raises:
         RotationError: the only kind of error that leaves, with a fixed text; Secrets Manager counts it as a failure.
@@ -78,10 +108,22 @@ def handler(event: object, context: LambdaContext) -> None:
     role = os.environ.get("ROLE", "")
     with only_own_errors(role=role) as progress:
         settings = Settings.of(os.environ)
-        request = read_step(event, key_secret_arn=settings.key_secret_arn)
-        progress.action = request.step.value
+        request = read_event(event, key_secret_arn=settings.key_secret_arn)
+        progress.action = name_of(request)
         report = Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
-        log_report(report, role=role, action=progress.action, version=request.token)
+        log_report(report, role=role, action=progress.action, version=version_of(request))
+        return report.answer(progress.action)
+
+
+def _step(keys: RoleKeys, request: StepRequest) -> Report:
+    heal(keys)
+    return _STEPS[request.step](keys, request.token)
+
+
+def _act(keys: RoleKeys, request: ActionRequest) -> Report:
+    if not isinstance(request, Unstick):  # which heals once it has looked at the clock
+        heal(keys)
+    return _ACTIONS[type(request)](keys, request)
 
 
 def _prober(settings: Settings, context: LambdaContext) -> Prober:

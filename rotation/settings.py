@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
@@ -10,6 +11,7 @@ from klaviyo_access.endpoint import RULE, is_safe
 from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE
 from rotation.errors import SettingsError
 
+_SECONDS: Final = re.compile(r"[1-9][0-9]{0,6}")
 _SCOPE: Final = re.compile(r"[a-z]+(?:-[a-z]+)*:(?:read|write)")
 
 
@@ -25,6 +27,7 @@ class Settings:
         klaviyo_url: Klaviyo's base URL, without a trailing slash.
         klaviyo_revision: the API revision to ask for.
         klaviyo_account_id: the account that keys must belong to; empty where any will do.
+        grace: how long a retired key is left alone, so that services that still hold it find the new one.
         require_proof: ``all``: a scope without proof blocks; ``available``: what can be proved is.
     """
 
@@ -35,6 +38,7 @@ class Settings:
     klaviyo_url: str
     klaviyo_revision: str
     klaviyo_account_id: str
+    grace: timedelta
     require_proof: Literal["all", "available"]
 
     @classmethod
@@ -52,6 +56,7 @@ class Settings:
             klaviyo_url=safe_url(required(environ, "KLAVIYO_URL")),
             klaviyo_revision=required(environ, "KLAVIYO_REVISION"),
             klaviyo_account_id=environ.get("KLAVIYO_ACCOUNT_ID", ""),
+            grace=_grace(required(environ, "GRACE_SECONDS")),
             require_proof=_require_proof(required(environ, "REQUIRE_PROOF")),
         )
 
@@ -89,6 +94,12 @@ def safe_url(url: str) -> str:
         return url
     parts = urlsplit(url)
     raise SettingsError(f"KLAVIYO_URL is {RULE}; it is {parts.scheme}://{parts.hostname}…: keys are sent there.")
+
+
+def _grace(text: str) -> timedelta:
+    if not _SECONDS.fullmatch(text):
+        raise SettingsError(f"GRACE_SECONDS is 1 to 9999999 in digits; it is {text!r}.")
+    return timedelta(seconds=int(text))
 
 
 def _require_proof(text: str) -> Literal["all", "available"]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -33,6 +34,11 @@ class StoredSecret:
     def rotates(self) -> bool:
         """Whether rotation is switched on."""
         return bool(self._describe().get("RotationEnabled"))
+
+    def changed(self) -> datetime | None:
+        """When anything about the secret, its labels among it, was last changed; None where AWS does not say."""
+        changed: datetime | None = self._describe().get("LastChangedDate")
+        return changed
 
     def value(self, version_id: str) -> str | None:
         """The text of one version; None where it has no value yet, empty where it holds bytes."""

@@ -1,9 +1,13 @@
 """The values that secrets hold: what is believed of a staged one, and the bytes of a promoted one."""
 
 import json
+import re
+from typing import Final
 
-from klaviyo_access.keys.secret import Key, MalformedKeyError
+from klaviyo_access.keys.secret import KEY_PATTERN, Key, MalformedKeyError
 from rotation.settings import Settings
+
+_KEY_ANYWHERE: Final = re.compile(rf"{KEY_PATTERN.pattern}(?![A-Za-z0-9_])")
 
 
 def read_key(value: str) -> Key:
@@ -23,6 +27,12 @@ def read_key(value: str) -> Key:
     if not isinstance(key, str):
         raise MalformedKeyError("The value has no text under 'apiKey'.")
     return Key(key)
+
+
+def find_key(value: str) -> Key | None:
+    """The one key in a value of any form, for keys that are adopted, disabled or proved dead, never for promotion."""
+    found = {match.group() for match in _KEY_ANYWHERE.finditer(value)}
+    return Key(found.pop()) if len(found) == 1 else None
 
 
 def promoted_value(key: Key, settings: Settings) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from klaviyo_access.klaviyo.probes import send
 from klaviyo_access.webhooks.secret import SigningSecret
-from rotation.entry import LambdaContext, now, only_own_errors, require_under_way, seconds_left, secrets_manager
+from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
 from rotation.errors import DeadEndError, KlaviyoSilentError
 from rotation.events import Step, StepRequest, read_step
 from rotation.log import log_report
@@ -46,13 +46,13 @@ class WebhookRotator:
         Raises:
             RotationError: what stood against it; see `rotation.errors`.
         """
-        require_under_way(self.change.secret, request.token)
-        try:
-            return _STEPS[request.step](self.change, request.token)
-        except (DeadEndError, KlaviyoSilentError):
-            # Its label OFFERED keeps the version readable, and another rotation can start.
-            self.change.secret.abandon(request.token)
-            raise
+        # Klaviyo may have taken it without saying so: its label OFFERED keeps the version readable all the same.
+        return take_step(
+            self.change.secret,
+            request.token,
+            lambda: _STEPS[request.step](self.change, request.token),
+            hopeless=(DeadEndError, KlaviyoSilentError),
+        )
 
 
 def handler(event: object, context: LambdaContext) -> None:

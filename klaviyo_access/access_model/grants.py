@@ -2,12 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from types import MappingProxyType
 
 from klaviyo_access.access_model.declarations import REQUIRED, Declarations, Reads
 from klaviyo_access.access_model.scopes import matches
 
 _SLOWEST_FIRST: tuple[Reads, ...] = ("synced", "injected", "library")
+
+_GRACE: Mapping[Reads, timedelta] = {
+    "library": timedelta(days=1),  # it follows a refusal by itself
+    "injected": timedelta(days=7),  # it holds the key until its next deployment
+    "synced": timedelta(days=7),  # it holds the key until its platform fetches it again
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +54,11 @@ class RoleAccess:
     lost_services: tuple[str, ...]
     is_custodian: bool
     reads: Reads
+
+    @property
+    def grace(self) -> timedelta:
+        """How long a superseded key of it is left alone, so that whoever still holds it finds the new one."""
+        return _GRACE[self.reads]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -181,6 +181,11 @@ class Version:
         return held[0] if len(held) == 1 else None
 
     @property
+    def holds_key(self) -> bool:
+        """Whether a KEY label stands on it."""
+        return any(isinstance(label, HoldsKey) for label in self.labels)
+
+    @property
     def verdict(self) -> Leaked | Rejected | None:
         """The strongest verdict on this version: LEAKED before REJECTED."""
         leaked = next((label for label in self.labels if isinstance(label, Leaked)), None)

@@ -28,6 +28,9 @@ REQUEST_TIMEOUT: Final = 10.0
 BODY_LIMIT: Final = 1 << 20
 """Bytes of an answer that are read; a probe's answer is far smaller."""
 
+REFUSED: Final = "refused"
+"""The reason of a refusal by which Klaviyo does not know the key: the only one that proves a key dead."""
+
 NAMED_SCOPES: Final = 8
 """Missing scopes that a reason names: AWS allows 256 characters in the label that carries it."""
 
@@ -208,7 +211,7 @@ class Prober:
                 case Meaning.ACCEPTED:
                     return _Outcome(proved=True, body=body)
                 case Meaning.KEY_REFUSED:
-                    raise KeyRefusedError("Klaviyo does not accept this key (401).", reason="refused")
+                    raise KeyRefusedError("Klaviyo does not accept this key (401).", reason=REFUSED)
                 case Meaning.SCOPES_MISSING if scope in answer.missing_scopes:
                     return _Outcome(missing=True)
                 case Meaning.FORBIDDEN if answer.detail:

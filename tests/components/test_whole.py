@@ -255,6 +255,7 @@ def test_a_rotator_is_told_scopes_klaviyo_and_how_much_proof(build: Build) -> No
     assert variables["SCOPES"] == "accounts:read,profiles:read"
     assert variables["KLAVIYO_URL"] == "https://a.klaviyo.com"
     assert variables["REQUIRE_PROOF"] == "all"
+    assert variables["GRACE_SECONDS"] == "86400"
 
 
 def test_operators_are_whom_the_settings_name(prod: Recorder) -> None:

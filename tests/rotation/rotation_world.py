@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from botocore.exceptions import ClientError
@@ -14,7 +14,7 @@ from klaviyo_access.keys.labels import AwsLabel, Foreign, SecretLabels, Spare
 from klaviyo_access.keys.secret import fingerprint
 from klaviyo_access.klaviyo.probes import READ_PROBES, Prober
 from rotation.errors import RotationError
-from rotation.events import read_step
+from rotation.events import name_of, read_event
 from rotation.rotator import Rotator
 from rotation.settings import Settings
 from sandbox.aws.calls import AwsError, Call, Caller
@@ -112,6 +112,8 @@ class Client:
             raise ClientError({"Error": {"Code": error.code, "Message": error.message}}, operation) from error
         if killed:
             raise KilledError
+        if changed := answer.get("LastChangedDate"):
+            answer["LastChangedDate"] = datetime.fromtimestamp(changed, UTC)
         return answer
 
 
@@ -142,6 +144,7 @@ class World:
     ) -> None:
         self.now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
         self.names: dict[str, str] = {}
+        self.seen: dict[str, tuple[str, str]] = {}
         self.errors: list[RotationError] = []
         self.events: list[str] = []
         self.repeats = 1
@@ -166,6 +169,7 @@ class World:
             klaviyo_url="https://klaviyo.test",
             klaviyo_revision="2026-10-15",
             klaviyo_account_id=KLAVIYO_ACCOUNT,
+            grace=timedelta(days=1),
             require_proof=require_proof,
         )
 
@@ -207,10 +211,32 @@ class World:
         """Run one step of the rotator."""
         self.invoke({"Step": step, "SecretId": self.key_arn, "ClientRequestToken": token})
 
-    def invoke(self, event: object) -> None:
-        """Hand an event to the rotator, as its handler would."""
-        request = read_step(event, key_secret_arn=self.key_arn)
-        Rotator(self.settings, self.client, self._prober(), lambda: datetime.fromtimestamp(self.now, UTC)).run(request)
+    def invoke(self, event: object) -> dict[str, object]:
+        """Hand an event to the rotator, as its handler would, and return the answer."""
+        request = read_event(event, key_secret_arn=self.key_arn)
+        rotator = Rotator(self.settings, self.client, self._prober(), lambda: datetime.fromtimestamp(self.now, UTC))
+        return rotator.run(request).answer(name_of(request))
+
+    def ask(self, action: str, key: str | None = None) -> dict[str, object]:
+        """Ask for an action on the version that holds the key of that name, or held it when last it had labels."""
+        event: dict[str, object] = {"action": action}
+        if action == "leaked":
+            assert key is not None
+            event["fingerprint"] = fingerprint(key_value(key))
+        elif key is not None:
+            where, event["version"] = self.found(key)
+            if action in {"begin-disable", "prove-dead"}:
+                event["secret"] = where
+        return self.invoke(event)
+
+    def found(self, key: str) -> tuple[str, str]:
+        """Which secret and which version has the key of that name, or had it last."""
+        for where, arn in (("key", self.key_arn), ("reserve", self.reserve_arn)):
+            for version in self.labels(arn):
+                if any(label.fingerprint == fingerprint(key_value(key)) for label in version.ours):
+                    self.seen[key] = (where, version.id)
+                    return self.seen[key]
+        return self.seen[key]
 
     def labels(self, arn: str) -> SecretLabels:
         """The labels of a secret."""

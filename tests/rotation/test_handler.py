@@ -33,6 +33,7 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         "KLAVIYO_URL": settings.klaviyo_url,
         "KLAVIYO_REVISION": settings.klaviyo_revision,
         "KLAVIYO_ACCOUNT_ID": settings.klaviyo_account_id,
+        "GRACE_SECONDS": f"{settings.grace.total_seconds():.0f}",
         "REQUIRE_PROOF": settings.require_proof,
     }
     for name, value in variables.items():

@@ -1,5 +1,7 @@
 """The rotator's settings, read from its environment variables."""
 
+from datetime import timedelta
+
 import pytest
 
 from rotation.errors import SettingsError
@@ -13,6 +15,7 @@ GOOD = {
     "KLAVIYO_URL": "https://a.klaviyo.com",
     "KLAVIYO_REVISION": "2026-10-15",
     "KLAVIYO_ACCOUNT_ID": "XyZ123",
+    "GRACE_SECONDS": "86400",
     "REQUIRE_PROOF": "available",
 }
 
@@ -26,6 +29,7 @@ def test_settings_are_read_as_deployed_with_sorted_scopes() -> None:
         klaviyo_url="https://a.klaviyo.com",
         klaviyo_revision="2026-10-15",
         klaviyo_account_id="XyZ123",
+        grace=timedelta(days=1),
         require_proof="available",
     )
 
@@ -60,6 +64,10 @@ def test_keys_are_sent_over_tls_or_on_this_machine(url: str) -> None:
         ("SCOPES", "accounts:read, lists:read"),
         ("SCOPES", "lists:read"),
         ("REQUIRE_PROOF", "none"),
+        ("GRACE_SECONDS", "0"),
+        ("GRACE_SECONDS", "-1"),
+        ("GRACE_SECONDS", "1 day"),
+        ("GRACE_SECONDS", "86400.5"),
     ],
 )
 def test_a_wrong_variable_is_named_with_its_rule(name: str, value: str) -> None:

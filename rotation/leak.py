@@ -1,0 +1,68 @@
+"""A leaked key is marked wherever it is, so that nothing ever uses it again; AWSCURRENT is not moved here."""
+
+from collections.abc import Sequence
+
+from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Leaked, Rejected, Spare, Version
+from rotation.events import Leak
+from rotation.report import Life, Outcome, Report
+from rotation.role_keys import RoleKeys
+from rotation.verdicts import condemn, reject_spare
+
+
+def mark_leaked(keys: RoleKeys, request: Leak) -> Report:
+    """Pass the strongest verdict on the key with a fingerprint, in whichever secret and life it is.
+
+    Args:
+        keys: the role's keys, healed.
+        request: the fingerprint.
+
+    Raises:
+        LabelsFullError: there is no room for the verdict.
+        StoreError: a call to Secrets Manager failed.
+    """
+    key, reserve = keys.both_labels()
+    life = None
+    for version in key:
+        if HoldsKey(request.fingerprint) in version.ours:
+            life = _mark(keys, version, request.fingerprint)
+    if life is None:
+        named = [version for version in reserve if any(_names(label, request.fingerprint) for label in version.ours)]
+        life = _reject(keys, named, request.fingerprint)
+    outcome = Outcome.UNKNOWN if life is None else Outcome.MARKED
+    return Report(outcome=outcome, fingerprint=request.fingerprint, life=life)
+
+
+def _mark(keys: RoleKeys, version: Version, fingerprint: str) -> Life:
+    """Mark a key of the key secret: the verdict comes first, unless its room has to come from AWSPENDING."""
+    pending = version.has(AwsLabel.PENDING)
+    if pending and not keys.key.labels().free:
+        keys.key.abandon(version.id)
+    if Leaked(fingerprint) not in version.ours:
+        condemn(keys, version, Leaked(fingerprint))
+    if pending:
+        keys.key.abandon(version.id)
+    return _life(version)
+
+
+def _life(version: Version) -> Life:
+    by_aws = {AwsLabel.CURRENT: Life.CURRENT, AwsLabel.PENDING: Life.PENDING, AwsLabel.PREVIOUS: Life.PREVIOUS}
+    found = next((life for label, life in by_aws.items() if version.has(label)), None)
+    rejected = any(isinstance(label, Rejected) for label in version.ours)
+    return found or (Life.REJECTED if rejected else Life.RETIRED)
+
+
+def _reject(keys: RoleKeys, named: Sequence[Version], fingerprint: str) -> Life | None:
+    """Mark a spare, and the same key wherever else on the reserve it was staged."""
+    verdict = Rejected(keys.clock(), fingerprint, LEAKED_SPARE)
+    passed = False
+    for version in named:
+        marked = any(isinstance(label, Rejected) and label.reason == LEAKED_SPARE for label in version.ours)
+        reject_spare(keys, version, verdict, passed=passed or marked)
+        passed = passed or not marked
+    if any(version.spare for version in named):
+        return Life.SPARE
+    return Life.REJECTED if named else None
+
+
+def _names(label: object, fingerprint: str) -> bool:
+    return isinstance(label, Spare | Rejected) and label.fingerprint == fingerprint
