@@ -1,8 +1,9 @@
 """Klaviyo over httpx with a role's key, sync and async: the key follows rotation, errors are typed where asked for."""
 
+import logging
 import sys
 from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import httpx
@@ -24,6 +25,8 @@ from klaviyo_access.klaviyo.refusals import RoleScopes, of_account, refusal
 from klaviyo_access.klaviyo.signing import RoleSigning, Signing
 
 _HTTPX_ERRORS: Final = (httpx.HTTPError, httpx.InvalidURL, httpx.CookieConflict, httpx.StreamError)
+_HPACK: Final = logging.getLogger("hpack.hpack")
+"""Where HTTP/2's headers are encoded, and told at DEBUG: redacted one by one, and then whole as they travel."""
 _UNSENDABLE: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol)
 
 
@@ -36,6 +39,7 @@ class SigningAuth(httpx.Auth):
 
     def __init__(self, signing: Signing) -> None:
         self._signing = signing
+        _HPACK.addFilter(_is_no_header)
 
     @property
     def base_url(self) -> str:
@@ -62,7 +66,7 @@ class SigningAuth(httpx.Auth):
         request.read()
         secret = self._signing.secret()
         with self._signed(request, secret):
-            response = yield request
+            response = _unsigned((yield request))
         if response.is_error:
             response.read()
         if response.status_code != 401:
@@ -71,7 +75,7 @@ class SigningAuth(httpx.Auth):
             newer = self._signing.renewed(secret)
         if newer != secret:
             with self._signed(request, newer):
-                response = yield request
+                response = _unsigned((yield request))
             if response.is_error:
                 response.read()
 
@@ -83,7 +87,7 @@ class SigningAuth(httpx.Auth):
         await request.aread()
         secret = await self._signing.asecret()
         with self._signed(request, secret):
-            response = yield request
+            response = _unsigned((yield request))
         if response.is_error:
             await response.aread()
         if response.status_code != 401:
@@ -92,7 +96,7 @@ class SigningAuth(httpx.Auth):
             newer = await self._signing.arenewed(secret)
         if newer != secret:
             with self._signed(request, newer):
-                response = yield request
+                response = _unsigned((yield request))
             if response.is_error:
                 await response.aread()
 
@@ -109,10 +113,10 @@ class SigningAuth(httpx.Auth):
             yield
         except GeneratorExit as left:
             # httpx closes the flow where sending failed: what failed, with frames that hold headers, is the context
-            cut_frames(left)
+            _let_go(left)
             raise
         finally:
-            del request.headers["Authorization"]
+            request.headers.pop("Authorization", None)
 
     @contextmanager
     def _judged(self, response: httpx.Response) -> Iterator[None]:
@@ -137,9 +141,11 @@ class KlaviyoAuth(SigningAuth):
     """Signs each request of an httpx client with a role's key, and asks for the pinned API revision.
 
     After a 401 the key is fetched anew, once, and where there is a newer one the request is sent once more with it. Any
-    other answer, a 403 above all, leaves the key as it is. The key is on a request only while that is on its way, and
-    goes to Klaviyo alone: a request to another host is refused. Request bodies are read into memory, so that they can
-    be sent twice; so are the bodies of errors. One object serves any number of clients, threads and tasks.
+    other answer, a 403 above all, leaves the key as it is. The key is on a request, and on those that redirects lead
+    to, only while that is on its way, and goes to Klaviyo alone: a request to another host is refused. Request bodies
+    are read into memory, so that they can be sent twice; so are the bodies of errors. One object serves any number of
+    clients, threads and tasks. It keeps the DEBUG lines of ``hpack.hpack`` out of the logs: with ``http2=True`` they
+    would hold each request's headers as they travel.
 
     Args:
         store: where the key comes from; a role's name for ``KeyStore.shared(role)``, the process's one store of it.
@@ -173,8 +179,30 @@ class _Sealed(AsyncGenerator[httpx.Request, httpx.Response]):
 
     async def aclose(self) -> None:
         if failed := sys.exception():
-            cut_frames(failed)
+            _let_go(failed)
         await self._flow.aclose()
+
+
+def _unsigned(response: httpx.Response) -> httpx.Response:
+    """``response`` without the secret on the requests that redirects led to, which are copies of the one signed."""
+    for answer in (response, *response.history):
+        for request in (answer.request, answer.next_request):
+            if request is not None:
+                request.headers.pop("Authorization", None)
+    return response
+
+
+def _let_go(error: BaseException) -> None:
+    """Leave the secret neither in the frames of what failed nor on its request, to which a redirect may have led."""
+    cut_frames(error)
+    failed = error.__context__ if isinstance(error, GeneratorExit) else error
+    if isinstance(failed, httpx.RequestError):
+        with suppress(RuntimeError):  # it has no request where a hook of the caller's made it
+            failed.request.headers.pop("Authorization", None)
+
+
+def _is_no_header(record: logging.LogRecord) -> bool:
+    return record.levelno > logging.DEBUG
 
 
 def _typed_failure(error: Exception, role: str) -> KlaviyoError:
