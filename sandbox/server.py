@@ -17,6 +17,8 @@ from sandbox.memory import SECONDS_BETWEEN_SAVES, Memory, MemoryFile, Values
 
 LOOPBACK: Final = "127.0.0.1"
 _SECONDS_TO_END: Final = 3
+_SECONDS_IDLE: Final = 3600
+"""For which a connection may be idle: one that ends as its caller sends anew costs a call, which nobody makes again."""
 
 
 class PortInUseError(Exception):
@@ -56,6 +58,7 @@ class _Listener(uvicorn.Server):
             access_log=False,
             server_header=False,
             date_header=False,
+            timeout_keep_alive=_SECONDS_IDLE,
             timeout_graceful_shutdown=_SECONDS_TO_END,
         )
         super().__init__(config)

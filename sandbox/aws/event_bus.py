@@ -6,6 +6,7 @@ reaches into it for both: its version is pinned, and a test holds what is relied
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from ministack.core.responses import request_scope  # type: ignore[import-untyped]  # ministack has no types
@@ -48,5 +49,25 @@ def publish(record: Json) -> None:
 def _listens(rule: Mapping[str, Any], record: Json) -> bool:
     if rule.get("EventBusName", "default") != "default" or not rule.get("EventPattern"):
         return False
+    names = _event_names(rule["EventPattern"])
+    if names is not None and record["eventName"] not in names:
+        return False
     everything = rule.get("State") == _ALL_MANAGEMENT_EVENTS
     return everything or (rule.get("State") == "ENABLED" and not record["readOnly"])
+
+
+@lru_cache(maxsize=4096)
+def _event_names(pattern: str) -> frozenset[str] | None:
+    """The only names of events that a pattern can match; None where it does not list them.
+
+    Most rules want one or two of all calls, and an account has hundreds of rules: matching each call against each
+    pattern would make a call cost as much as there are rules.
+    """
+    names: set[str] = set()
+    for alternative in eventbridge._compiled_pattern(pattern) or ():  # noqa: SLF001 - see the module's docstring
+        detail = alternative.get("detail")
+        wanted = detail.get("eventName") if isinstance(detail, dict) else None
+        if not isinstance(wanted, list) or not all(isinstance(name, str) for name in wanted):
+            return None
+        names.update(wanted)
+    return frozenset(names)

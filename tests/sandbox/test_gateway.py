@@ -182,3 +182,8 @@ def test_a_service_that_nobody_knows_is_refused_by_name(sandbox: Sandbox) -> Non
     connection.request("GET", "/", headers=dict(request.headers))
     assert b"'nosuch'" in connection.getresponse().read()
     connection.close()
+
+
+def test_an_idle_connection_is_kept_since_a_call_that_meets_its_end_is_lost(sandbox: Sandbox) -> None:
+    an_hour = 3600
+    assert [server.config.timeout_keep_alive for server in sandbox.server._servers] == [an_hour, an_hour]
