@@ -163,6 +163,12 @@ ACTIONS: Final[Mapping[str, TypeActions]] = MappingProxyType(
         "aws:s3/bucketVersioning:BucketVersioning": TypeActions(
             create="s3:PutBucketVersioning", read="s3:GetBucketVersioning"
         ),
+        "aws:scheduler/schedule:Schedule": TypeActions(
+            create="iam:PassRole scheduler:CreateSchedule",
+            read="scheduler:GetSchedule",
+            update="scheduler:UpdateSchedule",
+            delete="scheduler:DeleteSchedule",
+        ),
         "aws:secretsmanager/secret:Secret": TypeActions(
             create="kms:Decrypt kms:GenerateDataKey secretsmanager:CreateSecret secretsmanager:TagResource",
             read="secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy",

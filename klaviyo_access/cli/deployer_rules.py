@@ -8,7 +8,17 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from klaviyo_access.cli.deployer_stack import ASSOCIATION, BUCKET, FUNCTION, PROFILE, SECRET, TOPIC, TRAIL, Stack
+from klaviyo_access.cli.deployer_stack import (
+    ASSOCIATION,
+    BUCKET,
+    FUNCTION,
+    PROFILE,
+    SCHEDULE,
+    SECRET,
+    TOPIC,
+    TRAIL,
+    Stack,
+)
 
 Condition = dict[str, Any]
 
@@ -165,6 +175,11 @@ RULES: Final = (
         sid="Rules",
         takes="events:*",
         on=lambda s: s.arns("aws:cloudwatch/eventRule:EventRule", "events", "rule/{name}"),
+    ),
+    Rule(
+        sid="Schedules",
+        takes="scheduler:*",
+        on=lambda s: s.arns(SCHEDULE, "scheduler", "schedule/default/{name}"),
     ),
     Rule(
         sid="Alarms",

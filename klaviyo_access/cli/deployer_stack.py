@@ -14,6 +14,7 @@ FUNCTION: Final = "aws:lambda/function:Function"
 KEY: Final = "aws:kms/key:Key"
 PROFILE: Final = "aws:iam/instanceProfile:InstanceProfile"
 ROLE: Final = "aws:iam/role:Role"
+SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
 SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type's name
 TOPIC: Final = "aws:sns/topic:Topic"
 TRAIL: Final = "aws:cloudtrail/trail:Trail"
@@ -26,6 +27,7 @@ PASSED: Final[Mapping[str, tuple[str, str]]] = {
     ASSOCIATION: ("roleArn", "pods.eks.amazonaws.com"),
     PROFILE: ("role", "ec2.amazonaws.com"),
     FUNCTION: ("role", "lambda.amazonaws.com"),
+    SCHEDULE: ("target", "scheduler.amazonaws.com"),
 }
 """Which argument of which type hands a role to which service: only so may a role be passed."""
 

@@ -1,7 +1,7 @@
-"""Takes over where ministack would run functions by itself: EventBridge's go the gateway's way, others' are refused.
+"""Takes over where ministack would run functions by itself: EventBridge's and Scheduler's go the gateway's way.
 
-ministack runs them in its own process's environment and asks nobody. This module reaches into it; its version is
-pinned, and a test holds what is relied on.
+ministack runs them in its own process's environment and asks nobody; what others would run is refused. This module
+reaches into it; its version is pinned, and a test holds what is relied on.
 """
 
 import asyncio
@@ -12,25 +12,29 @@ from typing import Any
 
 from ministack.services import eventbridge, lambda_svc  # type: ignore[import-untyped]  # ministack has no types
 
-from sandbox.aws.functions import Functions
+from sandbox.aws.functions import Functions, Invocation
 
-_rule_arn: ContextVar[str] = ContextVar("rule_arn")
+_sender: ContextVar[tuple[str, str | None]] = ContextVar("sender")
+"""ARN of a rule; or of a schedule, and of the role in which it sends."""
 _invoke_target = eventbridge._invoke_target  # noqa: SLF001 - see the module's docstring
 log = logging.getLogger(__name__)
 
 
 def take_over(functions: Functions, loop: asyncio.AbstractEventLoop) -> None:
-    """Run functions that are targets of rules through ``functions``, on its loop."""
+    """Run functions that are targets of rules and schedules through ``functions``, on its loop."""
 
     def invoke_target(target: Mapping[str, Any], event: Any, rule: Mapping[str, Any], view: Any = None) -> None:
-        token = _rule_arn.set(rule["Arn"])
+        role = target.get("RoleArn") if ":scheduler:" in rule["Arn"] else None
+        token = _sender.set((rule["Arn"], role))
         try:
             _invoke_target(target, event, rule, view)
         finally:
-            _rule_arn.reset(token)
+            _sender.reset(token)
 
     def dispatch_to_lambda(arn: str, payload: str) -> None:
-        loop.call_soon_threadsafe(functions.begin, functions.take_for_rule(arn, payload, _rule_arn.get()))
+        rule_arn, role_arn = _sender.get()
+        invocation = Invocation(function_arn=arn, event=payload, rule_arn=rule_arn, role_arn=role_arn)
+        loop.call_soon_threadsafe(functions.begin, functions.take(invocation))
 
     eventbridge._invoke_target = invoke_target  # noqa: SLF001 - the same
     eventbridge._dispatch_to_lambda = dispatch_to_lambda  # noqa: SLF001 - the same
@@ -39,6 +43,6 @@ def take_over(functions: Functions, loop: asyncio.AbstractEventLoop) -> None:
 
 def _refuse(function: Mapping[str, Any], _event: object) -> dict[str, Any]:
     name = (function.get("config") or function).get("FunctionName")
-    message = f"The sandbox runs {name} for Invoke, Secrets Manager and EventBridge alone."
+    message = f"The sandbox runs {name} for Invoke, Secrets Manager, EventBridge and Scheduler alone."
     log.error(message)
     return {"error": True, "body": {"errorType": "NotImplemented", "errorMessage": message}}

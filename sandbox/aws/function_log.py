@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from sandbox.aws.authorizer import Authorizer
 from sandbox.aws.backend import Backend
 from sandbox.aws.calls import AwsError, Call, Caller
+from sandbox.aws.embedded_metrics import publish_embedded
 
 
 class FunctionLog:
@@ -42,6 +43,8 @@ class FunctionLog:
         except AwsError as error:
             if error.code != "ResourceNotFoundException":
                 raise
+            return
+        await publish_embedded(lines, backend=self._backend, region=region)
 
     async def _create(self, operation: str, parameters: dict[str, str], region: str) -> None:
         try:

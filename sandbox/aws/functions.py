@@ -25,16 +25,21 @@ from sandbox.clock import Clock
 _SECONDS_BETWEEN_TRIES = 1.0
 _TAIL_BYTES = 4096
 _EVENTBRIDGE = "events.amazonaws.com"
+_SCHEDULER = "scheduler.amazonaws.com"
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Invocation:
-    """An event that a function is to take, and nobody waits for; ``event`` is JSON, a rule may have sent it."""
+    """An event that a function is to take, and nobody waits for; ``event`` is JSON.
+
+    A rule may have sent it, or a schedule, which does so in a role.
+    """
 
     function_arn: str
     event: str
     rule_arn: str | None = None
+    role_arn: str | None = None
 
 
 class Functions:
@@ -50,6 +55,7 @@ class Functions:
 
     def __init__(self, *, backend: Backend, authorize: Authorizer, sts: Sts, clock: Clock, endpoint: str) -> None:
         self._authorize = authorize
+        self._sts = sts
         self._store = FunctionStore(backend)
         self._log = FunctionLog(backend=backend, authorize=authorize, clock=clock.now)
         self._pool = FunctionPool(sts=sts, clock=clock, endpoint=endpoint)
@@ -102,10 +108,10 @@ class Functions:
             raise AwsError("Unhandled", f"{answer['errorType']}: {answer['errorMessage']}")
         return answer
 
-    def take_for_rule(self, function_arn: str, event: str, rule_arn: str) -> str:
-        """Take an event in for a rule of EventBridge, from any thread; ``begin`` begins with the name returned."""
+    def take(self, invocation: Invocation) -> str:
+        """Take an event in for EventBridge, from any thread; ``begin`` begins with the name returned."""
         name = str(uuid.uuid4())
-        self.waiting[name] = Invocation(function_arn=function_arn, event=event, rule_arn=rule_arn)
+        self.waiting[name] = invocation
         return name
 
     def begin(self, name: str) -> None:
@@ -176,15 +182,37 @@ class Functions:
         try:
             if invocation.rule_arn is None:
                 function, code = await self._store.find(invocation.function_arn)
+            elif invocation.role_arn is not None:
+                sender = await self._as_role(invocation.role_arn, invocation.rule_arn)
+                function, code = await self._find_for(sender, invocation.function_arn, "")
             else:
-                account = invocation.rule_arn.split(":")[4]
-                caller = Caller(kind="AWSService", account=account, arn=_EVENTBRIDGE, principal_arn=_EVENTBRIDGE)
-                function, code = await self._find_for(caller, invocation.function_arn, invocation.rule_arn)
+                sender = _service(_EVENTBRIDGE, invocation.rule_arn)
+                function, code = await self._find_for(sender, invocation.function_arn, invocation.rule_arn)
         except AwsError as error:
             log.warning("%s is not run: %s", invocation.function_arn, error)
         else:
             await self._try_until_done(function, code, event, name)
         del self.waiting[name]
+
+    async def _as_role(self, role_arn: str, schedule_arn: str) -> Caller:
+        """Whom a schedule becomes to send an event.
+
+        Raises:
+            AwsError: the role's trust policy does not let Scheduler in.
+        """
+        caller = _service(_SCHEDULER, schedule_arn)
+        call = Call(
+            service="sts",
+            operation="AssumeRole",
+            parameters={"RoleArn": role_arn, "RoleSessionName": schedule_arn.rpartition("/")[2][:64]},
+            caller=caller,
+            region=schedule_arn.split(":")[3],
+            request_id=str(uuid.uuid4()),
+        )
+        group = schedule_arn.rpartition("/")[0].replace(":schedule/", ":schedule-group/")
+        return (
+            await self._sts.assume(call, context={"aws:SourceAccount": caller.account, "aws:SourceArn": group})
+        ).caller
 
     async def _try_until_done(self, function: Function, code: Path, event: object, request_id: str) -> None:
         """An asynchronous invocation: tried again after an error, sooner than AWS's one and two minutes."""
@@ -198,6 +226,10 @@ class Functions:
                     return
             await asyncio.sleep(_SECONDS_BETWEEN_TRIES)
         log.warning("%s failed at every try of %s", function.name, request_id)
+
+
+def _service(name: str, source_arn: str) -> Caller:
+    return Caller(kind="AWSService", account=source_arn.split(":")[4], arn=name, principal_arn=name)
 
 
 def _event(body: bytes) -> object:

@@ -38,7 +38,7 @@ _OF_SERVICES: Final = {
 """By service, the modules that a call may change; a call of another service may change any."""
 _UNDER_WAY: Final = {"Pending", "InProgress"}
 _OTHERS: Final = "others"
-_PLAIN: Final = {"eventbridge": ("_rule_last_fired",)}
+_PLAIN: Final = {"eventbridge": ("_rule_last_fired",), "scheduler": ("_schedule_last_fired",)}
 """Dictionaries that are no scoped ones and count nevertheless."""
 
 

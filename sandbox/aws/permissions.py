@@ -141,6 +141,12 @@ def _of_others(call: Call) -> Iterator[Requirement]:
         if call.operation == "DeleteObjects":  # which objects stands in a body that is not parsed: all, each a version
             action, key = "s3:DeleteObjectVersion", "*"
         yield Requirement(action=action, resource=f"{arn}/{key}" if key else arn)
+    elif call.service == "scheduler":
+        yield Requirement(action=f"scheduler:{call.operation}", resource=_schedule(call))
+        if role := call.parameters.get("Target", {}).get("RoleArn"):
+            yield _pass(role, "scheduler.amazonaws.com")
+    elif (call.service, call.operation) == ("ecs", "UpdateService"):
+        yield Requirement(action="ecs:UpdateService", resource=_ecs_service(call))
     elif call.service in _NAMED_BY:
         yield Requirement(action=f"{call.service}:{call.operation}", resource=_named(call))
 
@@ -172,6 +178,17 @@ def _association(call: Call) -> str:
     if "associationId" in parameters:
         return f"{start}podidentityassociation/{parameters['clusterName']}/{parameters['associationId']}"
     return f"{start}cluster/{parameters['clusterName']}" if "clusterName" in parameters else "*"
+
+
+def _schedule(call: Call) -> str:
+    name = call.parameters.get("Name")
+    return f"{_start(call)}schedule/{call.parameters.get('GroupName', 'default')}/{name}" if name else "*"
+
+
+def _ecs_service(call: Call) -> str:
+    named = str(call.parameters["service"])
+    cluster = str(call.parameters.get("cluster", "default")).rpartition("/")[2]
+    return named if named.startswith("arn:") else f"{_start(call)}service/{cluster}/{named}"
 
 
 def _start(call: Call) -> str:

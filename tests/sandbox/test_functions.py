@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import threading
+import time
 import uuid
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from ministack.services import scheduler as ministack_scheduler  # type: ignore[import-untyped]  # no types
 
 from sandbox.aws.calls import AwsError, Caller
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox
@@ -324,6 +326,38 @@ def test_a_rule_runs_its_function_if_the_functions_policy_names_the_rule(sandbox
     detail = json.dumps({"function": target.name})
     events.put_events(Entries=[{"Source": "tests", "DetailType": "t", "Detail": detail}])
     assert pipe.read_text() == "with"
+
+
+def test_a_schedule_runs_its_function_in_a_role_that_may(sandbox: Sandbox, tmp_path: Any) -> None:
+    code = "def handler(event, context):\n    open(event['to'], 'w').write(event['said'])\n"
+    target = Deployed(sandbox, code=code)
+    scheduler, pipe = sandbox.client("scheduler"), tmp_path / "pipe"
+    os.mkfifo(pipe)
+    invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": target.arn}
+    roles = {
+        "of nobody": sandbox.role(service="scheduler.amazonaws.com"),
+        "of another service": sandbox.role(invoke, service="lambda.amazonaws.com"),
+        "of its own": sandbox.role(invoke, service="scheduler.amazonaws.com"),
+    }
+    for number, (said, role) in enumerate(roles.items()):
+        scheduler.create_schedule(
+            Name=f"{target.name}-{number}",
+            ScheduleExpression="at(2026-01-01T00:00:00)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": target.arn, "RoleArn": role, "Input": json.dumps({"to": str(pipe), "said": said})},
+        )
+    ministack_scheduler._tick_schedules()
+    assert pipe.read_text() == "of its own"
+
+
+def test_a_metric_in_a_log_line_is_a_metric(sandbox: Sandbox) -> None:
+    name = uuid.uuid4().hex
+    metrics = [{"Namespace": name, "Dimensions": [["Where"]], "Metrics": [{"Name": "Found", "Unit": "Count"}]}]
+    line = {"_aws": {"Timestamp": int(time.time() * 1000), "CloudWatchMetrics": metrics}, "Where": "here", "Found": 3}
+    code = f"import json\ndef handler(event, context):\n    print(json.dumps({line!r}))\n    print('no metric')\n"
+    Deployed(sandbox, code=code).invoke()
+    (found,) = sandbox.client("cloudwatch").list_metrics(Namespace=name)["Metrics"]
+    assert (found["MetricName"], found["Dimensions"]) == ("Found", [{"Name": "Where", "Value": "here"}])
 
 
 def test_a_topic_runs_no_function_behind_the_gateways_back(sandbox: Sandbox, function: Deployed) -> None:

@@ -212,8 +212,8 @@ LIVES: dict[str, Life] = {
         {"eventPattern": json.dumps({"source": ["aws.s3"]}), "state": "DISABLED", **RETAGGED},
     ),
     "aws:cloudwatch/eventTarget:EventTarget": Life(
-        lambda world: {"rule": world.rule.id, "targetId": "one", "arn": world.topic.id},
-        {"arn": f"arn:aws:sns:us-east-1:{ACCOUNT}:another"},
+        lambda world: {"rule": world.rule.id, "targetId": "one", "arn": world.topic.id, "input": '{"a": 1}'},
+        {"arn": f"arn:aws:sns:us-east-1:{ACCOUNT}:another", "input": '{"a": 2}'},
     ),
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": Life(
         lambda world: {
@@ -229,6 +229,7 @@ LIVES: dict[str, Life] = {
             "name": f"{world.name}-own",
             "namespace": "Tests",
             "metricName": "one",
+            "dimensions": {"Environment": "one"},
             "statistic": "Sum",
             "period": 60,
             "evaluationPeriods": 1,
@@ -236,10 +237,20 @@ LIVES: dict[str, Life] = {
             "comparisonOperator": "GreaterThanOrEqualToThreshold",
             "treatMissingData": "notBreaching",
             "alarmActions": [world.topic.id],
+            "insufficientDataActions": [world.topic.id],
             "alarmDescription": "one",
             **TAGS,
         },
-        {"alarmDescription": "two", "threshold": 2.5, **RETAGGED},
+        {"alarmDescription": "two", "dimensions": {"Environment": "two"}, "threshold": 2.5, **RETAGGED},
+    ),
+    "aws:scheduler/schedule:Schedule": Life(
+        lambda world: {
+            "name": f"{world.name}-own",
+            "scheduleExpression": "cron(30 5 * * ? *)",
+            "flexibleTimeWindow": {"mode": "OFF"},
+            "target": {"arn": world.function.outputs["arn"], "roleArn": world.role.outputs["arn"], "input": '{"a": 1}'},
+        },
+        {"scheduleExpression": "cron(40 5 * * ? *)", "description": "two", "state": "DISABLED"},
     ),
     "aws:iam/role:Role": Life(
         lambda world: {

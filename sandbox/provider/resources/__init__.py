@@ -14,15 +14,32 @@ from sandbox.provider.resources import (
     logs,
     s3,
     s3_parts,
+    scheduler,
     secretsmanager,
     sns,
 )
 from sandbox.provider.table import ResourceType
 
+MODULES: Final = (
+    alarms,
+    cloudtrail,
+    eks,
+    events,
+    iam,
+    kms,
+    lambda_,
+    logs,
+    s3,
+    s3_parts,
+    scheduler,
+    secretsmanager,
+    sns,
+)
+
 TABLE: Final = MappingProxyType(
     {
         entry.aws_type: entry()
-        for module in (alarms, cloudtrail, eks, events, iam, kms, lambda_, logs, s3, s3_parts, secretsmanager, sns)
+        for module in MODULES
         for entry in vars(module).values()
         if isinstance(entry, type) and issubclass(entry, ResourceType) and "aws_type" in vars(entry)
     }

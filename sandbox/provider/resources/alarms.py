@@ -68,7 +68,9 @@ ALARM = (
     "alarmActions",
     "alarmDescription",
     "comparisonOperator",
+    "dimensions",
     "evaluationPeriods",
+    "insufficientDataActions",
     "metricName",
     "namespace",
     "period",
@@ -103,6 +105,7 @@ class MetricAlarm(ResourceType):
         alarm = {name: value for name, value in camel(found[0]).items() if value not in ("", [])}
         return {
             **chosen(alarm, ALARM),
+            **({"dimensions": tag_map(found[0]["Dimensions"], key="Name")} if found[0].get("Dimensions") else {}),
             "name": resource_id,
             "arn": alarm["alarmArn"],
             "tagsAll": tag_map(cloudwatch.list_tags_for_resource(ResourceARN=alarm["alarmArn"])["Tags"]),
@@ -123,5 +126,7 @@ class MetricAlarm(ResourceType):
 
     def _put(self, aws: Aws, inputs: Properties, **more: object) -> None:
         settings = pascal(chosen(inputs, ALARM))
+        if "dimensions" in inputs:
+            settings["Dimensions"] = tag_list(inputs["dimensions"], key="Name")
         settings |= {name: int(settings[name]) for name in ("EvaluationPeriods", "Period") if name in settings}
         aws.client("cloudwatch").put_metric_alarm(AlarmName=inputs["name"], **settings, **more)

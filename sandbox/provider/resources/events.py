@@ -62,17 +62,18 @@ class EventRule(ResourceType):
 
 class EventTarget(ResourceType):
     aws_type = "aws:cloudwatch/eventTarget:EventTarget"
-    updatable = names("arn roleArn")
+    updatable = names("arn input roleArn")
     replacing = names("eventBusName rule targetId")
     required = names("arn rule")
     defaults = values(eventBusName="default")
+    documents = names("input")
     auto_name = AutoName(property="targetId")
 
     def predict(self, place: Place, inputs: Properties) -> tuple[str, Properties]:
         return self._id(inputs), {}
 
     def create(self, aws: Aws, inputs: Properties) -> str:
-        target = {"Id": inputs["targetId"], **pascal(chosen(inputs, ("arn", "roleArn")))}
+        target = {"Id": inputs["targetId"], **pascal(chosen(inputs, ("arn", "input", "roleArn")))}
         aws.client("events").put_targets(Rule=inputs["rule"], EventBusName=inputs["eventBusName"], Targets=[target])
         return self._id(inputs)
 
@@ -84,6 +85,7 @@ class EventTarget(ResourceType):
             return None
         return {
             "arn": target["Arn"],
+            "input": target.get("Input"),
             "roleArn": target.get("RoleArn"),
             **chosen(inputs, ("eventBusName", "rule", "targetId")),
         }
