@@ -16,6 +16,7 @@ class Effort:
         tasks: asyncio tasks that start at once.
         rotations: rotations of a key under load.
         hang: seconds for which an endpoint hangs.
+        roles: how many roles the environments have, fewest first.
     """
 
     rounds: int
@@ -24,10 +25,11 @@ class Effort:
     tasks: int
     rotations: int
     hang: float
+    roles: tuple[int, int, int]
 
 
-FULL = Effort(rounds=9, calls=2_000, threads=64, tasks=1_000, rotations=100, hang=5.0)
-TINY = Effort(rounds=1, calls=10, threads=4, tasks=8, rotations=2, hang=0.3)
+FULL = Effort(rounds=9, calls=2_000, threads=64, tasks=1_000, rotations=100, hang=5.0, roles=(10, 50, 200))
+TINY = Effort(rounds=1, calls=10, threads=4, tasks=8, rotations=2, hang=0.3, roles=(2, 2, 3))
 
 
 @dataclass(frozen=True, kw_only=True)
