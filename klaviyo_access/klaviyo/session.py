@@ -8,6 +8,7 @@ from typing import Any, Final
 from klaviyo_api import KlaviyoAPI  # type: ignore[import-untyped] # the SDK ships no types
 from openapi_client.exceptions import ApiException, OpenApiException
 from pydantic import ValidationError
+from pydantic_core import InitErrorDetails, PydanticCustomError
 from urllib3 import BaseHTTPResponse
 from urllib3.exceptions import HTTPError, ProxySchemeUnsupported
 from urllib3.util import Retry
@@ -46,8 +47,8 @@ def session_for_role(
     the key: it is added to each request where that leaves the process.
 
     The client's operations, their variants ``…_with_http_info`` and ``…_without_preload_content`` too, raise a
-    `KlaviyoError` and nothing of the layers below, whose exception stays as its ``__cause__``. They raise a
-    `KeyStoreError` where the key is too old to be served.
+    `KlaviyoError` and nothing of the layers below, whose exception stays as its ``__cause__``, without the input that
+    pydantic quotes. They raise a `KeyStoreError` where the key is too old to be served.
 
     Args:
         role: as in access.yaml.
@@ -107,9 +108,13 @@ class SignedSession(KlaviyoAPI):  # type: ignore[misc] # the SDK ships no types
                 if isinstance(result, BaseHTTPResponse) and not 200 <= result.status < 300:
                     answer = read_answer(result.status, result.headers, result.data)
                     raise refusal(answer, sender=self._sender(kwargs), operation=operation)
-            except (OpenApiException, ValidationError, *_URLLIB3_ERRORS) as error:
+            except ValidationError as error:
+                malformed = _without_input(error)  # raised from below, since an error keeps the one it was raised in
+            except (OpenApiException, *_URLLIB3_ERRORS) as error:
                 raise typed_error(error, sender=self._sender(kwargs), operation=operation) from error
-            return result
+            else:
+                return result
+            raise typed_error(malformed, sender=self._sender(kwargs), operation=operation) from malformed
 
         return call
 
@@ -147,16 +152,31 @@ def _typed_failure(error: Exception, *, role: str, operation: str) -> KlaviyoErr
     if isinstance(error, _URLLIB3_ERRORS) or isinstance(error.__context__, _URLLIB3_ERRORS):
         return KlaviyoUnreachable(str(getattr(error, "reason", error)), **named)
     if isinstance(error, ValidationError):
-        return RequestMalformed(_without_input(error), **named)
+        return RequestMalformed(_told(error), **named)
     return RequestMalformed(str(getattr(error, "reason", error)), **named)
 
 
-def _without_input(error: ValidationError) -> str:
-    """What pydantic found wrong and where; what was there may be personal data."""
+def _told(error: Exception) -> str:
+    """What pydantic found wrong and where, or what another error says: never what stood there."""
+    if not isinstance(error, ValidationError):
+        return _first_line(str(error))
     found = error.errors(include_input=False, include_url=False, include_context=False)
-    # A validator that quotes an error of pydantic's own quotes the input too, in the lines below the first.
-    told = [f"{'.'.join(map(str, one['loc'])) or error.title}: {one['msg'].partition(chr(10))[0]}" for one in found]
-    return "; ".join(told)
+    return "; ".join(f"{'.'.join(map(str, one['loc'])) or error.title}: {_first_line(one['msg'])}" for one in found)
+
+
+def _without_input(error: ValidationError) -> ValidationError:
+    """The same error of pydantic's without what it was about, which may be personal data and is printed with it."""
+    found = error.errors(include_input=False, include_url=False, include_context=False)
+    details = [
+        InitErrorDetails(type=PydanticCustomError(one["type"], _first_line(one["msg"])), loc=one["loc"], input=None)
+        for one in found
+    ]
+    return ValidationError.from_exception_data(error.title, details, hide_input=True)
+
+
+def _first_line(message: str) -> str:
+    """Errors that quote an error of pydantic's, as those of alternatives do, quote the input below their first line."""
+    return message.partition("\n")[0]
 
 
 def _telling_the_unreadable(read: Callable[..., Any]) -> Callable[..., Any]:
@@ -165,8 +185,8 @@ def _telling_the_unreadable(read: Callable[..., Any]) -> Callable[..., Any]:
             return read(*args, **kwargs)
         except ApiException:
             raise
-        except Exception as error:  # whatever the SDK's models raise on a body that is not theirs
-            told = _without_input(error) if isinstance(error, ValidationError) else str(error)
-            raise _UnreadableError(f"{type(error).__name__}: {told}") from error
+        except Exception as error:  # noqa: BLE001 - whatever the SDK's models raise on a body that is not theirs
+            told = f"{type(error).__name__}: {_told(error)}"
+        raise _UnreadableError(told)  # not from the error, which quotes the answer
 
     return response_deserialize

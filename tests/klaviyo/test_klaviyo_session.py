@@ -11,6 +11,8 @@ from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import pytest
+from openapi_client.exceptions import OpenApiException
+from pydantic import ValidationError
 
 from klaviyo_access.errors import (
     AnswerNotUnderstood,
@@ -26,6 +28,7 @@ from klaviyo_access.errors import (
 )
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo import session_for_role
+from klaviyo_access.klaviyo.session import _telling_the_unreadable
 from tests.klaviyo.klaviyo_server import Keys, Server, clock_that_outruns_limits, klaviyo_server, serving
 
 NO_KEY = Key("pk_" + "0" * 34)
@@ -169,22 +172,48 @@ def test_arguments_that_the_sdk_does_not_take_are_never_sent(klaviyo: Server) ->
     assert klaviyo.seen == []
 
 
-def test_a_malformed_call_is_told_by_its_fields_and_never_by_what_stood_in_them(klaviyo: Server) -> None:
+EVENT = {"data": {"type": "event", "attributes": {"properties": {}, "profile": "ada@example.com"}}}
+
+
+@pytest.mark.parametrize("variant", ["", "_with_http_info", "_without_preload_content"])
+def test_a_malformed_call_is_told_by_its_fields_and_never_by_what_stood_in_them(
+    klaviyo: Server, caplog: pytest.LogCaptureFixture, variant: str
+) -> None:
     session = session_of(Keys(klaviyo.url, [NO_KEY]))
-    event = {"data": {"type": "event", "attributes": {"properties": {}, "profile": "ada@example.com"}}}
     with pytest.raises(RequestMalformed) as raised:
-        session.Events.create_event(event)
-    said = str(raised.value)
-    assert "data.attributes.profile" in said
-    assert [word for word in ("ada@", "example.com", "https://", "input_value") if word in said] == []
+        getattr(session.Events, f"create_event{variant}")(EVENT)
+    logging.getLogger("a service").error("failed", exc_info=raised.value)
+    assert "pydantic_core._pydantic_core.ValidationError" in caplog.text
+    assert isinstance(raised.value.__cause__, ValidationError)
+    for shown in (told_by(raised.value), caplog.text):
+        assert "data.attributes.profile" in shown
+        assert [word for word in ("ada@", "example.com", "https://", "input_value") if word in shown] == []
 
 
-def test_an_answer_that_cannot_be_read_is_not_quoted() -> None:
-    body = b'{"data": [{"type": "list", "id": 7, "attributes": "ada@example.com"}]}'
-    with answering(200, {}, body) as url, pytest.raises(AnswerNotUnderstood) as raised:
+@pytest.mark.parametrize("body", [b'"ada@example.com"', b'{"data": [{"type": "list", "id": 7, "attributes": "ada@"}]}'])
+def test_an_answer_that_cannot_be_read_is_not_quoted(body: bytes) -> None:
+    with answering(200, {}, body) as url, pytest.raises(AnswerNotUnderstood, match="ValidationError") as raised:
         session_of(Keys(url, [NO_KEY])).Lists.get_lists()
-    assert "Attributes: Input should be" in str(raised.value)
-    assert "ada@" not in str(raised.value)
+    assert raised.value.__cause__ is not None
+    assert "ada@" not in told_by(raised.value)
+
+
+def test_of_an_error_that_lists_alternatives_the_first_line_is_told() -> None:
+    lines = "No match found when deserializing. Details: 1 validation error for A\n  [input_value='ada@example.com']"
+
+    def fail(*_: object) -> None:
+        raise ValueError(lines)
+
+    with pytest.raises(OpenApiException) as raised:
+        _telling_the_unreadable(fail)()
+    assert str(raised.value) == "ValueError: No match found when deserializing. Details: 1 validation error for A"
+    assert "ada@" not in told_by(raised.value)
+
+
+def told_by(error: BaseException) -> str:
+    """What an error and all that it came from say, shown or not."""
+    causes = [cause for cause in (error.__cause__, error.__context__) if cause]
+    return " ".join([f"{error!r} {error} {vars(error)}", *map(told_by, causes)])
 
 
 def test_a_session_is_not_given_the_store_of_another_role(klaviyo: Server) -> None:
