@@ -81,7 +81,7 @@ def _refusal(keys: RoleKeys, current: Version) -> str | None:
 
 
 def _needed(reason: str) -> frozenset[str]:
-    """The scopes of which the previous key must have one to be better than a key refused for ``reason``; none: never."""
+    """Scopes of which the previous key must have one to be better than a key refused for ``reason``; none: never is."""
     return frozenset({ACCOUNT_SCOPE}) if reason in {REFUSED, ROLLED_BACK} else _missing(reason)
 
 

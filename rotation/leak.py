@@ -53,12 +53,9 @@ def _life(version: Version) -> Life:
 
 def _reject(keys: RoleKeys, named: Sequence[Version], fingerprint: str) -> Life | None:
     """Mark a spare, and the same key wherever else on the reserve it was staged."""
-    verdict = Rejected(keys.clock(), fingerprint, LEAKED_SPARE)
-    passed = False
     for version in named:
-        marked = any(isinstance(label, Rejected) and label.reason == LEAKED_SPARE for label in version.ours)
-        reject_spare(keys, version, verdict, passed=passed or marked)
-        passed = passed or not marked
+        if not any(isinstance(label, Rejected) and label.reason == LEAKED_SPARE for label in version.ours):
+            reject_spare(keys, version, Rejected(keys.clock(), fingerprint, LEAKED_SPARE))
     if any(version.spare for version in named):
         return Life.SPARE
     return Life.REJECTED if named else None

@@ -112,7 +112,7 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]
         found = _examine(keys, version, spare, leaked=reserve.leaked_fingerprints)
         if isinstance(found, _GoodSpare):
             return found, tuple(rejected)
-        reject_spare(keys, version, found, passed=found in rejected)
+        reject_spare(keys, version, found)
         rejected.append(found)
     raise NoSpareError(keys.settings.role, rejected)
 

@@ -1,5 +1,8 @@
 """Verdicts: what is passed on a key is passed before anything else is taken off its version, and never taken back."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from klaviyo_access.keys.labels import Leaked, Rejected, Retired, SecretLabels, Spare, Version
 from rotation.errors import LabelsFullError
 from rotation.role_keys import RoleKeys
@@ -21,20 +24,21 @@ def condemn(keys: RoleKeys, version: Version, verdict: Rejected | Leaked) -> Non
     keys.key.add(verdict, version.id)
 
 
-def reject_spare(keys: RoleKeys, version: Version, verdict: Rejected, *, passed: bool) -> None:
+def reject_spare(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
     """Pass a verdict on a spare: the verdict first, so that the version is never without a label.
 
-    Where the same verdict was ``passed`` in this second, the same key was staged twice: labels are unique, and the
-    version that has it stands for both.
+    Labels are unique: where the same key was staged twice, the second verdict says a later second.
 
     Raises:
         LabelsFullError: no label is free on the reserve.
         StoreError: a call to Secrets Manager failed.
     """
-    if not passed:
-        if not keys.reserve.labels().free:
-            raise LabelsFullError("reserve", free=0, needed=1)
-        keys.reserve.add(verdict, version.id)
+    labels = keys.reserve.labels()
+    if not labels.free:
+        raise LabelsFullError("reserve", free=0, needed=1)
+    while any(verdict in other.labels for other in labels):
+        verdict = replace(verdict, time=verdict.time + timedelta(seconds=1))
+    keys.reserve.add(verdict, version.id)
     for label in version.ours:
         if isinstance(label, Spare):
             keys.reserve.remove(label, version.id)

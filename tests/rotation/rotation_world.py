@@ -3,10 +3,10 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -54,16 +54,45 @@ def at_once(work: Coroutine[Any, Any, Any]) -> Any:
     raise AssertionError("the simulator waited in the middle of a call")
 
 
+T = TypeVar("T")
+
+
+@dataclass
+class Process:
+    """The function's process: it counts its calls to AWS and Klaviyo, and dies before or after the one ``dies_at``."""
+
+    calls: int = 0
+    dies_at: int | None = None
+    dies: Literal["before", "after"] = "before"
+
+    def make(self, call: Callable[[], T]) -> T:
+        """Make one call."""
+        dies = self.calls == self.dies_at
+        self.calls += 1
+        if dies and self.dies == "before":
+            raise KilledError
+        answer = call()
+        if dies:
+            raise KilledError
+        return answer
+
+
 @dataclass
 class Klaviyo:
     """The account's keys by value with their scopes; ``status`` makes every call fail that way instead."""
 
+    process: Process = field(default_factory=Process)
     scopes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     calls: list[str] = field(default_factory=list)
 
     def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        return self.process.make(lambda: self._answer(method, url, headers, timeout))
+
+    def _answer(
         self, method: str, url: str, headers: Mapping[str, str], timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
         path = url.removeprefix("https://klaviyo.test").partition("?")[0]
@@ -87,13 +116,12 @@ class Klaviyo:
 class Client:
     """What boto3's client is to the rotator, over the sandbox's service.
 
-    ``kill_at`` ends the process at a call; ``unread`` are secrets whose values lag behind their labels.
+    ``unread`` are secrets whose values lag behind their labels.
     """
 
     service: SecretsManager
+    process: Process = field(default_factory=Process)
     made: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    kill_at: int | None = None
-    kill: Literal["before", "after"] = "before"
     unread: set[str] = field(default_factory=set)
 
     def __getattr__(self, name: str) -> Any:
@@ -101,17 +129,15 @@ class Client:
 
     def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         self.made.append((operation, parameters))
-        killed = len(self.made) - 1 == self.kill_at
-        if killed and self.kill == "before":
-            raise KilledError
+        return self.process.make(lambda: self._answer(operation, parameters))
+
+    def _answer(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         if operation == "GetSecretValue" and parameters["SecretId"] in self.unread:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, operation)
         try:
             answer: dict[str, Any] = at_once(self.service.handle(call(operation, parameters)))
         except AwsError as error:
             raise ClientError({"Error": {"Code": error.code, "Message": error.message}}, operation) from error
-        if killed:
-            raise KilledError
         if changed := answer.get("LastChangedDate"):
             answer["LastChangedDate"] = datetime.fromtimestamp(changed, UTC)
         return answer
@@ -148,7 +174,8 @@ class World:
         self.errors: list[RotationError] = []
         self.events: list[str] = []
         self.repeats = 1
-        self.klaviyo = Klaviyo()
+        self.process = Process()
+        self.klaviyo = Klaviyo(self.process)
         self.service = SecretsManager(
             account=ACCOUNT,
             clock=lambda: self.now,
@@ -158,7 +185,7 @@ class World:
             readings=Readings(first_value=first_value),
             retry=Retry(attempts=attempts, sleep=self._sleep),
         )
-        self.client = Client(self.service)
+        self.client = Client(self.service, self.process)
         self.key_arn = self._create("klaviyo/local/viewer/key")
         self.reserve_arn = self._create("klaviyo/local/viewer/reserve")
         self.settings = Settings(
@@ -187,6 +214,13 @@ class World:
             self._put(self.reserve_arn, '{"tombstone": true}', [AwsLabel.CURRENT])
         spare = Spare(datetime.fromtimestamp(self.now, UTC), fingerprint(key_value(labelled or name)))
         self._put(self.reserve_arn, value if value is not None else json.dumps({"apiKey": key}), [str(spare)])
+
+    def adopt(self, name: str, value: str) -> None:
+        """Put a value with the key of that name as current, as somebody did before this project."""
+        key = key_value(name)
+        self.names[fingerprint(key)] = name
+        self.klaviyo.scopes[key] = SCOPES
+        self._put(self.key_arn, value, [AwsLabel.CURRENT])
 
     def enable_rotation(self) -> None:
         """Switch rotation on without rotating, as the program does."""

@@ -1,12 +1,14 @@
-"""The function can be killed at any call: the next attempt ends where an undisturbed run would have ended."""
+"""The function can be killed before and after any call to AWS or Klaviyo: run again, it ends where an undisturbed run
+would have ended."""
 
 from contextlib import suppress
 from typing import Literal
 
 import pytest
 
-from rotation.errors import PendingKeyRefusedError, RotationError
+from rotation.errors import EventRefusedError, PendingKeyRefusedError, RotationError
 from tests.rotation.rotation_world import KilledError, World, key_value
+from tests.rotation.test_actions import CASES, Case, before
 
 USED = {"first key": (), "second key": ("old",), "third key": ("older", "old")}
 
@@ -24,19 +26,19 @@ def before_the_kill(used: tuple[str, ...]) -> World:
 
 @pytest.mark.parametrize("kill", ["before", "after"])
 @pytest.mark.parametrize("used", USED.values(), ids=USED.keys())
-def test_a_run_killed_at_any_call_to_secrets_manager_is_healed_by_the_next(
+def test_a_rotation_killed_at_any_call_is_healed_by_the_next_attempt(
     used: tuple[str, ...], kill: Literal["before", "after"]
 ) -> None:
     calm = before_the_kill(used)
-    first = len(calm.client.made)
+    first = calm.process.calls
     calm.rotate()
 
-    for kill_at in range(first, len(calm.client.made)):
+    for dies_at in range(first, calm.process.calls):
         world = before_the_kill(used)
-        world.client.kill, world.client.kill_at = kill, kill_at
-        assert world.rotate() == "RotationSucceeded", kill_at
-        assert world.lives() == calm.lives(), kill_at
-        assert world.current_value() == calm.current_value(), kill_at
+        world.process.dies, world.process.dies_at = kill, dies_at
+        assert world.rotate() == "RotationSucceeded", dies_at
+        assert world.lives() == calm.lives(), dies_at
+        assert world.current_value() == calm.current_value(), dies_at
 
 
 def with_a_dead_pending_key() -> tuple[World, str]:
@@ -55,15 +57,45 @@ def test_a_refusal_killed_at_any_call_ends_with_the_verdict_once_and_nothing_pen
     kill: Literal["before", "after"],
 ) -> None:
     calm, token = with_a_dead_pending_key()
-    first = len(calm.client.made)
+    first = calm.process.calls
     with pytest.raises(PendingKeyRefusedError):
         calm.step("testSecret", token)
 
-    for kill_at in range(first, len(calm.client.made)):
+    for dies_at in range(first, calm.process.calls):
         world, token = with_a_dead_pending_key()
-        world.client.kill, world.client.kill_at = kill, kill_at
+        world.process.dies, world.process.dies_at = kill, dies_at
         with pytest.raises(KilledError):
             world.step("testSecret", token)
         with suppress(RotationError):
             world.step("testSecret", token)
-        assert world.lives() == {"live": "AWSCURRENT KEY", "dies": "KEY REJECTED(refused)"}, kill_at
+        assert world.lives() == {"live": "AWSCURRENT KEY", "dies": "KEY REJECTED(refused)"}, dies_at
+
+
+def ask_until_done(world: World, case: Case) -> None:
+    """Ask again, as whoever got no answer does: also once a grace that starts anew is over, and for what is done."""
+    with suppress(EventRefusedError):
+        if world.ask(case.action, case.key)["outcome"] == "too early":
+            world.now += world.settings.grace.total_seconds()
+            world.ask(case.action, case.key)
+
+
+@pytest.mark.parametrize("kill", ["before", "after"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_an_action_killed_at_any_call_and_asked_for_again_ends_where_it_would_have(
+    case: Case, kill: Literal["before", "after"]
+) -> None:
+    calm = before(case)
+    first = calm.process.calls
+    calm.ask(case.action, case.key)
+
+    for dies_at in range(first, calm.process.calls):
+        world = before(case)
+        world.process.dies, world.process.dies_at = kill, dies_at
+        with pytest.raises(KilledError):
+            world.ask(case.action, case.key)
+        assert world.lives().keys() >= calm.lives().keys(), dies_at
+        if case.answer["outcome"] == "too early":
+            world.ask(case.action, case.key)
+        else:
+            ask_until_done(world, case)
+        assert world.lives() == calm.lives(), dies_at

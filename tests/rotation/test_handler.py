@@ -62,6 +62,36 @@ def test_each_step_writes_one_line_of_json(world: World, capsys: pytest.CaptureF
     assert [label.split(":")[2:] for label in lines[0]["rejected"]] == [[fingerprint(key_value("bad")), "refused"]]
 
 
+def test_an_action_is_answered_and_logged_without_any_part_of_the_key(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        world.stage(name)
+        world.rotate()
+    _, version = world.found("a")
+    capsys.readouterr()
+
+    answer = handler({"action": "retire", "version": version}, Context())
+
+    held = fingerprint(key_value("a"))
+    assert answer == {
+        "action": "retire",
+        "outcome": "disabling",
+        "fingerprint": held,
+        "ends_with": key_value("a")[-4:],
+    }
+    assert json.loads(json.dumps(answer)) == answer
+    [line] = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert line == {
+        "level": "INFO",
+        "role": "viewer",
+        "action": "retire",
+        "version": version,
+        "outcome": "disabling",
+        "fingerprint": held,
+    }
+
+
 def test_a_failed_step_writes_its_error_and_raises_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EventRefusedError):
         handler({"action": "steal"}, Context())

@@ -301,6 +301,42 @@ def test_a_live_key_staged_again_while_the_rotator_runs_is_not_promoted_again(
     assert world.lives() == {"a": LIVE}
 
 
+ADOPTED = {
+    "the bare key": key_value("a"),
+    "as this project stages it": json.dumps({"apiKey": key_value("a")}),
+    "under another name": json.dumps({"KLAVIYO_API_KEY": key_value("a")}),
+}
+
+
+@pytest.mark.parametrize("value", ADOPTED.values(), ids=ADOPTED.keys())
+def test_a_key_that_somebody_else_put_is_adopted_and_retired_as_any_other(world: World, value: str) -> None:
+    world.adopt("a", value)
+    world.invoke({"action": "unstick"})
+    assert world.lives() == {"a": LIVE}
+
+    world.stage("b")
+    world.rotate()
+
+    assert world.lives() == {"a": OLD, "b": LIVE}
+
+
+def test_what_is_no_key_is_not_adopted(world: World) -> None:
+    world.adopt("a", '{"password": "another secret"}')
+
+    world.invoke({"action": "unstick"})
+
+    assert world.lives() == {}
+
+
+def test_the_previous_value_is_adopted_once_where_it_holds_the_same_key(world: World) -> None:
+    world.adopt("a", key_value("a"))
+    world.adopt("a", json.dumps({"apiKey": key_value("a")}))
+
+    world.invoke({"action": "unstick"})
+
+    assert world.lives() == {"a": LIVE}
+
+
 def test_aws_records_each_rotation_as_what_it_was(world: World) -> None:
     world.stage("a")
 

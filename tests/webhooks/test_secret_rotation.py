@@ -50,7 +50,8 @@ def test_no_delivery_is_refused_over_a_hundred_rotations(world: WebhookWorld) ->
 def test_a_kill_before_or_after_any_call_loses_no_delivery(
     world: WebhookWorld, number: int, kill: Literal["before", "after"]
 ) -> None:
-    world.client.kill_at, world.client.kill = len(world.client.made) + number, kill
+    process = world.client.process
+    process.dies_at, process.dies = process.calls + number, kill
     assert world.rotate() == "RotationSucceeded"
     assert world.rotate() == "RotationSucceeded"
     assert (world.refused, world.klaviyo.secret) == ([], world.current_secret())
