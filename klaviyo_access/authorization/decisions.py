@@ -4,14 +4,10 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final, TypeVar
 
 from klaviyo_access.audit.entry import AuditEntry, Result
 from klaviyo_access.authorization.permissions import Permissions
-from klaviyo_access.errors import AuthorizationError, PermissionDenied, RoleNotAssigned
-
-_MARK: Final = "__klaviyo_requirement__"
-_Handler = TypeVar("_Handler", bound=Callable[..., Any])
+from klaviyo_access.errors import AuthorizationError, PermissionDenied, RoleNotAssigned, UnknownRole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,18 +24,21 @@ class Requirement:
     roles: frozenset[str]
     why: Mapping[str, str]
 
-    def check(self, role: str | None) -> str:
+    def check(self, role: object) -> str:
         """Let ``role`` pass and return it.
 
         Raises:
             RoleNotAssigned: ``role`` is None or empty.
-            PermissionDenied: it lacks the permission, or the route is for other roles.
+            PermissionDenied: it lacks the permission, the route is for other roles, or it is no text.
         """
-        if role and role in self.roles:
-            return role
         if not role:
             raise RoleNotAssigned
-        raise PermissionDenied(role=role, permission=self.permission, why=self.why.get(role, ""))
+        if not isinstance(role, str):  # what an application looks up is not always what it declares
+            why = f": a person's role is one name, and role_of gave a value of type {type(role).__name__}"
+            raise PermissionDenied(role=str(role), permission=self.permission, why=why)
+        if role not in self.roles:
+            raise PermissionDenied(role=role, permission=self.permission, why=self.why.get(role, ""))
+        return role
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +87,9 @@ class Authorizer:
 
         Raises:
             UnknownPermission: the access model has no such permission.
-            UnknownRole: it has no such role, or none that has the permission in any environment.
+            UnknownRole: it has no such role, or none that has the permission in any environment; or no role is named.
         """
-        chosen = None if roles is None else frozenset(roles)
+        chosen = _chosen(roles)
         passing = self.permissions.holders(permission, among=chosen)
         place = self.permissions.environment
         lost = {
@@ -122,7 +121,7 @@ class Authorizer:
         entry = AuditEntry(
             timestamp=self.clock(),
             user_id=asker.user_id or "",
-            role=asker.role or "",
+            role=str(asker.role or ""),
             action=requirement.permission,
             resource=asker.resource,
             result=result,
@@ -133,12 +132,14 @@ class Authorizer:
         self.record(entry)
 
 
-def marked(handler: _Handler, requirement: Requirement) -> _Handler:
-    """``handler`` with a mark by which a guard sees that it requires a permission."""
-    setattr(handler, _MARK, requirement)
-    return handler
-
-
-def requires_permission(handler: object) -> bool:
-    """Whether a handler, or what wraps it by `functools.wraps`, requires a permission."""
-    return isinstance(getattr(handler, _MARK, None), Requirement)
+def _chosen(roles: Iterable[str] | None) -> frozenset[str] | None:
+    if roles is None:
+        return None
+    if isinstance(roles, str):
+        raise UnknownRole(f"A route names its roles in a list; write roles=[{roles!r}], not roles={roles!r}.")
+    if not (chosen := frozenset(roles)):
+        raise UnknownRole(
+            "A route is open to some role; roles is empty, so that nobody could pass. Leave roles out to let all pass "
+            "that have the permission."
+        )
+    return chosen

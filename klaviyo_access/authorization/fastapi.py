@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
 from starlette.requests import HTTPConnection
+from starlette.routing import BaseRoute
 
 from klaviyo_access.authorization import starlette
 from klaviyo_access.authorization.decisions import Requirement
@@ -30,6 +31,11 @@ def _is_guarded(route: Any) -> bool:
     return endpoint_is_guarded(route) or any(isinstance(one.call, Required) for one in _tree(dependant))
 
 
+def _included(route: BaseRoute) -> object:
+    """The router that a route stands for, where `FastAPI.include_router` made it: its routes may yet become more."""
+    return getattr(route, "original_router", route)
+
+
 def _tree(dependant: Dependant | None) -> Iterator[Dependant]:
     if dependant is not None:
         yield dependant
@@ -41,7 +47,7 @@ def _tree(dependant: Dependant | None) -> Iterator[Dependant]:
 class Authorization(starlette.Authorization):
     """Permissions on the routes, routers and applications of FastAPI."""
 
-    _reader: ClassVar[RouteReader] = RouteReader(expand=iter_route_contexts, is_guarded=_is_guarded)
+    _reader: ClassVar[RouteReader] = RouteReader(expand=iter_route_contexts, inside=_included, is_guarded=_is_guarded)
 
     def require(self, permission: str, *, roles: Iterable[str] | None = None) -> Required:  # type: ignore[override] # FastAPI's way is a dependency, not a decorator
         """A dependency for ``Depends``; its value is the role that passed.
@@ -53,7 +59,7 @@ class Authorization(starlette.Authorization):
         Raises:
             UnknownPermission: now, where the access model has no such permission.
             UnknownRole: now, where it has no such role with the permission.
-            RoleNotAssigned: at a request of somebody without a role; answered with 401 by `guard`.
-            PermissionDenied: at a request of a role that does not pass; answered with 403 by `guard`.
+            RoleNotAssigned: at a request of somebody without a role; answered with 401.
+            PermissionDenied: at a request of a role that does not pass; answered with 403.
         """
         return Required(self.requirement(permission, roles=roles), self.admit)

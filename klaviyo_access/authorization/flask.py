@@ -7,16 +7,20 @@ from functools import wraps
 from typing import Any, Final, TypeVar, cast
 
 from flask import Flask, Request, Response, current_app, g, jsonify, request
+from flask.views import MethodView, View
+from werkzeug.routing import BaseConverter, FloatConverter, IntegerConverter, Rule, UnicodeConverter, UUIDConverter
 
-from klaviyo_access.authorization.decisions import Asker, Authorizer, marked, requires_permission
+from klaviyo_access.authorization.decisions import Asker, Authorizer
+from klaviyo_access.authorization.marks import GuardedBy, is_guarded, marked
 from klaviyo_access.authorization.refusals import refusal
 from klaviyo_access.authorization.routes import DeclaredRoute, refuse_unguarded
 from klaviyo_access.errors import AuthorizationError
 
 _View = TypeVar("_View", bound=Callable[..., Any])
 
-_PARAMETER: Final = re.compile(r"<(?:(\w+)(?:\([^)]*\))?:)?\w+>")
-_WITHIN_ONE_SEGMENT: Final = {None, "default", "string", "int", "float", "uuid"}
+# A parameter as werkzeug.routing.rules reads it; whatever else begins with "<" may lead anywhere.
+_PARAMETER: Final = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>|<.*")
+_WITHIN_ONE_SEGMENT: Final = {UnicodeConverter, IntegerConverter, FloatConverter, UUIDConverter}
 
 
 def role_in_g(_: Request) -> str | None:
@@ -52,18 +56,19 @@ class Authorization(Authorizer):
         Raises:
             UnknownPermission: now, where the access model has no such permission.
             UnknownRole: now, where it has no such role with the permission.
-            RoleNotAssigned: at a request of somebody without a role; answered with 401 by `guard`.
-            PermissionDenied: at a request of a role that does not pass; answered with 403 by `guard`.
+            RoleNotAssigned: at a request of somebody without a role; answered with 401.
+            PermissionDenied: at a request of a role that does not pass; answered with 403.
         """
         requirement = self.requirement(permission, roles=roles)
 
         def decorate(view: _View) -> _View:
             @wraps(view)
             def admitted(*args: Any, **kwargs: Any) -> Any:
+                self._answer_refusals_of(current_app)
                 self.decide(requirement, self._asker())
                 return current_app.ensure_sync(view)(*args, **kwargs)
 
-            return cast("_View", marked(admitted, requirement))
+            return cast("_View", marked(admitted, GuardedBy.PERMISSION))
 
         return decorate
 
@@ -80,9 +85,9 @@ class Authorization(Authorizer):
 
         Raises:
             UnguardedRoutes: a route that may serve ``prefix`` requires no permission, one that only a converter leads
-                to as well.
+                to as well; or no route is there.
         """
-        app.error_handler_spec[None][None].setdefault(AuthorizationError, self._answer)
+        self._answer_refusals_of(app)
         checked = 0
 
         def check() -> None:
@@ -104,26 +109,50 @@ class Authorization(Authorizer):
             request_id=request.headers.get("X-Request-ID", ""),
         )
 
+    def _answer_refusals_of(self, app: Flask) -> None:
+        app.error_handler_spec[None][None].setdefault(AuthorizationError, self._answer)
+
     def _answer(self, error: AuthorizationError) -> tuple[Response, int, dict[str, str]]:
         said = refusal(error, challenge=self.challenge)
         return jsonify(said.body), said.status, said.headers
 
 
+def pattern_of(rule: str, converters: Mapping[str, type[BaseConverter]]) -> str:
+    """A rule's text as `DeclaredRoute.pattern`, by the application's converters."""
+
+    def wildcard(parameter: re.Match[str]) -> str:
+        is_read = parameter[0].endswith(">")
+        within = converters.get(parameter["converter"] or "default") in _WITHIN_ONE_SEGMENT
+        return "*" if is_read and within else "**"
+
+    return _PARAMETER.sub(wildcard, rule)
+
+
 def _routes_of(app: Flask) -> Iterator[DeclaredRoute]:
     for rule in app.url_map.iter_rules():
-        view = app.view_functions.get(rule.endpoint)
         yield DeclaredRoute(
             path=rule.rule,
-            pattern=_PARAMETER.sub(lambda found: "*" if found[1] in _WITHIN_ONE_SEGMENT else "**", rule.rule),
+            pattern=pattern_of(rule.rule, app.url_map.converters),
             handler=rule.endpoint,
-            is_guarded=_is_guarded(view),
+            is_guarded=_is_guarded(app.view_functions.get(rule.endpoint), rule),
         )
 
 
-def _is_guarded(view: Any) -> bool:
-    """Whether a view, or each method of the class that it was made from, requires a permission."""
-    if requires_permission(view):
+def _is_guarded(view: Any, rule: Rule) -> bool:
+    """Whether a view, or what serves each method of the rule in the class that it was made from, is guarded."""
+    if is_guarded(view):
         return True
-    methods: Iterable[str] = getattr(getattr(view, "view_class", None), "methods", None) or ()
-    handlers = [getattr(view.view_class, method.lower(), None) for method in methods]
-    return bool(handlers) and all(map(requires_permission, handlers))
+    made_from: type[View] | None = getattr(view, "view_class", None)
+    if made_from is None:
+        return False
+    if made_from.dispatch_request is not MethodView.dispatch_request:
+        return is_guarded(made_from.dispatch_request)
+    return bool(rule.methods) and all(map(is_guarded, _handlers(made_from, rule)))
+
+
+def _handlers(made_from: type[View], rule: Rule) -> Iterator[object]:
+    """What answers each method of a rule, as `MethodView.dispatch_request` finds it."""
+    for method in rule.methods or ():
+        name = "get" if method == "HEAD" and getattr(made_from, "head", None) is None else method.lower()
+        if not (method == "OPTIONS" and getattr(rule, "provide_automatic_options", False)):  # Flask sets it
+            yield getattr(made_from, name, None)

@@ -6,7 +6,8 @@ from functools import wraps
 from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar, cast
 
-from klaviyo_access.authorization.decisions import Asker, Authorizer, marked
+from klaviyo_access.authorization.decisions import Asker, Authorizer
+from klaviyo_access.authorization.marks import GuardedBy, marked
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
@@ -62,6 +63,6 @@ class Authorization(Authorizer):
                 return await cast("Any", function)(*args, **kwargs)
 
             chosen = call_async if iscoroutinefunction(function) else call
-            return marked(cast("Callable[_Parameters, _Result]", chosen), requirement)
+            return marked(cast("Callable[_Parameters, _Result]", chosen), GuardedBy.PERMISSION)
 
         return decorate

@@ -86,7 +86,7 @@ class Permissions:
             raise PermissionsUnusable(
                 f"Permissions are a JSON file; {named} cannot be read: {error}. {_EXPORT}"
             ) from error
-        expected = environ.get(ENVIRONMENT, permissions.environment)
+        expected = environ.get(ENVIRONMENT) or permissions.environment
         if permissions.environment != expected:
             raise PermissionsUnusable(
                 f"Permissions hold in one environment; those in {named} are of {permissions.environment!r}, and "
@@ -130,9 +130,10 @@ class Permissions:
             UnknownPermission: the access model has no such permission; the message names the nearest.
         """
         try:
-            return role in self._holders[permission]
+            holders = self._holders[permission]
         except KeyError:
             raise UnknownPermission(_unknown("permission", permission, among=self.descriptions)) from None
+        return isinstance(role, str) and role in holders
 
     def holders(self, permission: str, *, among: Iterable[str] | None = None) -> frozenset[str]:
         """The roles whose people may do ``permission`` here, all of them or those ``among`` some.

@@ -37,7 +37,7 @@ class DeclaredRoute:
 
 
 def refuse_unguarded(routes: Iterable[DeclaredRoute], *, prefix: str, open_routes: Mapping[str, str]) -> None:
-    """Refuse an application that has a route under ``prefix`` without a permission.
+    """Refuse an application that has a route under ``prefix`` without a permission, or none there.
 
     Args:
         routes: all of its routes.
@@ -45,9 +45,18 @@ def refuse_unguarded(routes: Iterable[DeclaredRoute], *, prefix: str, open_route
         open_routes: for each path that is meant to be without a permission, the reason.
 
     Raises:
-        UnguardedRoutes: such a route has neither; or a reason is empty, or given for a path that needs none.
+        UnguardedRoutes: such a route has neither; or a reason is empty, or given for a path that needs none; or no
+            route may serve ``prefix``, so that nothing would be watched over.
     """
-    unguarded = [route for route in routes if not route.is_guarded and route.may_serve(prefix)]
+    declared = tuple(routes)
+    served = [route for route in declared if route.may_serve(prefix)]
+    if not served:
+        raise UnguardedRoutes(
+            f"A guard watches over what is served under its prefix, and no route is under {prefix}; there are: "
+            f"{', '.join(sorted({route.path for route in declared})) or 'none'}. Give guard the prefix under which the "
+            "application calls Klaviyo, as in prefix='/api/klaviyo', or leave guard out where it calls nothing."
+        )
+    unguarded = [route for route in served if not route.is_guarded]
     pointless = [path for path in open_routes if path not in {route.path for route in unguarded}]
     lines = [f"  {route.path} ({route.handler})" for route in unguarded if not open_routes.get(route.path, "").strip()]
     if lines:

@@ -1,6 +1,6 @@
 """Permissions on Starlette's routes, and the guard of Starlette's and FastAPI's applications."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from functools import partial, wraps
 from inspect import isawaitable, iscoroutinefunction
@@ -10,10 +10,12 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 
-from klaviyo_access.authorization.decisions import Asker, Authorizer, Requirement, marked
+from klaviyo_access.authorization.decisions import Asker, Authorizer, Requirement
+from klaviyo_access.authorization.marks import GuardedBy, marked
 from klaviyo_access.authorization.refusals import refusal
 from klaviyo_access.authorization.routes import refuse_unguarded
 from klaviyo_access.authorization.starlette_routes import RouteReader
@@ -58,8 +60,8 @@ class Authorization(Authorizer):
         Raises:
             UnknownPermission: now, where the access model has no such permission.
             UnknownRole: now, where it has no such role with the permission.
-            RoleNotAssigned: at a request of somebody without a role; answered with 401 by `guard`.
-            PermissionDenied: at a request of a role that does not pass; answered with 403 by `guard`.
+            RoleNotAssigned: at a request of somebody without a role; answered with 401.
+            PermissionDenied: at a request of a role that does not pass; answered with 403.
         """
         requirement = self.requirement(permission, roles=roles)
 
@@ -71,7 +73,7 @@ class Authorization(Authorizer):
                     return await endpoint(*args, **kwargs)
                 return await run_in_threadpool(endpoint, *args, **kwargs)
 
-            return cast("_Endpoint", marked(admitted, requirement))
+            return cast("_Endpoint", marked(admitted, GuardedBy.PERMISSION))
 
         return decorate
 
@@ -89,30 +91,35 @@ class Authorization(Authorizer):
             ip_address=connection.client.host if connection.client else "",
             request_id=connection.headers.get("x-request-id", ""),
         )
+        # The handlers of the application that serves this request: one of its own stays.
+        handlers, _ = connection.scope.get("starlette.exception_handlers", ({}, {}))
+        handlers.setdefault(AuthorizationError, self._answer)
         return self.decide(requirement, asker)
 
     def guard(self, app: Starlette, *, prefix: str = "/klaviyo", open_routes: Mapping[str, str] | None = None) -> None:
         """Answer refusals with 401 and 403, and let the application start only if every Klaviyo route is guarded.
 
-        Routes may be declared before or after this call: they are looked at when the server starts the application,
-        or at the first request where the server does without (``--lifespan off``).
+        Routes may be declared before or after this call, in the application's lifespan too: they are looked at when
+        that has started, and again before a request once there are more or fewer of them; so also where the server does
+        without lifespan (``--lifespan off``).
 
         Args:
             app: the application; a handler of its own for `AuthorizationError` stays.
             prefix: where everything that calls Klaviyo lives.
             open_routes: for each path under it that is meant to be without a permission, the reason.
 
-        The start fails with `UnguardedRoutes` where a route that may serve ``prefix`` requires no permission: one that
-        only a wildcard leads to as well, and a mounted application that cannot be looked into.
+        The start, or the request, fails with `UnguardedRoutes` where a route that may serve ``prefix`` requires no
+        permission: one that only a wildcard leads to as well, and what cannot be looked into, such as a mounted
+        application of another kind and a router's default. So it does where no route is under ``prefix``.
         """
         app.exception_handlers.setdefault(AuthorizationError, self._answer)
 
         def check() -> None:
             for mounted in self._reader.applications(app.routes):
                 mounted.exception_handlers.setdefault(AuthorizationError, self._answer)
-            refuse_unguarded(self._reader.read(app.routes), prefix=prefix, open_routes=open_routes or {})
+            refuse_unguarded(self._reader.read(app.router), prefix=prefix, open_routes=open_routes or {})
 
-        app.add_middleware(partial(_StartCheck, check=check))
+        app.add_middleware(partial(_RouteCheck, check=check, lists=lambda: self._reader.lists(app.routes)))
 
     async def _answer(self, connection: HTTPConnection, error: Exception) -> JSONResponse | None:
         said = refusal(cast("AuthorizationError", error), challenge=self.challenge)
@@ -126,25 +133,46 @@ class Authorization(Authorizer):
         return None
 
 
-class _StartCheck:
-    """Runs a check once, before the application sees anything, and fails the server's start with it."""
+class _RouteCheck:
+    """Runs a check once the application has started, failing the server's start with it, and when routes change."""
 
-    def __init__(self, app: ASGIApp, *, check: Callable[[], None]) -> None:
+    def __init__(
+        self, app: ASGIApp, *, check: Callable[[], None], lists: Callable[[], Iterable[Sequence[BaseRoute]]]
+    ) -> None:
         self._app = app
         self._check = check
-        self._passed = False
+        self._lists = lists
+        self._checked: list[tuple[Sequence[BaseRoute], int]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._passed:
-            try:
-                self._check()
-            except DeclarationError as error:
-                if scope["type"] == "lifespan":
-                    await receive()
-                    await send({"type": "lifespan.startup.failed", "message": str(error)})
-                raise
-            self._passed = True
-        await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            await self._start(scope, receive, send)
+        else:
+            self._recheck()
+            await self._app(scope, receive, send)
+
+    def _recheck(self) -> None:
+        if not self._checked or any(len(routes) != count for routes, count in self._checked):
+            checked = [(routes, len(routes)) for routes in self._lists()]
+            self._check()
+            self._checked = checked
+
+    async def _start(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused: DeclarationError | None = None
+
+        async def checked(message: Message) -> None:
+            nonlocal refused
+            if message["type"] == "lifespan.startup.complete":
+                try:
+                    self._recheck()
+                except DeclarationError as error:
+                    refused = error
+                    raise  # the application's lifespan ends what it has begun, and says that the start failed
+            if refused and message["type"] == "lifespan.startup.failed":
+                message = {**message, "message": str(refused)}
+            await send(message)
+
+        await self._app(scope, receive, checked)
 
 
 async def _looked_up(lookup: Lookup, connection: HTTPConnection) -> str | None:

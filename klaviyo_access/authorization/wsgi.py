@@ -6,7 +6,8 @@ from dataclasses import KW_ONLY, dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from klaviyo_access.authorization.decisions import Asker, Authorizer, marked
+from klaviyo_access.authorization.decisions import Asker, Authorizer
+from klaviyo_access.authorization.marks import GuardedBy, marked
 from klaviyo_access.authorization.refusals import Refusal, refusal
 from klaviyo_access.errors import AuthorizationError
 
@@ -60,7 +61,7 @@ class Authorization(Authorizer):
                     return _answer(refusal(error, challenge=self.challenge), start_response)
                 return app(environ, start_response)
 
-            return marked(admitted, requirement)
+            return marked(admitted, GuardedBy.PERMISSION)
 
         return decorate
 

@@ -1,12 +1,14 @@
 """FastAPI and Starlette: who gets through, what the others are told, and which applications do not start."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.applications import Starlette
+from starlette.convertors import CONVERTOR_TYPES, PathConvertor
 from starlette.endpoints import HTTPEndpoint, WebSocketEndpoint
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -18,7 +20,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from klaviyo_access.audit.entry import AuditEntry
 from klaviyo_access.authorization import fastapi, starlette
 from klaviyo_access.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
-from tests.authorization.people import ANSWERS, NOON, PERMISSIONS
+from tests.authorization.people import ANSWERS, DENIED_TO_VIEWER, NO_ROLE, NOON, PERMISSIONS
 
 
 async def role_in_header(connection: HTTPConnection) -> str | None:
@@ -48,6 +50,17 @@ class Campaigns(HTTPEndpoint):
         return JSONResponse("sent")
 
 
+class DispatchesItself(Campaigns):
+    """Guarded in each method, and asks none."""
+
+    async def dispatch(self) -> None:
+        await JSONResponse("open")(self.scope, self.receive, self.send)
+
+
+class OpenEvents(WebSocketEndpoint):
+    """A web socket that anybody opens."""
+
+
 class HalfGuarded(Campaigns):
     """Guarded in one method of two."""
 
@@ -65,6 +78,13 @@ class Events(WebSocketEndpoint):
         await websocket.accept()
         await websocket.send_text("welcome")
         await websocket.close()
+
+
+class EventsDispatchedItself(Events):
+    """Guarded where a socket connects, and never connects so."""
+
+    async def dispatch(self) -> None:
+        await WebSocket(self.scope, self.receive, self.send).accept()
 
 
 async def unguarded(request: Request) -> Response:
@@ -267,7 +287,34 @@ def socket_without_permission() -> FastAPI:
     return app
 
 
+def fastapi_with_a_default() -> FastAPI:
+    app = fastapi_with("/status", dependencies=[Depends(ON_FASTAPI.require("read-profiles"))])
+    app.router.default = opaque
+    return app
+
+
 REFUSED: dict[str, tuple[Callable[[], Starlette], str]] = {
+    "an open web socket class": (
+        lambda: starlette_with(WebSocketRoute("/klaviyo/events", OpenEvents)),
+        "/klaviyo/events (OpenEvents)",
+    ),
+    "a class that dispatches in a way of its own": (
+        lambda: starlette_with(Route("/klaviyo/x", DispatchesItself)),
+        "/klaviyo/x (DispatchesItself)",
+    ),
+    "a web socket class that does": (
+        lambda: starlette_with(WebSocketRoute("/klaviyo/events", EventsDispatchedItself)),
+        "/klaviyo/events (EventsDispatchedItself)",
+    ),
+    "the default of a router": (
+        lambda: starlette_with(Mount("/{section}", app=Router([Route("/x", send, methods=["POST"])], default=opaque))),
+        "/{section}/** (opaque)",
+    ),
+    "the default of a mounted application": (
+        lambda: starlette_with(Mount("/klaviyo", app=fastapi_with_a_default())),
+        "/klaviyo/** (opaque)",
+    ),
+    "the default of the application": (fastapi_with_a_default, "/** (opaque)"),
     "a FastAPI route": (lambda: fastapi_with("/klaviyo/open"), "/klaviyo/open (unguarded)"),
     "a FastAPI router in a router": (fastapi_router_with_an_open_route, "/klaviyo/lists/open (unguarded)"),
     "another dependency": (
@@ -312,6 +359,19 @@ def test_an_application_with_an_open_klaviyo_route_does_not_start(make: Callable
     assert f"  {named}" in str(refused.value)
 
 
+class Anything(PathConvertor):
+    """A convertor that an application registers."""
+
+
+@pytest.mark.parametrize("name", ["int", "anything"])
+def test_a_convertor_of_the_applications_own_may_span_segments(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setitem(CONVERTOR_TYPES, name, Anything())
+    app = Starlette(routes=[Route(f"/{{rest:{name}}}", unguarded)])
+    ON_STARLETTE.guard(app, prefix="/api/klaviyo")
+    with pytest.raises(UnguardedRoutes, match="requires a permission"), TestClient(app):
+        pass
+
+
 @pytest.mark.parametrize("path", ["/{rest:path}", "/api/{rest:path}"])
 def test_a_parameter_that_spans_segments_leads_under_a_longer_prefix(path: str) -> None:
     app = FastAPI()
@@ -326,6 +386,69 @@ def test_a_server_without_lifespan_gets_no_answer_from_it_either() -> None:
     for path in ("/klaviyo/open", "/elsewhere", "/klaviyo/open"):
         with pytest.raises(UnguardedRoutes):
             client.get(path)
+
+
+def declared_in_its_lifespan(ended: list[str]) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.add_api_route("/klaviyo/late", unguarded, response_model=None)
+        try:
+            yield
+        finally:
+            ended.append("what it began")
+
+    app = FastAPI(lifespan=lifespan)
+    app.add_api_route("/klaviyo/x", unguarded, dependencies=[Depends(ON_FASTAPI.require("read-profiles"))])
+    ON_FASTAPI.guard(app)
+    return app
+
+
+def test_a_route_that_the_lifespan_declares_is_looked_at_before_the_start_succeeds() -> None:
+    ended: list[str] = []
+    with pytest.raises(UnguardedRoutes, match="/klaviyo/late"), TestClient(declared_in_its_lifespan(ended)):
+        pass
+    assert ended == ["what it began"]
+
+
+@pytest.mark.parametrize("late", [Route("/klaviyo/late", unguarded), Mount("/klaviyo", routes=[Route("/", unguarded)])])
+def test_a_route_that_is_declared_while_the_application_serves_keeps_everything_from_being_served(
+    late: BaseRoute,
+) -> None:
+    app = on_starlette()
+    with TestClient(app) as client:
+        assert client.post("/klaviyo/campaigns", headers={"role": "marketer"}).status_code == 200
+        app.router.routes.append(late)
+        for path in ("/klaviyo/late", "/klaviyo/campaigns"):
+            with pytest.raises(UnguardedRoutes):
+                client.get(path)
+
+
+def test_a_route_of_a_mounted_router_that_is_declared_late_is_looked_at_too() -> None:
+    inner = APIRouter()
+    app = fastapi_with("/klaviyo/x", dependencies=[Depends(ON_FASTAPI.require("read-profiles"))])
+    app.include_router(inner, prefix="/klaviyo")
+    with TestClient(app) as client:
+        inner.add_api_route("/late", unguarded, response_model=None)
+        with pytest.raises(UnguardedRoutes):
+            client.get("/klaviyo/late")
+
+
+@pytest.mark.parametrize("path", ["/klavio/campaigns", "/api/klaviyo/campaigns", "/klaviyo-campaigns"])
+def test_a_guard_that_would_watch_over_nothing_is_refused(path: str) -> None:
+    said = f"no route is under /klaviyo; there are: .*{path}"
+    with pytest.raises(UnguardedRoutes, match=said), TestClient(fastapi_with(path)):
+        pass
+
+
+@pytest.mark.parametrize("make", [lambda: Starlette(routes=[Route("/x", send)]), FastAPI])
+def test_a_refusal_is_answered_without_a_guard_too(make: Callable[[], Starlette]) -> None:
+    app = make()
+    if isinstance(app, FastAPI):
+        app.get("/x", dependencies=[Depends(ON_FASTAPI.require("send-campaigns"))])(lambda: "sent")
+    with TestClient(app) as client:
+        answers = [client.get("/x", headers=headers) for headers in ({}, {"role": "viewer"}, {"role": "marketer"})]
+    assert [answer.status_code for answer in answers] == [401, 403, 200]
+    assert (answers[0].json(), answers[1].json()) == (NO_ROLE, DENIED_TO_VIEWER)
 
 
 def test_the_server_is_told_why_it_cannot_start() -> None:
@@ -354,7 +477,10 @@ def dependency_of_a_dependency() -> FastAPI:
 
 STARTED: dict[str, Callable[[], Starlette]] = {
     "a dependency that requires a permission itself": dependency_of_a_dependency,
-    "routes elsewhere": lambda: fastapi_with("/status/klaviyo"),
+    "open routes elsewhere": lambda: starlette_with(
+        Route("/klaviyo/x", send), Route("/status/klaviyo", unguarded), Route("/klaviyo-status", unguarded)
+    ),
+    "a class that inherits how it dispatches": lambda: starlette_with(Route("/klaviyo/x", Campaigns)),
     "a web socket with a permission": socket_on_starlette,
     "an endpoint class guarded in each method": lambda: starlette_with(Route("/klaviyo/x", Campaigns)),
 }

@@ -47,6 +47,29 @@ def outcome(role: str | None, call: Callable[[str | None], Any]) -> Any:
         return str(error)
 
 
+MISNAMED: dict[str, tuple[Any, str]] = {
+    "one text": ("marketer", r"write roles=\['marketer'\]"),
+    "no role": ([], "nobody could pass"),
+    "no role of an iterator": (iter(()), "nobody could pass"),
+}
+
+
+@pytest.mark.parametrize(("roles", "said"), MISNAMED.values(), ids=MISNAMED)
+def test_roles_are_a_list_of_some(access: Authorization, roles: Any, said: str) -> None:
+    with pytest.raises(UnknownRole, match=said):
+        access.require("read-profiles", roles=roles)
+
+
+@pytest.mark.parametrize("role", [["marketer"], {"marketer"}, {"name": "marketer"}, 7])
+def test_a_role_that_is_no_text_is_denied_and_recorded(
+    access: Authorization, entries: list[AuditEntry], role: Any
+) -> None:
+    with pytest.raises(PermissionDenied, match=f"role_of gave a value of type {type(role).__name__}"):
+        access.require("send-campaigns")(lambda _: "sent")(role)
+    assert [(entry.role, entry.result) for entry in entries] == [(str(role), "denied")]
+    assert not PERMISSIONS.allows(role, "send-campaigns")
+
+
 @pytest.mark.parametrize("way", ["a function", "a coroutine function"])
 @pytest.mark.parametrize(("role", "status", "said"), ANSWERS.values(), ids=ANSWERS)
 def test_a_function_runs_for_who_may_and_for_nobody_else(

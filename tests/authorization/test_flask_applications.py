@@ -7,13 +7,14 @@ from typing import Any, ClassVar
 
 import pytest
 from flask import Blueprint, Flask, g, request
-from flask.views import MethodView
-from werkzeug.routing import BaseConverter
+from flask.views import MethodView, View
+from werkzeug.routing import BaseConverter, Map, PathConverter
+from werkzeug.routing.converters import DEFAULT_CONVERTERS
 
 from klaviyo_access.audit.entry import AuditEntry
-from klaviyo_access.authorization.flask import Authorization
+from klaviyo_access.authorization.flask import Authorization, pattern_of
 from klaviyo_access.errors import AuthorizationError, UnguardedRoutes, UnknownPermission, UnknownRole
-from tests.authorization.people import ANSWERS, NOON, PERMISSIONS
+from tests.authorization.people import ANSWERS, DENIED_TO_VIEWER, NO_ROLE, NOON, PERMISSIONS
 
 ACCESS = Authorization(PERMISSIONS, role_of=lambda asked: asked.headers.get("role"))
 
@@ -142,11 +143,43 @@ def of_blueprint() -> Flask:
     return app
 
 
-def with_a_converter_of_its_own() -> Flask:
+def with_converters(path: str, **converters: type[BaseConverter]) -> Flask:
     app = Flask(__name__)
-    app.url_map.converters["anything"] = BaseConverter
-    app.add_url_rule("/<anything:rest>", view_func=unguarded)
+    app.url_map.converters |= converters
+    app.add_url_rule(path, view_func=unguarded)
     return app
+
+
+class Pattern(BaseConverter):
+    """The converter that applications write for themselves."""
+
+    def __init__(self, url_map: Map, pattern: str) -> None:
+        super().__init__(url_map)
+        self.regex = pattern
+
+
+class NamesOneMethod(GuardedByMethod):
+    """Says that it serves one method, and is guarded there."""
+
+    methods: ClassVar = {"POST"}
+
+    def delete(self) -> list[str]:
+        return ["open"]
+
+
+class DispatchesItself(GuardedByMethod):
+    """Guarded in each method, and asks none."""
+
+    def dispatch_request(self, **_: str) -> list[str]:
+        return ["open"]
+
+
+class GuardedAsOne(View):
+    """Guarded in what serves every method."""
+
+    @ACCESS.require("send-campaigns")
+    def dispatch_request(self) -> list[str]:
+        return ["sent"]
 
 
 def decorated_the_wrong_way_round() -> Flask:
@@ -160,7 +193,30 @@ REFUSED: dict[str, tuple[Callable[[], Flask], str]] = {
     "a view of a blueprint": (of_blueprint, "/klaviyo/open (pages.unguarded)"),
     "a view that a converter leads to": (lambda: application(unguarded, "/<section>/x"), "/<section>/x (unguarded)"),
     "a view that takes every path": (lambda: application(unguarded, "/<path:rest>"), "/<path:rest> (unguarded)"),
-    "an unknown converter": (with_a_converter_of_its_own, "/<anything:rest> (unguarded)"),
+    "an unknown converter": (
+        lambda: with_converters("/<anything:rest>", anything=BaseConverter),
+        "/<anything:rest> (unguarded)",
+    ),
+    "another converter by a name of Werkzeug's": (
+        lambda: with_converters("/<string:rest>", string=PathConverter),
+        "/<string:rest> (unguarded)",
+    ),
+    "a converter whose argument has parentheses": (
+        lambda: with_converters('/<regex("(klaviyo|shop)"):s>/erase', regex=Pattern),
+        '/<regex("(klaviyo|shop)"):s>/erase (unguarded)',
+    ),
+    "Werkzeug's own with parentheses": (
+        lambda: application(unguarded, '/<any("klaviyo(x)", klaviyo):s>/erase'),
+        '/<any("klaviyo(x)", klaviyo):s>/erase (unguarded)',
+    ),
+    "a rule for more methods than the class names": (
+        lambda: application(NamesOneMethod.as_view("named"), methods=["POST", "DELETE"]),
+        "/klaviyo/campaigns (named)",
+    ),
+    "a class that dispatches in a way of its own": (
+        lambda: application(DispatchesItself.as_view("own")),
+        "/klaviyo/campaigns (own)",
+    ),
     "a class guarded in one method of two": (
         lambda: application(HalfGuarded.as_view("half")),
         "/klaviyo/campaigns (half)",
@@ -179,6 +235,48 @@ def test_an_application_with_an_open_klaviyo_view_is_refused(make: Callable[[], 
     with pytest.raises(UnguardedRoutes) as refused:
         ACCESS.guard(make())
     assert f"  {named}" in str(refused.value)
+
+
+GUARDED_CLASSES = {
+    "each method, with GET and HEAD": lambda: type("Get", (GuardedByMethod,), {"get": GuardedByMethod.post}),
+    "one that serves all": lambda: GuardedAsOne,
+}
+
+
+@pytest.mark.parametrize("make", GUARDED_CLASSES.values(), ids=GUARDED_CLASSES)
+def test_a_view_class_whose_every_way_in_is_guarded_passes(make: Callable[[], type[View]]) -> None:
+    app = application(make().as_view("campaigns"))
+    ACCESS.guard(app)
+    assert app.test_client().get("/klaviyo/campaigns", headers={"role": "viewer"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/klavio/campaigns", "/api/klaviyo/campaigns", "/klaviyo-campaigns"])
+def test_a_guard_that_would_watch_over_nothing_is_refused(path: str) -> None:
+    with pytest.raises(UnguardedRoutes, match=f"no route is under /klaviyo; there are: {path}"):
+        ACCESS.guard(application(send, path))
+
+
+def test_a_refusal_is_answered_without_a_guard_too() -> None:
+    client = application(send).test_client()
+    answers = [client.get("/klaviyo/campaigns", headers=headers) for headers in ({}, {"role": "viewer"})]
+    assert [(answer.status_code, answer.json) for answer in answers] == [(401, NO_ROLE), (403, DENIED_TO_VIEWER)]
+
+
+PATTERNS = {
+    "/<id>/x": "/*/x",
+    "/<int:id>/<uuid:id>": "/*/*",
+    '/<string(length=2, other="(a)"):id>': "/*",
+    '/<any("a/b", c):id>/x': "/**/x",
+    "/<path:rest>": "/**",
+    "/<unheard:id>/x": "/**/x",
+    "/<in a form of its own>/x": "/**",
+    "/x<": "/x**",
+}
+
+
+@pytest.mark.parametrize(("rule", "pattern"), PATTERNS.items())
+def test_a_parameter_that_is_not_surely_of_one_segment_may_lead_anywhere(rule: str, pattern: str) -> None:
+    assert pattern_of(rule, DEFAULT_CONVERTERS) == pattern
 
 
 def test_a_converter_that_spans_segments_leads_under_a_longer_prefix() -> None:

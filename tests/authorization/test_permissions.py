@@ -81,7 +81,8 @@ def test_a_role_that_lost_the_permission_here_may_be_named() -> None:
 
 
 def test_another_environments_permissions_are_refused(shipped: Path) -> None:
-    assert Permissions.load(shipped, environ={"KLAVIYO_ACCESS_ENVIRONMENT": "dev"}) == PERMISSIONS
+    for same in ("dev", ""):
+        assert Permissions.load(shipped, environ={"KLAVIYO_ACCESS_ENVIRONMENT": same}) == PERMISSIONS
     with pytest.raises(PermissionsUnusable, match="are of 'dev', and KLAVIYO_ACCESS_ENVIRONMENT says 'prod'"):
         Permissions.load(shipped, environ={"KLAVIYO_ACCESS_ENVIRONMENT": "prod"})
 
