@@ -10,7 +10,7 @@
     ├── RotatorFailedError          a fault of the rotator itself
     └── DeadEndError                this rotation cannot succeed: AWSPENDING is off, so that another one can start
         ├── NoSpareError            the reserve holds no good spare
-        ├── LabelsFullError         too few of AWS's 20 labels are free
+        ├── LabelsFullError         too few of AWS's 20 labels are free, for a rotation or an action
         ├── ScopesUnprovedError     a scope cannot be proved, and the settings ask for all proofs
         ├── PendingKeyRefusedError  the pending key was refused, or a verdict was passed on it
         ├── NoRoleKeyError          there is no key with which a webhook's secret could be changed
@@ -74,12 +74,12 @@ class NoSpareError(DeadEndError):
 
 
 class LabelsFullError(DeadEndError):
-    """A rotation needs more labels than AWS has left on a secret."""
+    """More labels are needed than AWS has left on a secret."""
 
     def __init__(self, secret: str, *, free: int, needed: int) -> None:
         super().__init__(
-            f"A rotation needs {needed} free labels on the {secret} secret and {free} of AWS's {LABEL_LIMIT} are free. "
-            "Wait until retired and rejected keys are proved dead, then rotate again."
+            f"The {secret} secret needs {needed} free labels for this, and {free} of AWS's {LABEL_LIMIT} are free. "
+            "Wait until retired and rejected keys are proved dead, then try again."
         )
 
 

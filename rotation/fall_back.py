@@ -93,9 +93,8 @@ def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozens
     previous = keys.key.labels().previous
     against = _against(keys, previous, needed)
     if previous is None or against:
-        return Report(
-            outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=f"{reason}; {against}"
-        )
+        told = against if reason == ROLLED_BACK else f"{reason}; {against}"
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told)
     if not current.verdict and current.fingerprint:
         condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
     if current.has(AwsLabel.PENDING):

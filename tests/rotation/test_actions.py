@@ -204,14 +204,14 @@ CASES: dict[str, Case] = {
         (used("a", "b"), asked("rollback", "b")),
         "rollback",
         "a",
-        {"outcome": NOTHING, "reason": "rolled-back; a verdict was passed on the previous key"},
+        {"outcome": NOTHING, "reason": "a verdict was passed on the previous key"},
         {"a": LIVE, "b": "AWSPREVIOUS KEY REJECTED(rolled-back)"},
     ),
     "rollback: the previous key is dead": Case(
         (used("a", "b"), dies("a")),
         "rollback",
         "b",
-        {"outcome": NOTHING, "reason": "rolled-back; the previous key is no better"},
+        {"outcome": NOTHING, "reason": "the previous key is no better"},
         {"a": OLD, "b": LIVE},
     ),
     "rollback: Klaviyo is down": Case(
