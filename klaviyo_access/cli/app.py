@@ -10,9 +10,11 @@ from klaviyo_access.cli.audit_verify import verify_audit
 from klaviyo_access.cli.cost import cost
 from klaviyo_access.cli.deployer_policy import deployer_policy
 from klaviyo_access.cli.doctor.command import doctor
+from klaviyo_access.cli.keys_rollback import rollback
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
 from klaviyo_access.cli.keys_status import status
+from klaviyo_access.cli.keys_unstick import unstick
 from klaviyo_access.cli.oauth_stage import stage_client
 from klaviyo_access.cli.permissions import permissions
 from klaviyo_access.cli.restore import restore
@@ -86,6 +88,8 @@ app.command()(restore)
 keys.command()(stage)
 keys.command()(status)
 keys.command()(rotate)
+keys.command()(rollback)
+keys.command()(unstick)
 audit.command("verify")(verify_audit)
 audit.command()(suspicious)
 oauth.command("stage")(stage_client)

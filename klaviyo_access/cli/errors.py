@@ -37,14 +37,16 @@ class CommandError(Exception):
     Args:
         cause: the rule, the value received (never a secret) and why.
         cure: what to do instead.
+        exit_code: where it is another one than the class's own.
     """
 
     exit_code = ExitCode.FAILED
 
-    def __init__(self, cause: str, *, cure: str) -> None:
+    def __init__(self, cause: str, *, cure: str, exit_code: ExitCode | None = None) -> None:
         super().__init__(cause)
         self.cause = cause
         self.cure = cure
+        self.exit_code = exit_code or self.exit_code
 
 
 class UsageError(CommandError):

@@ -50,6 +50,10 @@ class Workspace:
         """The role called ``name``, or every role where it is None."""
         return list(self.roles.values()) if name is None else [self.role(name)]
 
+    def command(self, words: str) -> str:
+        """A command of this program for this stack, as a user types it."""
+        return f"klaviyo-access {words} --stack {self.environment.name}"
+
     def neighbours(self) -> list[str]:
         """The project's other stacks; those of an account and the one of the sandbox have nothing in common."""
         here = self.environment.name

@@ -48,6 +48,11 @@ def fake_key(seed: int) -> str:
     return "pk_" + f"{seed:02x}" * 17
 
 
+def _no_rotator(event: Mapping[str, Any]) -> dict[str, Any]:
+    """A test that asks a rotator says what it answers."""
+    raise AssertionError(f"nobody expected a rotator to be asked for {event}")
+
+
 def _leave_alone(labels: dict[str, list[str]], version: str) -> None:
     """A rotator that never comes."""
 
@@ -76,6 +81,8 @@ class FakeAws:
     refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
+    on_invoke: Callable[[dict[str, Any]], dict[str, Any]] = field(default=_no_rotator)
+    events: list[dict[str, Any]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     date: str = ""
@@ -85,6 +92,8 @@ class FakeAws:
         body = request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")
         target = request.headers.get("X-Amz-Target", b"")
         target = target.decode() if isinstance(target, bytes) else target
+        if "/functions/" in request.url:
+            return self._invoke(request, json.loads(body))
         action = target.rpartition(".")[2] or parse_qs(body)["Action"][0]
         self.calls.append(action)
         headers = {"date": self.date} if self.date else {}
@@ -104,6 +113,16 @@ class FakeAws:
         for role in ROLES:
             for kind in ("key", "reserve"):
                 self.labels[f"klaviyo/{environment}/{role}/{kind}"] = {}
+
+    def _invoke(self, request: AWSPreparedRequest, event: dict[str, Any]) -> AWSResponse:
+        """A rotator's answer, or its error where the answer has an ``errorMessage``."""
+        self.calls.append("Invoke")
+        self.events.append(event)
+        if "Invoke" in self.refusals:
+            return self._refuse(request, *self.refusals["Invoke"], query=False, headers={})
+        answer = self.on_invoke(event)
+        headers = {"x-amz-function-error": "Unhandled"} if "errorMessage" in answer else {}
+        return _answer(request, 200, json.dumps(answer), headers)
 
     def _refuse(
         self, request: AWSPreparedRequest, code: str, message: str, *, query: bool, headers: Mapping[str, str]

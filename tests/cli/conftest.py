@@ -62,13 +62,15 @@ def aws(shell: pytest.MonkeyPatch) -> FakeAws:
 
 @pytest.fixture
 def command(project: Path, shell: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs one command line in this process, with the text given as standard input, or a terminal where it is None.
+    """Runs one command line in this process, with the text given as standard input.
+
+    Where that is None, standard input is a terminal on which ``typed`` is typed.
 
     Whatever a test is about, no key may be in what a command prints.
     """
 
-    def execute(*arguments: str, stdin: str | None = "") -> Result:
-        shell.setattr(sys, "stdin", _Terminal() if stdin is None else io.StringIO(stdin))
+    def execute(*arguments: str, stdin: str | None = "", typed: str = "") -> Result:
+        shell.setattr(sys, "stdin", _Terminal(typed) if stdin is None else io.StringIO(stdin))
         with pytest.raises(SystemExit) as end:
             run(arguments)
         captured = capsys.readouterr()
