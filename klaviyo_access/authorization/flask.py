@@ -19,7 +19,7 @@ from klaviyo_access.errors import AuthorizationError
 _View = TypeVar("_View", bound=Callable[..., Any])
 
 # A parameter as werkzeug.routing.rules reads it; whatever else begins with "<" may lead anywhere.
-_PARAMETER: Final = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>|<.*")
+_PARAMETER: Final = re.compile(r"<(?:(?P<converter>[a-zA-Z_]\w*)(?:\(.*?\))?:)?[a-zA-Z_]\w*>|(?P<unread><.*)")
 _WITHIN_ONE_SEGMENT: Final = {UnicodeConverter, IntegerConverter, FloatConverter, UUIDConverter}
 
 
@@ -121,9 +121,8 @@ def pattern_of(rule: str, converters: Mapping[str, type[BaseConverter]]) -> str:
     """A rule's text as `DeclaredRoute.pattern`, by the application's converters."""
 
     def wildcard(parameter: re.Match[str]) -> str:
-        is_read = parameter[0].endswith(">")
         within = converters.get(parameter["converter"] or "default") in _WITHIN_ONE_SEGMENT
-        return "*" if is_read and within else "**"
+        return "*" if within and not parameter["unread"] else "**"
 
     return _PARAMETER.sub(wildcard, rule)
 

@@ -270,6 +270,7 @@ PATTERNS = {
     "/<path:rest>": "/**",
     "/<unheard:id>/x": "/**/x",
     "/<in a form of its own>/x": "/**",
+    "/<in a form of its own>": "/**",
     "/x<": "/x**",
 }
 
