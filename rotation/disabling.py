@@ -1,6 +1,5 @@
 """Before a key is disabled at Klaviyo: whether it may be, and the label that keeps it from coming back meanwhile."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from klaviyo_access.keys.labels import Disabling, Rejected, Retired, Version
@@ -8,6 +7,7 @@ from rotation.errors import EventRefusedError, LabelsFullError
 from rotation.events import BeginDisable, Retire, Where
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
+from rotation.room import make_room
 from rotation.values import find_key
 
 
@@ -68,20 +68,15 @@ def _retired_since(keys: RoleKeys, version: Version) -> datetime:
 
 
 def _mark(keys: RoleKeys, version: Version, fingerprint: str) -> None:
-    """RETIRED becomes DISABLING. Where no label is free, RETIRED goes first: killed then, its grace starts anew."""
-    free = keys.key.labels().free
-    retired = [label for label in version.ours if isinstance(label, Retired)]
-    if not free:
-        _remove(keys, version, retired)
-    if not any(isinstance(label, Disabling) for label in version.ours):
-        if free or retired:
+    """RETIRED becomes DISABLING."""
+    if Disabling(fingerprint) not in version.ours:
+        try:
+            make_room(keys, version)
             keys.key.add(Disabling(fingerprint), version.id)
-        elif not version.verdict:  # which keeps the key from coming back as well
-            raise LabelsFullError("key", free=0, needed=1)
-    if free:
-        _remove(keys, version, retired)
-
-
-def _remove(keys: RoleKeys, version: Version, labels: Sequence[Retired]) -> None:
-    for label in labels:
-        keys.key.remove(label, version.id)
+        except LabelsFullError:
+            if not version.verdict:  # which keeps the key from coming back as well
+                raise
+    marked = keys.key.labels().version(version.id)
+    for label in marked.ours if marked else ():
+        if isinstance(label, Retired):
+            keys.key.remove(label, version.id)

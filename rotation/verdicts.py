@@ -3,24 +3,20 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from klaviyo_access.keys.labels import Leaked, Rejected, Retired, SecretLabels, Spare, Version
+from klaviyo_access.keys.labels import Leaked, Rejected, Spare, Version
 from rotation.errors import LabelsFullError
 from rotation.role_keys import RoleKeys
+from rotation.room import make_room
 
 
 def condemn(keys: RoleKeys, version: Version, verdict: Rejected | Leaked) -> None:
     """Pass a verdict on a version of the key secret.
 
-    Where AWS's labels are all taken, one RETIRED gives way: healing gives it again, and that grace starts anew.
-
     Raises:
-        LabelsFullError: no label can give way.
+        LabelsFullError: no label is free or can give way.
         StoreError: a call to Secrets Manager failed.
     """
-    labels = keys.key.labels()
-    if not labels.free:
-        holder, retired = _last_retired(labels, but_first=version)
-        keys.key.remove(retired, holder.id)
+    make_room(keys, version)
     keys.key.add(verdict, version.id)
 
 
@@ -42,11 +38,3 @@ def reject_spare(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
     for label in version.ours:
         if isinstance(label, Spare):
             keys.reserve.remove(label, version.id)
-
-
-def _last_retired(labels: SecretLabels, *, but_first: Version) -> tuple[Version, Retired]:
-    """The RETIRED that gives way: the version's own, else the youngest, whose grace has run the least."""
-    found = [(version, label) for version in labels for label in version.ours if isinstance(label, Retired)]
-    if not found:
-        raise LabelsFullError("key", free=0, needed=1)
-    return max(found, key=lambda pair: (pair[0].id == but_first.id, pair[1].time))
