@@ -47,7 +47,8 @@
         └── WebhookSecretsUnavailable  cause: no secret to verify with     cure: what it names, answer 503 meanwhile
             └── WebhookSecretsNotConfigured  cause: no webhook or region named  cure: set the variables that it names
 
-The error of the layer below stays as ``__cause__``. No message, attribute or cause holds a key.
+The error of the layer below stays as ``__cause__``, without the input that pydantic's would quote. No message,
+attribute or cause holds a key.
 
 What is wrong with an argument is a ``ValueError`` or a ``TypeError``, as everywhere in Python; where it has a name of
 its own, that ends in ``Error``: ``MalformedKeyError``, ``MalformedSigningSecretError``.

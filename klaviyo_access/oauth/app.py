@@ -5,6 +5,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs
 
@@ -15,6 +16,7 @@ from klaviyo_access.endpoint import KLAVIYO_URL
 from klaviyo_access.errors import OAuthAccountMismatch, OAuthNotConfigured, OAuthReauthorizationNeeded
 from klaviyo_access.oauth.client import OAuthClient
 from klaviyo_access.oauth.connection import OAuthConnection
+from klaviyo_access.oauth.host import HostLocks
 from klaviyo_access.oauth.refusals import Refusal, Step, error_for, refusal_of
 from klaviyo_access.oauth.secret import Secret
 from klaviyo_access.oauth.secrets_manager import AppSecrets
@@ -38,6 +40,8 @@ class OAuthApp:
         store: keeps the tokens.
         clock: the time in seconds since the epoch.
         sleep: waits that many seconds.
+        locks: the directory of the locks by which one process of this host at a time renews an account's tokens; made
+            with mode 0700. Without it one of this user's below the temporary directory.
     """
 
     def __init__(
@@ -48,12 +52,14 @@ class OAuthApp:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        locks: Path | None = None,
     ) -> None:
         self._client = client
         self._seal = seal
         self._store = store
         self._clock = clock
         self._sleep = sleep
+        self._locks = HostLocks(locks, sleep=sleep)
         self._connections: dict[str, OAuthConnection] = {}
         self._lock = threading.Lock()
 
@@ -140,7 +146,12 @@ class OAuthApp:
         with self._lock:
             if account not in self._connections:
                 self._connections[account] = OAuthConnection(
-                    account, client=self._client, store=self._store, clock=self._clock, sleep=self._sleep
+                    account,
+                    client=self._client,
+                    store=self._store,
+                    clock=self._clock,
+                    sleep=self._sleep,
+                    locks=self._locks,
                 )
             return self._connections[account]
 

@@ -63,6 +63,7 @@ class OAuthClient:
         if not is_safe(klaviyo_url):
             raise OAuthNotConfigured(f"Client secret and tokens travel to {RULE}; Klaviyo's URL is {klaviyo_url!r}.")
         self.scopes = tuple(sorted(scopes))
+        self.client_id = credentials.client_id
         self._credentials = credentials
         self._redirect_uri = redirect_uri
         self._login_url = LOGIN_URL if klaviyo_url == KLAVIYO_URL else klaviyo_url

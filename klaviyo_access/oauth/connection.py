@@ -1,7 +1,8 @@
 """One Klaviyo account that gave its consent: an access token that works, whenever it is asked for.
 
-Many hosts may share an account. Each refreshes by itself; where Klaviyo ends a refresh token with its use, one host
-wins, and the others find the winner's tokens in the store.
+Many hosts may share an account, and many processes a host. On a host one renews while the others wait, and then find
+its tokens in the store. Each host refreshes by itself; where Klaviyo ends a refresh token with its use, one host wins,
+and the others find the winner's tokens in the store.
 """
 
 import time
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from klaviyo_access.errors import OAuthReauthorizationNeeded, OAuthUnavailable
 from klaviyo_access.oauth.client import OAuthClient
 from klaviyo_access.oauth.flight import SingleFlight
+from klaviyo_access.oauth.host import HostLocks
 from klaviyo_access.oauth.secret import Secret
 from klaviyo_access.oauth.stores import TokenStore
 from klaviyo_access.oauth.tokens import OAuthTokens
@@ -42,6 +44,7 @@ class OAuthConnection:
         store: keeps the tokens.
         clock: the time in seconds since the epoch.
         sleep: waits that many seconds.
+        locks: let one process of this host at a time renew; without it, those of this user.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class OAuthConnection:
         store: TokenStore,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        locks: HostLocks | None = None,
     ) -> None:
         self.account = account
         self.klaviyo_url = client.klaviyo_url
@@ -59,6 +63,7 @@ class OAuthConnection:
         self._store = store
         self._clock = clock
         self._sleep = sleep
+        self._locks = locks or HostLocks(sleep=sleep)
         self._flight: SingleFlight[OAuthTokens] = SingleFlight()
         self._current: OAuthTokens | None = None
         self._unsaved: _Unsaved | None = None
@@ -137,6 +142,10 @@ class OAuthConnection:
     def _renew(self, rejected: Secret | None) -> OAuthTokens:
         """Store what could not be stored before; then take the store's tokens, or refresh them."""
         self._not_before = self._clock() + HOLD_OFF
+        with self._locks.held(f"{self.klaviyo_url} {self._client.client_id} {self.account}"):
+            return self._renew_alone(rejected)
+
+    def _renew_alone(self, rejected: Secret | None) -> OAuthTokens:
         if self._unsaved is not None:
             self._keep(self._unsaved)
         stored = self._store.load(self.account)

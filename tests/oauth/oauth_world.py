@@ -2,8 +2,12 @@
 
 import asyncio
 import json
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import httpx2
@@ -71,13 +75,16 @@ class FlakyStore:
 
 
 class World:
-    """One registered app. ``host()`` gives it one more process; all share the store and Klaviyo."""
+    """One registered app. ``host()`` gives it one more host; all share the store and Klaviyo."""
 
     def __init__(self) -> None:
         self.now = 1_700_000_000.0
         self.klaviyo = Klaviyo(lambda: self.now)
         self.store = FlakyStore()
         self.slept: list[float] = []
+        self._locks = Path(mkdtemp())
+        weakref.finalize(self, rmtree, self._locks)
+        self._hosts = 0
         made = self.klaviyo.control("POST", body={"redirect_uris": [BACK], "scopes": SCOPES})
         self.client_id: str = made["client_id"]
         self.client_secret: str = made["client_secret"]
@@ -91,7 +98,8 @@ class World:
         self.klaviyo.control("DELETE", f"/{self.client_id}")
 
     def host(self, *, secret: str | None = None, scopes: tuple[str, ...] = SCOPES) -> OAuthApp:
-        """A process of the service."""
+        """A process of the service, on a host of its own."""
+        self._hosts += 1
         credentials = AppCredentials(client_id=self.client_id, client_secret=Secret(secret or self.client_secret))
         client = OAuthClient(
             credentials,
@@ -102,7 +110,8 @@ class World:
             transport=self.klaviyo,
         )
         seal = StateSeal(credentials.client_secret, clock=lambda: self.now)
-        return OAuthApp(client, seal, self.store, clock=lambda: self.now, sleep=self.sleep)
+        locks = self._locks / str(self._hosts)
+        return OAuthApp(client, seal, self.store, clock=lambda: self.now, sleep=self.sleep, locks=locks)
 
     def sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -227,6 +227,7 @@ def test_a_lost_race_waits_for_the_winner_to_store() -> None:
         store=world.store,
         clock=lambda: world.now,
         sleep=store_at_the_second_look,
+        locks=connection._locks,
     )
     assert late.access_token() == won.access_token
     assert world.slept == list(PAUSES[:2])
