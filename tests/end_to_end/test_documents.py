@@ -1,4 +1,4 @@
-"""The README and the pages of docs/: what they show is run."""
+"""README, CONTRIBUTING and the pages of docs/: what they show is run."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ import pytest
 from klaviyo_access.access_model import AccessModel
 from tests.end_to_end.deployed import PROJECT, Deployed
 
-PAGES = [PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md"))]
+PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
@@ -25,21 +25,36 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_makefile_has_every_target_that_is_shown_and_ci_runs_those_of_the_readme() -> None:
-    shown = {match for page in PAGES for match in re.findall(r"\bmake ([a-z]+)\b(?=[`\n])", page.read_text("utf-8"))}
+    shown = {page.name: set(re.findall(r"\bmake ([a-z]+)\b(?=[`\n])", page.read_text("utf-8"))) for page in PAGES}
     targets = set(re.findall(r"^([a-z]+):", (PROJECT / "Makefile").read_text(), re.MULTILINE))
     in_ci = set(re.findall(r"make ([a-z]+)", (PROJECT / ".ci/run").read_text()))
-    assert {"up", "test", "down"} <= shown <= targets
-    assert shown <= in_ci
+    assert set().union(*shown.values()) <= targets
+    assert {"up", "test", "down"} <= shown["README.md"] <= in_ci
 
 
-def test_every_link_to_a_file_leads_somewhere() -> None:
+def test_every_path_of_the_contributors_tables_exists() -> None:
+    rows = [line for line in (PROJECT / "CONTRIBUTING.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    named = {path for row in rows for path in re.findall(r"`([\w/]+(?:/|\.\w+))`", row)}
+    assert len(named) > 30
+    assert sorted(path for path in named if not (PROJECT / path).exists()) == []
+
+
+def test_every_link_to_a_file_or_a_heading_leads_somewhere() -> None:
     broken = [
-        f"{page.name}: {target}"
+        f"{page.name}: {target}{heading}"
         for page in PAGES
-        for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text("utf-8"))
-        if not (page.parent / target).exists()
+        for target, heading in re.findall(r"\]\((?!https?://)([^)#]*)(#[^)]+)?\)", page.read_text("utf-8"))
+        if not leads_somewhere(page.parent / target if target else page, heading.removeprefix("#"))
     ]
     assert broken == []
+
+
+def leads_somewhere(path: Path, heading: str) -> bool:
+    """Whether the file exists, and has the heading if one is named."""
+    if not heading or not path.is_file():
+        return path.exists() and not heading
+    titles = re.findall(r"^#+ (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    return heading in {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
 @pytest.mark.end_to_end
@@ -78,15 +93,14 @@ def test_the_operators_commands_for_a_real_account_run_on_the_sandbox_too(deploy
     lines = [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
     commands = [line.replace("--stack dev", "--stack local") for line in lines if line.startswith("klaviyo-access ")]
     assert commands
-    spares = [f"{role} {deployed.new_key(scopes)}\n" for role, scopes in scopes_of_roles().items()]
     for command in commands:
-        stdin = "".join(spares) if "keys stage" in command else None
+        stdin = new_spares(deployed) if "keys stage" in command else None
         environ = deployed.signed_in("operator")
         done = deployed.run("-m", "klaviyo_access", *command.split()[1:], environ=environ, stdin=stdin)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
 
 
-def scopes_of_roles() -> dict[str, str]:
-    """The scopes of each role's key in the sandbox."""
+def new_spares(deployed: Deployed) -> str:
+    """A new key for each role, as `keys stage --all` reads them."""
     roles = AccessModel.load(PROJECT / "access.yaml").in_environment("local").roles
-    return {name: ",".join(role.scopes) for name, role in roles.items()}
+    return "".join(f"{name} {deployed.new_key(','.join(role.scopes))}\n" for name, role in roles.items())
