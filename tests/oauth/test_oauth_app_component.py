@@ -175,6 +175,29 @@ def test_each_principal_may_do_with_the_apps_secrets_what_the_table_says(who: st
     assert allowed(who, action, secret) is (who in MAY[secret, action])
 
 
+BY_RESOURCE_POLICY: Mapping[tuple[str, str], set[str]] = {
+    (CLIENT, READ): {SERVICE},
+    (CLIENT, PUT): {OPERATOR},
+    (CLIENT, LABEL): {OPERATOR},
+    **{(tokens, action): {SERVICE} for tokens in (TOKENS, OTHER_TOKENS) for action in (READ, PUT, LABEL)},
+}
+
+
+@pytest.mark.parametrize("who", IDENTITIES, ids=lambda arn: arn.rpartition("/")[2])
+@pytest.mark.parametrize(("secret", "action"), BY_RESOURCE_POLICY, ids=lambda value: value.rpartition(":")[2])
+def test_who_is_granted_all_of_secrets_manager_is_denied_by_the_secrets_own_policy(
+    who: str, secret: str, action: str
+) -> None:
+    granted = {
+        "Version": "2012-10-17",
+        "Statement": [{"Effect": "Allow", "Action": "secretsmanager:*", "Resource": "*"}],
+    }
+    context = {"aws:PrincipalArn": who}
+    request = Request(principal=Principal(arn=who), action=action, resource=secret, context=context)
+    decision = decide(request, identity_policies={"all": granted}, resource_policy=RESOURCE_POLICIES[secret])
+    assert decision.allowed is (who in BY_RESOURCE_POLICY[secret, action])
+
+
 def test_each_secret_has_one_writer() -> None:
     writers = {secret: {who for who in IDENTITIES if allowed(who, PUT, secret)} for secret in RESOURCE_POLICIES}
     assert writers == {CLIENT: {OPERATOR}, TOKENS: {SERVICE}, OTHER_TOKENS: {SERVICE}}
