@@ -39,6 +39,14 @@ def test_every_path_of_the_contributors_tables_exists() -> None:
     assert sorted(path for path in named if not (PROJECT / path).exists()) == []
 
 
+def test_every_block_is_of_a_kind_that_some_test_reads() -> None:
+    """`sh`, `python` and `console` run here; `py`, `yaml`, `json` and `text` in the test of their page."""
+    kinds = {
+        kind for page in PAGES for kind in re.findall(r"^ *```(\w*)\n.*?^ *```$", page.read_text("utf-8"), re.M | re.S)
+    }
+    assert kinds <= {"sh", "python", "console", "py", "yaml", "json", "text", "mermaid"}
+
+
 def test_every_link_to_a_file_or_a_heading_leads_somewhere() -> None:
     broken = [
         f"{page.name}: {target}{heading}"
