@@ -79,11 +79,15 @@ class Process:
 
 @dataclass
 class Klaviyo:
-    """The account's keys by value with their scopes; ``status`` makes every call fail that way instead."""
+    """The account's keys by value with their scopes; ``status`` makes every call fail that way instead.
+
+    ``accounts`` names the account of keys of other ones, ``closed`` a scope whose probe says nothing about a key.
+    """
 
     process: Process = field(default_factory=Process)
     scopes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
+    closed: dict[str, str] = field(default_factory=dict)
     status: int | None = None
     calls: list[str] = field(default_factory=list)
 
@@ -103,6 +107,8 @@ class Klaviyo:
             return self.status, {}, b""
         if key not in self.scopes:
             return self._error(401, "authentication_failed", "Incorrect authentication credentials.")
+        if self.closed.get(key) == needed:
+            return self._error(403, "permission_denied", "This feature is not part of your plan.")
         if needed not in self.scopes[key]:
             return self._error(403, "permission_denied", f"Your API key is missing required scopes: {needed}")
         return 200, {}, json.dumps({"data": [{"id": self.accounts.get(key, KLAVIYO_ACCOUNT)}]}).encode()

@@ -69,11 +69,20 @@ def dies(*names: str) -> Act:
     return act
 
 
-def loses(name: str, scope: str) -> Act:
+def loses(name: str, *scopes: str) -> Act:
     def act(world: World) -> None:
-        world.klaviyo.scopes[key_value(name)] = tuple(kept for kept in SCOPES if kept != scope)
+        world.klaviyo.scopes[key_value(name)] = tuple(kept for kept in SCOPES if kept not in scopes)
 
     return act
+
+
+def tells_nothing(name: str, scope: str) -> Act:
+    """Klaviyo forbids what the scope allows, for a reason that is not the key."""
+    return lambda world: world.klaviyo.closed.update({key_value(name): scope})
+
+
+def of_account(name: str, account: str) -> Act:
+    return lambda world: world.klaviyo.accounts.update({key_value(name): account})
 
 
 def klaviyo_answers(status: int) -> Act:
@@ -136,6 +145,27 @@ CASES: dict[str, Case] = {
         "canary",
         None,
         {"outcome": NOTHING, "reason": "missing:lists:read; the previous key is no better"},
+        {"a": OLD, "b": LIVE},
+    ),
+    "canary: whether the previous key has the scope is unproved": Case(
+        (used("a", "b"), loses("b", "lists:read"), tells_nothing("a", "lists:read")),
+        "canary",
+        None,
+        {"outcome": NOTHING, "reason": "missing:lists:read; the previous key is no better"},
+        {"a": OLD, "b": LIVE},
+    ),
+    "canary: of two scopes the previous key has one": Case(
+        (used("a", "b"), loses("a", "lists:read"), loses("b", "lists:read", "profiles:read")),
+        "canary",
+        None,
+        ROLLED | {"reason": "missing:lists:read,profiles:read"},
+        {"a": LIVE, "b": "AWSPREVIOUS KEY REJECTED(missing:lists:read,profiles:read)"},
+    ),
+    "canary: the current key is of another account, which is no reason to go back": Case(
+        (used("a", "b"), of_account("b", "Other1")),
+        "canary",
+        None,
+        {"outcome": NOTHING, "reason": "other-account; the previous key is no better"},
         {"a": OLD, "b": LIVE},
     ),
     "canary: the current key is dead, and the previous one narrower": Case(
@@ -302,7 +332,7 @@ CASES: dict[str, Case] = {
         {"a": "AWSPREVIOUS DISABLING KEY", "b": LIVE},
     ),
     "prove-dead: it lacks a scope, and so is alive": Case(
-        (used("a", "b"), loses("a", "profiles:read"), loses("a", "lists:read")),
+        (used("a", "b"), loses("a", "profiles:read", "lists:read")),
         "prove-dead",
         "a",
         {"outcome": "alive"},
