@@ -2,16 +2,16 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
-from klaviyo_access.errors import WebhookRefused, WebhookRepeated
+from klaviyo_access.errors import WebhookRefused, WebhookRepeated, WebhookSecretsNotConfigured
 from klaviyo_access.webhooks.delivery import Delivery, read_delivery
 from klaviyo_access.webhooks.replay import Claim, DeliveryMemory, LocalMemory
 from klaviyo_access.webhooks.secret import SigningSecret
-from klaviyo_access.webhooks.verifier import SIGNATURE_HEADER, WEBHOOK_ID_HEADER, Verifier, header
+from klaviyo_access.webhooks.verifier import SIGNATURE_HEADER, WEBHOOK_ID_HEADER, Headers, Verifier, header
 
 WINDOW: Final = 48 * 3600.0
 """Seconds that a delivery may be old.
@@ -29,6 +29,7 @@ LARGEST_BODY: Final = 16 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
+@runtime_checkable
 class VerifierSource(Protocol):
     """Where the secrets come from that Klaviyo may be signing with."""
 
@@ -45,11 +46,15 @@ class WebhookReceiver:
     """Receives the deliveries of one webhook.
 
     Args:
-        secrets: ``WebhookSecrets``, or secrets that never change.
+        secrets: ``WebhookSecrets``, or a list of secrets that never change.
         webhook_id: the webhook's id at Klaviyo; without it any webhook signed with these secrets is received.
         window: seconds that a delivery may be old, by the time in its body.
         memory: which deliveries were handled; without it this process remembers its own.
         clock: seconds since the epoch.
+
+    Raises:
+        TypeError: ``secrets`` is something else.
+        WebhookSecretsNotConfigured: the list is empty.
     """
 
     def __init__(
@@ -61,21 +66,22 @@ class WebhookReceiver:
         memory: DeliveryMemory | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._secrets = _Fixed(Verifier(secrets)) if isinstance(secrets, Sequence) else secrets
+        self._secrets = _source(secrets)
         self._webhook_id = webhook_id
         self._window = window
         self._memory = LocalMemory(clock) if memory is None else memory
         self._clock = clock
 
     @contextmanager
-    def receive(self, body: bytes, headers: Mapping[str, str]) -> Iterator[Delivery]:
+    def receive(self, body: bytes, headers: Headers) -> Iterator[Delivery]:
         """Hand over a verified delivery, once; an error inside the block gives it back, to be received again.
 
         Args:
             body: the bytes as received, before anything decodes or parses them.
-            headers: the request's headers, in any case.
+            headers: the request's headers, in any case: a mapping or pairs.
 
         Raises:
+            TypeError: ``body`` is no bytes.
             WebhookRefused: it is not Klaviyo's, not this webhook's, or too old.
             WebhookRepeated: it was handled before, or is being handled now.
             WebhookSecretsUnavailable: there are no secrets to verify with.
@@ -92,7 +98,7 @@ class WebhookReceiver:
             raise
         self._memory.complete(name)
 
-    def _verified(self, body: bytes, headers: Mapping[str, str]) -> Delivery:
+    def _verified(self, body: bytes, headers: Headers) -> Delivery:
         if not self._is_signed(body, headers):
             raise _refused("its signature is missing or wrong")
         delivery = read_delivery(body)
@@ -107,12 +113,25 @@ class WebhookReceiver:
             raise _refused(f"it says it was sent {age:.0f} s ago, and 0 to {self._window:.0f} s are received")
         return delivery
 
-    def _is_signed(self, body: bytes, headers: Mapping[str, str]) -> bool:
+    def _is_signed(self, body: bytes, headers: Headers) -> bool:
         verifier = self._secrets.verifier()
         if verifier.verify(body, headers):
             return True
         newer = self._secrets.newer(verifier)
         return newer is not None and newer.verify(body, headers)
+
+
+def _source(secrets: object) -> VerifierSource:
+    if isinstance(secrets, VerifierSource):
+        return secrets
+    if not isinstance(secrets, Sequence) or not all(isinstance(one, SigningSecret) for one in secrets):
+        raise TypeError(
+            "A receiver takes WebhookSecrets, or a list of SigningSecret, whose values no log shows; given: "
+            f"{type(secrets).__name__}. Write WebhookReceiver([SigningSecret(text)])."
+        )
+    if not secrets:
+        raise WebhookSecretsNotConfigured("A receiver verifies with a secret, and was given none: it would refuse all.")
+    return _Fixed(Verifier(secrets))
 
 
 class _Fixed:

@@ -4,18 +4,15 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack
-from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from klaviyo_access.authorization.marks import GuardedBy, marked
 from klaviyo_access.errors import WebhookError
 from klaviyo_access.webhooks.answers import RECEIVED, TOO_LARGE, Answer, answer_to
-from klaviyo_access.webhooks.delivery import Delivery
+from klaviyo_access.webhooks.handlers import Handler, require_delivery_alone
 from klaviyo_access.webhooks.receiver import LARGEST_BODY, WebhookReceiver
-
-Handler = Callable[[Delivery], Any]
-"""Does what there is to do with a delivery, async or not; an error makes Klaviyo send it again."""
 
 
 def webhook(
@@ -25,13 +22,20 @@ def webhook(
 
     Answers 200 once the function is done, 401 to what is not Klaviyo's, 200 to a delivery that was handled before, 409
     to one that is being handled, 413 to too large a body, and 503 while there are no secrets to verify with.
+    `klaviyo_access.authorization` counts the endpoint as guarded, by Klaviyo's signature.
 
     Args:
         receiver: verifies, and remembers.
         largest_body: bytes that are read at most.
+
+    Raises:
+        TypeError: now, where the function takes more than the delivery.
     """
 
     def make_endpoint(handle: Handler) -> Callable[[Request], Awaitable[Response]]:
+        require_delivery_alone(handle)
+        is_async = inspect.iscoroutinefunction(handle)
+
         async def endpoint(request: Request) -> Response:
             body = await _read(request, largest_body)
             if body is None:
@@ -43,15 +47,15 @@ def webhook(
                     delivery = await asyncio.to_thread(stack.enter_context, received)
                 except WebhookError as error:
                     return _response(answer_to(error))
-                if inspect.iscoroutinefunction(handle):
-                    await handle(delivery)
-                else:
-                    await asyncio.to_thread(handle, delivery)
+                done = handle(delivery) if is_async else await asyncio.to_thread(handle, delivery)
+                if inspect.isawaitable(done):
+                    await done
             return _response(RECEIVED)
 
         # Frameworks read name and documentation; the signature must stay the endpoint's own.
-        endpoint.__name__, endpoint.__doc__ = handle.__name__, handle.__doc__
-        return endpoint
+        for name in ("__module__", "__name__", "__qualname__", "__doc__"):
+            setattr(endpoint, name, getattr(handle, name, getattr(endpoint, name)))
+        return marked(endpoint, GuardedBy.SIGNATURE)
 
     return make_endpoint
 

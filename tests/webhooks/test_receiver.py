@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.datastructures import Headers as StarletteHeaders
+from werkzeug.datastructures import Headers as WerkzeugHeaders
 
-from klaviyo_access.errors import WebhookRefused, WebhookRepeated
-from klaviyo_access.webhooks import Delivery, LocalMemory, SigningSecret, WebhookReceiver
+from klaviyo_access.errors import WebhookRefused, WebhookRepeated, WebhookSecretsNotConfigured
+from klaviyo_access.webhooks import Delivery, LocalMemory, SigningSecret, Verifier, WebhookReceiver
 from klaviyo_access.webhooks.receiver import AHEAD, WINDOW
 from klaviyo_access.webhooks.replay import LEASE
 from tests.webhooks.signed_requests import NOW, SECRET, WEBHOOK_ID, Clock, Signed, document, signed
@@ -35,6 +37,58 @@ def test_a_delivery_is_handed_over_with_its_events_and_its_bytes() -> None:
     assert [(event.id, event.topic) for event in delivery.events] == [("5Q", "event:klaviyo.opened_email")]
     assert delivery.events[0].payload["data"]["attributes"]["event_properties"] == {"Subject": "Grüße"}
     assert delivery.body == request.body
+
+
+WRONG_SECRETS: dict[str, Any] = {
+    "a text": SECRET,
+    "texts": [SECRET],
+    "one secret": SigningSecret(SECRET),
+    "bytes": SECRET.encode(),
+    "nothing": None,
+}
+
+
+@pytest.mark.parametrize("secrets", WRONG_SECRETS.values(), ids=WRONG_SECRETS)
+def test_what_is_no_list_of_secrets_is_refused_when_the_receiver_is_made(secrets: Any) -> None:
+    with pytest.raises(TypeError, match=r"WebhookReceiver\(\[SigningSecret\(text\)\]\)") as refused:
+        WebhookReceiver(secrets)
+    assert SECRET not in str(refused.value)
+
+
+def test_a_receiver_without_a_secret_is_refused() -> None:
+    with pytest.raises(WebhookSecretsNotConfigured, match="it would refuse all"):
+        WebhookReceiver([])
+
+
+@pytest.mark.parametrize("body", ["text", {"data": []}, None, memoryview(b"{}")])
+def test_a_body_that_was_decoded_is_an_error_that_says_what_to_pass(body: Any) -> None:
+    with pytest.raises(TypeError, match=r"await request\.body\(\)"):
+        receive(receiver(), Signed(body=body, headers=signed().headers))
+    with pytest.raises(TypeError, match=r"await request\.body\(\)"):
+        Verifier([SigningSecret(SECRET)]).verify(body, {})
+
+
+HEADERS: dict[str, Callable[[dict[str, str]], Any]] = {
+    "a mapping": dict,
+    "in lower case": lambda headers: {name.lower(): value for name, value in headers.items()},
+    "pairs": lambda headers: list(headers.items()),
+    "pairs of bytes": lambda headers: [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+    "Werkzeug's": WerkzeugHeaders,
+    "Starlette's": StarletteHeaders,
+}
+
+
+@pytest.mark.parametrize("make", HEADERS.values(), ids=HEADERS)
+def test_headers_may_be_a_mapping_or_pairs(make: Callable[[dict[str, str]], Any]) -> None:
+    request = signed()
+    assert receive(receiver(), Signed(body=request.body, headers=make(request.headers))).webhook_id == WEBHOOK_ID
+
+
+@pytest.mark.parametrize("headers", [None, [], 5, "Klaviyo-Signature", [None], [("a",)], [5, (b"\xff", None)], {1: 2}])
+def test_malformed_headers_are_refused_and_never_an_error(headers: Any) -> None:
+    assert not Verifier([SigningSecret(SECRET)]).verify(signed().body, headers)
+    with pytest.raises(WebhookRefused):
+        receive(receiver(), Signed(body=signed().body, headers=headers))
 
 
 def test_a_delivery_shows_no_personal_data_of_its_events() -> None:

@@ -1,13 +1,15 @@
 """The receiver's secrets: read at once, by age, and when a signature fits none; forgers cause few readings."""
 
 import threading
+from dataclasses import dataclass, field
 
 import pytest
 
 from klaviyo_access.errors import WebhookRefused, WebhookSecretsNotConfigured, WebhookSecretsUnavailable
-from klaviyo_access.webhooks import WebhookReceiver, WebhookSecrets
+from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import locate
-from klaviyo_access.webhooks.store import HOLD_OFF, REFRESH_EVERY, STALE_AFTER
+from klaviyo_access.webhooks.store import HOLD_OFF, REFRESH_EVERY, STALE_AFTER, TELLS_FORGED
+from rotation.webhook_change import PUBLISHED_FOR
 from tests.webhooks.signed_requests import SECRET, Clock, Versions, signed
 
 OLD, NEW = "the-old-secret-of-16", "the-new-secret-of-16"
@@ -16,8 +18,8 @@ OLD, NEW = "the-old-secret-of-16", "the-new-secret-of-16"
 class Receiver:
     """A receiver over secrets that the test changes, on a clock that it sets."""
 
-    def __init__(self) -> None:
-        self.versions = Versions([OLD])
+    def __init__(self, versions: Versions | None = None) -> None:
+        self.versions = versions or Versions([OLD])
         self.clock = Clock()
         self.secrets = WebhookSecrets(versions=self.versions, clock=self.clock)
         self.receiver = WebhookReceiver(self.secrets, clock=Clock())
@@ -90,25 +92,76 @@ def test_a_store_says_at_once_that_there_is_nothing_to_verify_with() -> None:
         WebhookSecrets(versions=Versions(down=True))
 
 
-def test_threads_that_miss_together_read_once(by: Receiver) -> None:
-    by.versions.secrets = [NEW, OLD]
+@dataclass
+class HangingVersions(Versions):
+    """Secrets whose next reading takes until ``answered``."""
+
+    hanging: threading.Event = field(default_factory=threading.Event)
+    answered: threading.Event = field(default_factory=threading.Event)
+
+    def fetch(self) -> tuple[SigningSecret, ...]:
+        if self.readings:
+            self.hanging.set()
+            assert self.answered.wait(timeout=20)
+        return super().fetch()
+
+
+def test_while_aws_hangs_one_thread_waits_for_it_and_nobody_else() -> None:
+    by = Receiver(versions := HangingVersions([OLD]))
+    versions.secrets = [NEW, OLD]
     by.clock.now += HOLD_OFF
-    seen = by.secrets.verifier()
-    start = threading.Barrier(8)
     found: list[bool] = []
+    first = threading.Thread(target=lambda: found.append(by.accepts(NEW)))
+    first.start()
+    assert versions.hanging.wait(timeout=20)
+    assert by.accepts(OLD)
+    for _ in range(3):
+        with pytest.raises(WebhookSecretsUnavailable, match="sends the delivery again"):
+            by.accepts(NEW)
+    by.clock.now += STALE_AFTER + 1
+    with pytest.raises(WebhookSecretsUnavailable, match="sends the delivery again"):
+        by.accepts(OLD)
+    versions.answered.set()
+    first.join()
+    by.clock.now += HOLD_OFF
+    assert (found, by.accepts(NEW), by.accepts(OLD), by.versions.readings) == ([True], True, True, 3)
 
-    def miss() -> None:
-        start.wait()
-        newer = by.secrets.newer(seen)
-        request = signed(secret=NEW)
-        found.append(newer is not None and newer.verify(request.body, request.headers))
 
-    threads = [threading.Thread(target=miss) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert (found, by.versions.readings) == ([True] * 8, 2)
+class SlowVersions(Versions):
+    """Secrets whose every reading but the first takes as many seconds as ``seconds`` says."""
+
+    def __init__(self, clock: Clock, *, seconds: float) -> None:
+        super().__init__([OLD])
+        self.clock, self.seconds = clock, seconds
+
+    def fetch(self) -> tuple[SigningSecret, ...]:
+        found = super().fetch()
+        self.clock.now += self.seconds if self.readings > 1 else 0
+        return found
+
+
+def test_a_slow_reading_is_followed_by_a_whole_hold_off() -> None:
+    by = Receiver()
+    by.secrets = WebhookSecrets(versions=(slow := SlowVersions(by.clock, seconds=8)), clock=by.clock)
+    by.receiver = WebhookReceiver(by.secrets, clock=Clock())
+    by.clock.now += HOLD_OFF
+    assert [by.accepts(SECRET), by.accepts(SECRET)] == [False, False]
+    by.clock.now += HOLD_OFF - 0.1
+    assert (by.accepts(SECRET), slow.readings) == (False, 2)
+    by.clock.now += 0.1
+    assert (by.accepts(SECRET), slow.readings) == (False, 3)
+
+
+def test_after_too_slow_a_reading_an_unknown_signature_is_not_called_forged() -> None:
+    by = Receiver()
+    by.secrets = WebhookSecrets(versions=SlowVersions(by.clock, seconds=TELLS_FORGED), clock=by.clock)
+    by.receiver = WebhookReceiver(by.secrets, clock=Clock())
+    by.clock.now += HOLD_OFF
+    assert not by.accepts(NEW)
+    by.clock.now += 0.1
+    with pytest.raises(WebhookSecretsUnavailable, match="sends the delivery again"):
+        by.accepts(NEW)
+    assert TELLS_FORGED < PUBLISHED_FOR
 
 
 @pytest.mark.parametrize(
