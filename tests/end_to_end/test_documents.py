@@ -66,6 +66,14 @@ def leads_somewhere(path: Path, heading: str) -> bool:
 
 
 @pytest.mark.end_to_end
+def test_the_readme_names_the_tables_that_the_tour_shows(deployed: Deployed) -> None:
+    section = (PROJECT / "README.md").read_text("utf-8").partition("## What you see")[2].partition("\n## ")[0]
+    titles = re.findall(r"^\| ([A-Z][^|]+) \|", section, re.MULTILINE)
+    assert len(titles) == 5
+    assert [title for title in titles if title not in deployed.said] == []
+
+
+@pytest.mark.end_to_end
 def test_every_shell_block_runs_as_it_stands(deployed: Deployed) -> None:
     ran = 0
     for block in blocks("sh"):
