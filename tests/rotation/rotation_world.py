@@ -206,17 +206,26 @@ class World:
             require_proof=require_proof,
         )
 
-    def stage(self, name: str, *, known: bool = True, value: str | None = None, labelled: str | None = None) -> None:
+    def stage(
+        self,
+        name: str,
+        *,
+        known: bool = True,
+        value: str | None = None,
+        labelled: str | None = None,
+        tombstone: bool = True,
+    ) -> None:
         """Put a spare on the reserve as an operator would, and make it in Klaviyo where ``known``.
 
-        ``value`` is put in place of the key; ``labelled`` names another key on the label.
+        ``value`` is put in place of the key; ``labelled`` names another key on the label; without the ``tombstone`` AWS
+        makes the first spare current.
         """
         self.now += 60
         key = key_value(name)
         self.names[fingerprint(key)] = name
         if known:
             self.klaviyo.scopes[key] = SCOPES
-        if not self.labels(self.reserve_arn).versions:
+        if tombstone and not self.labels(self.reserve_arn).versions:
             self._put(self.reserve_arn, '{"tombstone": true}', [AwsLabel.CURRENT])
         spare = Spare(datetime.fromtimestamp(self.now, UTC), fingerprint(key_value(labelled or name)))
         self._put(self.reserve_arn, value if value is not None else json.dumps({"apiKey": key}), [str(spare)])

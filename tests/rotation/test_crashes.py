@@ -7,8 +7,8 @@ from typing import Literal
 import pytest
 
 from rotation.errors import EventRefusedError, PendingKeyRefusedError, RotationError
+from tests.rotation.action_cases import CASES, Case, before
 from tests.rotation.rotation_world import KilledError, World, key_value
-from tests.rotation.test_actions import CASES, Case, before
 
 USED = {"first key": (), "second key": ("old",), "third key": ("older", "old")}
 
@@ -99,3 +99,22 @@ def test_an_action_killed_at_any_call_and_asked_for_again_ends_where_it_would_ha
         else:
             ask_until_done(world, case)
         assert world.lives() == calm.lives(), dies_at
+
+
+@pytest.mark.parametrize("kill", ["before", "after"])
+@pytest.mark.parametrize("case", ["within the grace, disabled by hand", "a leaked one"])
+def test_a_proof_of_death_that_was_killed_leaves_a_key_that_is_whole_or_one_that_is_found_and_never_used(
+    case: str, kill: Literal["before", "after"]
+) -> None:
+    calm = before(CASES[f"prove-dead: {case}"])
+    first = calm.process.calls
+    calm.ask("prove-dead", "a")
+
+    for dies_at in range(first, calm.process.calls):
+        world = before(CASES[f"prove-dead: {case}"])
+        whole = world.lives()["a"]
+        world.process.dies, world.process.dies_at = kill, dies_at
+        with pytest.raises(KilledError):
+            world.ask("prove-dead", "a")
+        left = world.lives().get("a", "")
+        assert left in {whole, ""} or ("KEY" in left and "AWSPREVIOUS" not in left), dies_at

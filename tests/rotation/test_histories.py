@@ -1,21 +1,31 @@
 """Rotation histories: what happens to a role's keys, and which life each key is in at the end."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
 
-from klaviyo_access.keys.labels import AwsLabel, Version
+from klaviyo_access.keys.labels import Version
 from klaviyo_access.keys.secret import Key, fingerprint
 from rotation import rotator
 from rotation.errors import EventRefusedError, PendingKeyRefusedError, StoreError
 from rotation.healing import heal
 from rotation.role_keys import RoleKeys
 from rotation.values import promoted_value
+from tests.rotation.acts import (
+    Act,
+    crowd,
+    drop_pending,
+    klaviyo_answers,
+    klaviyo_learns,
+    stage,
+    stage_labelled,
+    stage_of_account,
+    stage_unknown,
+    stage_value,
+    stage_with,
+)
 from tests.rotation.rotation_world import SCOPES, World, key_value
-
-Act = Callable[[World], object]
 
 
 @dataclass(frozen=True)
@@ -25,71 +35,6 @@ class History:
     acts: tuple[Act, ...]
     lives: dict[str, str]
     errors: tuple[str, ...] = ()
-
-
-def stage(*names: str) -> Act:
-    def act(world: World) -> None:
-        for name in names:
-            world.stage(name)
-
-    return act
-
-
-def stage_unknown(name: str) -> Act:
-    return lambda world: world.stage(name, known=False)
-
-
-def stage_value(name: str, value: str) -> Act:
-    return lambda world: world.stage(name, value=value)
-
-
-def stage_labelled(name: str, labelled: str) -> Act:
-    return lambda world: world.stage(name, labelled=labelled)
-
-
-def stage_with(name: str, *scopes: str) -> Act:
-    def act(world: World) -> None:
-        world.stage(name)
-        world.klaviyo.scopes[key_value(name)] = scopes
-
-    return act
-
-
-def stage_of_account(name: str, account: str) -> Act:
-    def act(world: World) -> None:
-        world.stage(name)
-        world.klaviyo.accounts[key_value(name)] = account
-
-    return act
-
-
-def klaviyo_learns(name: str) -> Act:
-    return lambda world: world.klaviyo.scopes.update({key_value(name): SCOPES})
-
-
-def klaviyo_answers(status: int | None) -> Act:
-    return lambda world: setattr(world.klaviyo, "status", status)
-
-
-def crowd(secret: str, labels: int) -> Act:
-    """Foreign labels on the current version of the ``key`` or the ``reserve``."""
-
-    def act(world: World) -> None:
-        arn = {"key": world.key_arn, "reserve": world.reserve_arn}[secret]
-        current = world.labels(arn).current
-        assert current is not None
-        for number in range(labels):
-            world.label(arn, f"crowd-{number}", current.id)
-
-    return act
-
-
-def unstick(world: World) -> None:
-    pending = world.labels(world.key_arn).pending
-    assert pending is not None
-    world.client.update_secret_version_stage(
-        SecretId=world.key_arn, VersionStage=AwsLabel.PENDING.value, RemoveFromVersionId=pending.id
-    )
 
 
 rotate: Act = World.rotate
@@ -157,7 +102,7 @@ HISTORIES: dict[str, History] = {
         ("NoSpareError", "NoSpareError"),
     ),
     "Klaviyo is down: nothing changes, and the same spare is promoted later": History(
-        (stage("a", "b"), rotate, klaviyo_answers(503), rotate, unstick, klaviyo_answers(None), rotate),
+        (stage("a", "b"), rotate, klaviyo_answers(503), rotate, drop_pending, klaviyo_answers(None), rotate),
         {"a": OLD, "b": LIVE},
         ("KlaviyoSilentError",),
     ),
@@ -225,7 +170,7 @@ def test_labels_that_are_all_taken_stop_a_rotation_and_not_its_healing(world: Wo
     stage("a", "b", "c")(world)
     world.rotate()
     world.step("createSecret", world.announce())
-    unstick(world)
+    drop_pending(world)
     crowd("key", world.labels(world.key_arn).free - 1)(world)
 
     assert world.rotate() == "RotationFailed"
@@ -238,7 +183,7 @@ def test_a_key_that_a_dead_run_left_pending_goes_the_way_of_a_retired_one(world:
     stage("a", "b", "c")(world)
     world.rotate()
     world.step("createSecret", world.announce())
-    unstick(world)
+    drop_pending(world)
 
     world.rotate()
 
