@@ -7,7 +7,7 @@
 4. finishSecret: the pending version becomes current, and the current one previous.
 
 Killed between any two calls, Klaviyo signs with a version that is current, pending, previous or offered, and receivers
-take all of these.
+take all of these. So a rotation that nobody finishes may be ended at any moment: the next one makes another secret.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.webhooks.labels import Stages, offered, offered_label, superseded
 from klaviyo_access.webhooks.secret import SigningSecret, read_value, write_value
 from rotation.errors import ChangeRefusedError, EventRefusedError, NoRoleKeyError
-from rotation.report import Report
+from rotation.report import Outcome, Report
 from rotation.store import StoredSecret
 from rotation.values import read_key
 from rotation.webhook_klaviyo import KlaviyoWebhooks
@@ -108,6 +108,19 @@ def finish_secret(change: SecretChange, token: str) -> Report:
         return Report(outcome="already current")
     change.secret.move(AwsLabel.CURRENT, to=token, holder=current.id if current else None)
     return Report(outcome="promoted")
+
+
+def end_rotation(change: SecretChange) -> Report:
+    """Take AWSPENDING off a rotation that nobody finishes, which would keep Secrets Manager from starting another.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    pending = change.secret.labels().pending
+    if pending is None or pending.has(AwsLabel.CURRENT):
+        return Report(outcome=Outcome.NOTHING_PENDING)
+    change.secret.remove(AwsLabel.PENDING, pending.id)
+    return Report(outcome=Outcome.UNSTUCK)
 
 
 def _stages(secret: StoredSecret) -> Stages:

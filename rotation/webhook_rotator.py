@@ -1,4 +1,5 @@
-"""The webhook rotator's entry: Secrets Manager calls `handler` once for each step of a webhook's secret's rotation."""
+"""The webhook rotator's entry: Secrets Manager calls `handler` once for each step of a webhook's secret's rotation, and
+a static rule for ``{"action": "unstick"}`` when a rotation has failed."""
 
 import os
 import secrets
@@ -10,12 +11,12 @@ from typing import Final
 from klaviyo_access.klaviyo.probes import send
 from klaviyo_access.webhooks.secret import SigningSecret
 from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
-from rotation.errors import DeadEndError, KlaviyoSilentError
-from rotation.events import Step, StepRequest, read_step
+from rotation.errors import DeadEndError, EventRefusedError, KlaviyoSilentError
+from rotation.events import Step, StepRequest, Unstick, name_of, read_event, version_of
 from rotation.log import log_report
 from rotation.report import Report
 from rotation.store import StoredSecret
-from rotation.webhook_change import SecretChange, create_secret, finish_secret, set_secret, test_secret
+from rotation.webhook_change import SecretChange, create_secret, end_rotation, finish_secret, set_secret, test_secret
 from rotation.webhook_klaviyo import KlaviyoWebhooks
 from rotation.webhook_settings import WebhookSettings
 
@@ -40,12 +41,14 @@ class WebhookRotator:
 
     change: SecretChange
 
-    def run(self, request: StepRequest) -> Report:
-        """Do one step; doing it again changes nothing more.
+    def run(self, request: StepRequest | Unstick) -> Report:
+        """Do one step, or end a rotation that failed; doing it again changes nothing more.
 
         Raises:
             RotationError: what stood against it; see `rotation.errors`.
         """
+        if isinstance(request, Unstick):
+            return end_rotation(self.change)
         # Klaviyo may have taken it without saying so: its label OFFERED keeps the version readable all the same.
         return take_step(
             self.change.secret,
@@ -55,12 +58,27 @@ class WebhookRotator:
         )
 
 
-def handler(event: object, context: LambdaContext) -> None:
-    """Run one step of a rotation.
+def read_webhook_event(event: object, *, secret_arn: str) -> StepRequest | Unstick:
+    """Read the event of a webhook's rotator.
+
+    Raises:
+        EventRefusedError: it is neither a step about this secret nor exactly ``{"action": "unstick"}``.
+    """
+    request = read_event(event, key_secret_arn=secret_arn)
+    if not isinstance(request, StepRequest | Unstick):
+        raise EventRefusedError("A webhook's rotator does one action, unstick; the event names another one.")
+    return request
+
+
+def handler(event: object, context: LambdaContext) -> dict[str, object]:
+    """Run one step of a rotation, or end one that failed.
 
     Args:
-        event: ``Step``, ``SecretId`` and ``ClientRequestToken``, as Secrets Manager sends them.
+        event: ``Step``, ``SecretId`` and ``ClientRequestToken``, as Secrets Manager sends them; or the action.
         context: tells how much time is left.
+
+    Returns:
+        The answer: ``action`` and ``outcome``.
 
     Raises:
         RotationError: the only kind of error that leaves, with a fixed text; Secrets Manager counts it as a failure.
@@ -68,10 +86,11 @@ def handler(event: object, context: LambdaContext) -> None:
     webhook = os.environ.get("WEBHOOK", "")
     with only_own_errors(webhook=webhook) as progress:
         settings = WebhookSettings.of(os.environ)
-        request = read_step(event, key_secret_arn=settings.secret_arn)
-        progress.action = request.step.value
+        request = read_webhook_event(event, secret_arn=settings.secret_arn)
+        progress.action = name_of(request)
         report = WebhookRotator(_change(settings, context)).run(request)
-        log_report(report, webhook=webhook, action=progress.action, version=request.token)
+        log_report(report, webhook=webhook, action=progress.action, version=version_of(request))
+        return report.answer(progress.action)
 
 
 def make_secret() -> SigningSecret:

@@ -14,6 +14,7 @@ from rotation.errors import (
     RotationError,
 )
 from rotation.webhook_change import PUBLISHED_FOR
+from sandbox.aws.calls import AwsError
 from tests.rotation.rotation_world import KilledError
 from tests.webhooks.webhook_world import FIRST_AT_KLAVIYO, WebhookWorld
 
@@ -103,13 +104,33 @@ def test_a_secret_that_may_have_been_taken_stays_readable_though_the_next_try_wa
     assert (world.refused, world.klaviyo.secret) == ([], world.current_secret())
 
 
-def test_a_dead_rotations_awspending_can_be_taken_off_at_any_time(world: WebhookWorld) -> None:
+UNSTICK = {"action": "unstick"}
+
+
+def test_a_dead_rotation_wedges_the_next_one_until_the_rotator_hears_that_it_failed(world: WebhookWorld) -> None:
     world.klaviyo.answers = ["killed"] * 3
     assert world.rotate() == "RotationFailed"
     assert world.klaviyo.secret != world.current_secret()
-    world.take_pending_off()
+    with pytest.raises(AwsError, match="A previous rotation isn't complete"):
+        world.rotate()
+    assert (world.invoke(UNSTICK), world.invoke(UNSTICK)) == ("unstuck", "nothing pending")
     world.moment("after AWSPENDING was taken off")
     assert world.rotate() == "RotationSucceeded"
+    assert (world.refused, world.klaviyo.secret) == ([], world.current_secret())
+
+
+@pytest.mark.parametrize("steps", range(5))
+def test_a_rotation_may_be_ended_after_any_step(world: WebhookWorld, steps: int) -> None:
+    token = world.announce()
+    for step in ["createSecret", "setSecret", "testSecret", "finishSecret"][:steps]:
+        world.step(step, token)
+    assert world.invoke(UNSTICK) == ("unstuck" if steps < 4 else "nothing pending")
+    world.moment("after it was ended")
+    world.serving = True
+    if steps < 4:
+        with pytest.raises(EventRefusedError):
+            world.step("setSecret", token)
+        assert world.rotate() == "RotationSucceeded"
     assert (world.refused, world.klaviyo.secret) == ([], world.current_secret())
 
 
@@ -170,6 +191,8 @@ def test_a_role_without_a_key_ends_the_rotation_with_what_to_do(world: WebhookWo
         [],
         "createSecret",
         {"action": "steal"},
+        {"action": "canary"},
+        {"action": "unstick", "version": "0" * 32},
         {"Step": "deleteSecret", "SecretId": "arn", "ClientRequestToken": "0" * 32},
         {"Step": "setSecret", "SecretId": "another", "ClientRequestToken": "0" * 32},
         {"Step": "setSecret", "SecretId": "arn", "ClientRequestToken": "../" * 12},

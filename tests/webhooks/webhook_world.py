@@ -20,11 +20,11 @@ from klaviyo_access.keys.labels import SecretLabels
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import SecretPlace, SecretsManagerVersions
 from rotation.errors import RotationError
-from rotation.events import read_step
+from rotation.events import version_of
 from rotation.store import StoredSecret
 from rotation.webhook_change import SecretChange
 from rotation.webhook_klaviyo import KlaviyoWebhooks
-from rotation.webhook_rotator import WebhookRotator
+from rotation.webhook_rotator import WebhookRotator, read_webhook_event
 from rotation.webhook_settings import WebhookSettings
 from sandbox.aws.calls import AwsError, Caller
 from sandbox.aws.secrets_manager import SecretsManager
@@ -176,11 +176,11 @@ class WebhookWorld:
             if why := self._send(by, self._signed(self.klaviyo.secret)):
                 self.refused.append((name, receiver, why))
 
-    def invoke(self, event: object) -> None:
-        """Hand an event to the rotator, as its handler would."""
-        request = read_step(event, key_secret_arn=self.secret_arn)
+    def invoke(self, event: object) -> str:
+        """Hand an event to the rotator, as its handler would, and return the outcome."""
+        request = read_webhook_event(event, secret_arn=self.secret_arn)
         deadline = self.now + 300
-        made = f"made-for-{request.token}"
+        made = f"made-for-{version_of(request)}"
         change = SecretChange(
             settings=self.settings,
             secret=StoredSecret(self.secret_arn, self.client),
@@ -196,7 +196,7 @@ class WebhookWorld:
             clock=lambda: datetime.fromtimestamp(self.now, UTC),
             sleep=self._sleep,
         )
-        WebhookRotator(change).run(request)
+        return WebhookRotator(change).run(request).outcome
 
     def step(self, step: str, token: str) -> None:
         """Run one step of the rotator."""
@@ -210,13 +210,6 @@ class WebhookWorld:
         """The secret that is current."""
         answer = self._handle("GetSecretValue", SecretId=self.secret_arn)
         return str(json.loads(answer["SecretString"])["secretKey"])
-
-    def take_pending_off(self) -> None:
-        """What frees a secret from a rotation that died: AWSPENDING goes, whatever Klaviyo signs with."""
-        pending = self.labels().pending
-        assert pending is not None
-        parameters = {"VersionStage": "AWSPENDING", "RemoveFromVersionId": pending.id}
-        self._handle("UpdateSecretVersionStage", SecretId=self.secret_arn, **parameters)
 
     def _receiver(self) -> WebhookReceiver:
         secrets = WebhookSecrets(versions=self.versions, clock=lambda: self.now)
