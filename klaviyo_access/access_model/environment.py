@@ -107,6 +107,11 @@ class Environment(BaseModel):
         return f"/{self.prefix}/{self.name}/application-audit"
 
     @property
+    def auditor_name(self) -> str:
+        """The name of the auditor's Lambda; prefix and name are too short for it to be over AWS's limit."""
+        return f"{self.prefix}-{self.name}-key-auditor"
+
+    @property
     def operator_role_arn(self) -> str:
         """The role in which operators stage and rotate."""
         return f"arn:{self.partition}:iam::{self.account_id}:role{self.iam_path}{self.prefix}-{self.name}-key-operator"

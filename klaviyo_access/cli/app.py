@@ -10,6 +10,8 @@ from klaviyo_access.cli.audit_verify import verify_audit
 from klaviyo_access.cli.cost import cost
 from klaviyo_access.cli.deployer_policy import deployer_policy
 from klaviyo_access.cli.doctor.command import doctor
+from klaviyo_access.cli.keys_leaked import leaked
+from klaviyo_access.cli.keys_retire import retire
 from klaviyo_access.cli.keys_rollback import rollback
 from klaviyo_access.cli.keys_rotate import rotate
 from klaviyo_access.cli.keys_stage import stage
@@ -90,6 +92,8 @@ keys.command()(status)
 keys.command()(rotate)
 keys.command()(rollback)
 keys.command()(unstick)
+keys.command()(retire)
+keys.command()(leaked)
 audit.command("verify")(verify_audit)
 audit.command()(suspicious)
 oauth.command("stage")(stage_client)

@@ -80,6 +80,7 @@ class FakeAws:
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
+    reads: list[dict[str, Any]] = field(default_factory=list)
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
     on_invoke: Callable[[dict[str, Any]], dict[str, Any]] = field(default=_no_rotator)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -164,8 +165,11 @@ class FakeAws:
         self.on_rotate(self.labels[asked["SecretId"]], version)
         return {"VersionId": version}
 
-    def _LookupEvents(self, _: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
-        return {"Events": [{"CloudTrailEvent": json.dumps(record)} for record in self.failures]}
+    def _LookupEvents(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        name = asked["LookupAttributes"][0]["AttributeValue"]
+        records = [*self.failures, *self.reads]
+        found = [record for record in records if record.get("eventName", "RotationFailed") == name]
+        return {"Events": [{"CloudTrailEvent": json.dumps(record)} for record in found]}
 
 
 class _Raw(io.BytesIO):

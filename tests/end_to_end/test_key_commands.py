@@ -37,3 +37,32 @@ def test_a_roll_back_brings_the_key_before_back_and_rejects_the_one_in_use(deplo
     again = deployed.operate("keys", "rollback", "developer", "--yes")
     assert again.returncode == 1
     assert f"the previous key {spare} was rejected" in again.stderr
+
+
+def test_a_leaked_key_is_rotated_away_seen_dead_and_who_read_it_is_told(deployed: Deployed, spare: str) -> None:
+    leaked = deployed.status("developer")["current"]["fingerprint"]
+    reader = deployed.client("secretsmanager", deployed.as_service("app-api"))
+    reader.get_secret_value(SecretId="klaviyo/local/developer/key")
+    first = deployed.operate("keys", "leaked", leaked, "--yes", "--timeout", "0")
+    assert deployed.status("developer")["current"]["fingerprint"] == spare
+    assert f"developer: {leaked} is marked as leaked." in first.stdout
+    assert "role/klaviyo/local/klaviyo-local-app-api: " in first.stdout
+    if first.returncode:  # no auditor disabled it: a person does
+        assert "disable the one key that ends in" in first.stderr
+        assert deployed.run("-m", "sandbox", "klaviyo-key", "--disable", leaked).returncode == 0
+        second = deployed.operate("keys", "leaked", leaked, "--yes", "--timeout", "0")
+        assert second.returncode == 0, second.stdout + second.stderr
+    status = deployed.status("developer")
+    assert leaked not in str(status)
+    back = deployed.operate("keys", "rollback", "developer", "--yes")
+    assert back.returncode == 1
+    assert deployed.status("developer")["current"]["fingerprint"] == spare
+
+
+def test_a_leaked_key_in_use_without_a_spare_is_left_alone(deployed: Deployed, spare: str) -> None:
+    assert deployed.operate("keys", "rotate", "developer").returncode == 0
+    before = deployed.status("developer")
+    stopped = deployed.operate("keys", "leaked", spare, "--yes")
+    assert stopped.returncode == 1
+    assert "give --outage" in stopped.stderr
+    assert deployed.status("developer") == before

@@ -1,0 +1,122 @@
+"""Who read a role's key: out of CloudTrail, which records every read with who asked, from where and when."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_cloudtrail import CloudTrailClient
+
+MOST_DAYS: Final = 90
+"""Days for which LookupEvents looks back; older entries are in the trail's bucket alone."""
+
+_READS: Final = ("GetSecretValue", "BatchGetSecretValue")
+_MOST_EVENTS: Final = 10_000
+_SLOWLY: Final = Config(connect_timeout=3, read_timeout=20, retries={"mode": "adaptive", "total_max_attempts": 8})
+"""AWS answers two LookupEvents a second in an account."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """One principal that read a secret.
+
+    Attributes:
+        principal: the ARN of the IAM role or user, without the session's name.
+        reads: how often.
+        first: the first time.
+        last: the last time.
+        addresses: from where, sorted.
+    """
+
+    principal: str
+    reads: int
+    first: datetime
+    last: datetime
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """Who read, as far as the trail was looked through.
+
+    Attributes:
+        readers: whoever read most recently first.
+        back_to: the time to which all entries were seen, where there were too many; None where all were.
+    """
+
+    readers: tuple[Reader, ...]
+    back_to: datetime | None = None
+
+
+def readers_of(session: boto3.Session, names: Iterable[str], *, since: datetime) -> Reading:
+    """Who read one of the secrets called ``names`` since a time, refused attempts left out.
+
+    Args:
+        session: the operators'.
+        names: names of secrets of one region.
+        since: at the most 90 days ago.
+    """
+    trail: CloudTrailClient = session.client("cloudtrail", config=_SLOWLY)
+    secrets = frozenset(names)
+    seen: dict[str, list[Mapping[str, Any]]] = {}
+    back_to = None
+    for event_name in _READS:
+        entries = list(islice(_entries(trail, event_name, since), _MOST_EVENTS))
+        if len(entries) == _MOST_EVENTS:
+            oldest = _time(entries[-1])
+            back_to = max(back_to, oldest) if back_to else oldest
+        for entry in entries:
+            if not entry.get("errorCode") and _is_about(entry, secrets):
+                seen.setdefault(_principal(entry), []).append(entry)
+    readers = sorted((_reader(*found) for found in seen.items()), key=lambda reader: reader.last, reverse=True)
+    return Reading(readers=tuple(readers), back_to=back_to)
+
+
+def secret_name(identifier: str) -> str:
+    """A secret's name, out of a name, an ARN, or an ARN without the six characters that AWS adds."""
+    name = re.sub(r"^arn:[^:]+:secretsmanager:[^:]+:\d{12}:secret:", "", identifier)
+    return re.sub(r"-[A-Za-z0-9]{6}$", "", name) if name != identifier else name
+
+
+def _entries(trail: "CloudTrailClient", event_name: str, since: datetime) -> Iterator[Mapping[str, Any]]:
+    pages = trail.get_paginator("lookup_events").paginate(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": event_name}], StartTime=since
+    )
+    return (json.loads(event["CloudTrailEvent"]) for page in pages for event in page["Events"])
+
+
+def _is_about(entry: Mapping[str, Any], secrets: Set[str]) -> bool:
+    """Whether an entry is about one of the secrets; a batch that filters names none, and may have read any."""
+    asked = entry.get("requestParameters") or {}
+    if asked.get("filters"):
+        return True
+    identifiers = [asked.get("secretId"), *(asked.get("secretIdList") or [])]
+    return any(secret_name(str(each)) in secrets for each in identifiers if each)
+
+
+def _principal(entry: Mapping[str, Any]) -> str:
+    identity = entry.get("userIdentity") or {}
+    issuer = (identity.get("sessionContext") or {}).get("sessionIssuer") or {}
+    return str(issuer.get("arn") or identity.get("arn") or identity.get("invokedBy") or "unknown")
+
+
+def _time(entry: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(str(entry["eventTime"]))
+
+
+def _reader(principal: str, entries: list[Mapping[str, Any]]) -> Reader:
+    times = sorted(map(_time, entries))
+    return Reader(
+        principal=principal,
+        reads=len(entries),
+        first=times[0],
+        last=times[-1],
+        addresses=tuple(sorted({str(entry.get("sourceIPAddress", "unknown")) for entry in entries})),
+    )

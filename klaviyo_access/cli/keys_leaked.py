@@ -1,0 +1,191 @@
+"""``keys leaked``: a key that others may know is never used again, is disabled at once, and who read it is told."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Annotated, Final
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+
+from klaviyo_access.cli.census import take_census
+from klaviyo_access.cli.clock import utc_now
+from klaviyo_access.cli.consent import Yes, agree
+from klaviyo_access.cli.console import note, results
+from klaviyo_access.cli.disposal import Disposal, Doomed, Timeout, by_hand
+from klaviyo_access.cli.errors import CommandError, ExitCode, StoppedError, explain
+from klaviyo_access.cli.key_readers import MOST_DAYS, Reading, readers_of
+from klaviyo_access.cli.keys_retire import slow_readers
+from klaviyo_access.cli.leaks import Leak, Life, Place, names, places_of_leak
+from klaviyo_access.cli.operations import Operations
+from klaviyo_access.cli.options import Project, Stack
+from klaviyo_access.cli.rotations import Rotations
+from klaviyo_access.cli.rotators import Where
+from klaviyo_access.cli.secrets_manager import RoleSecrets
+from klaviyo_access.cli.times import in_utc
+from klaviyo_access.keys.labels import SecretLabels
+
+_SECONDS_TO_ROTATE: Final = 300.0
+
+
+def leaked(  # noqa: PLR0913 - typer makes an option of each argument
+    fingerprint: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FINGERPRINT", help="The key's fingerprint.", show_default="asked for the key, which is not shown"
+        ),
+    ] = None,
+    stack: Stack = None,
+    project: Project = None,
+    *,
+    outage: Annotated[
+        bool, typer.Option("--outage", help="Disable a key in use though there is no spare: its services fail.")
+    ] = False,
+    days: Annotated[
+        int, typer.Option(metavar="N", min=1, max=MOST_DAYS, help="Tell who read the key in the last N days.")
+    ] = MOST_DAYS,
+    timeout: Timeout = 300,
+    yes: Yes = False,
+) -> None:
+    """Take a leaked key out of use, whichever role has it and whatever life it is in, and tell who read it.
+
+    The key is asked for at a hidden prompt, or read from standard input, or named by its fingerprint; it is never an
+    argument, and it stays on this machine. A spare is rejected; a key in use is rotated away first. Then it is disabled
+    without grace. Where services use it and no spare is there, nothing is done without --outage.
+
+    Example: klaviyo-access keys leaked 0123456789ab --stack dev
+    """
+    named = None if fingerprint is None else Leak.named(fingerprint)
+    work = Operations.open(project, stack)
+    leak = named or Leak.asked()
+    places = _find(work, leak)
+    _require_spares(work, places, outage=outage)
+    agree((line for place in places for line in _plan(work, leak, place)), yes=yes)
+    try:
+        for key in [key for place in places for key in _taken_out_of_use(work, leak, place)]:
+            Disposal(work, seconds=timeout).end(key)
+    finally:
+        _tell_readers(work, places, days=days)
+
+
+def _find(work: Operations, leak: Leak) -> list[Place]:
+    places = places_of_leak(leak.fingerprint, work.secrets.of_roles(work.workspace.roles))
+    if places and all(place.life is not Life.UNLABELLED for place in places):
+        return places
+    there = take_census(work.workspace, work.own_session, work.secrets).places.get(leak.fingerprint)
+    if there:
+        raise CommandError(
+            f"No role of {work.workspace.environment.name} has {leak.fingerprint}; it is in {there}.",
+            cure="Run the same command with that stack's name.",
+        )
+    if places:
+        return places
+    raise CommandError(
+        f"No role in reach has {leak.fingerprint}: it was never staged, or is dead already.",
+        cure="Disable it in the dashboard of whichever Klaviyo account it is of, if it is alive there.",
+    )
+
+
+def _require_spares(work: Operations, places: Iterable[Place], *, outage: bool) -> None:
+    bare = [place.role for place in places if place.is_live and not place.secrets.reserve.labels.spares]
+    if not bare or outage:
+        return
+    names = ", ".join(bare)
+    raise CommandError(
+        f"Services of {names} use the key, and there is no spare to take its place. Nothing was changed.",
+        cure=f"Stage a new key ({work.command(f'keys stage {bare[0]}')}) and run this again: services then notice "
+        "nothing. If the leak cannot wait so long, give --outage: the key is disabled, and the services fail until a "
+        "new one is staged and rotated.",
+    )
+
+
+def _plan(work: Operations, leak: Leak, place: Place) -> list[str]:
+    role, fingerprint = place.role, leak.fingerprint
+    first = f"{role}: {fingerprint} is {place.life}. It is marked as leaked, and never used again."
+    if not place.is_live:
+        return [first, "It is disabled at Klaviyo at once."]
+    if not place.secrets.reserve.labels.spares:
+        return [first, f"You disable it at once: services of {role} FAIL until you stage a new key and rotate."]
+    slow = slow_readers(work.workspace, work.workspace.role(role))
+    return [
+        first,
+        "The oldest spare takes its place; then it is disabled at Klaviyo at once, without grace.",
+        *([f"These fail until they are started anew, which you do right after it: {', '.join(slow)}."] if slow else []),
+    ]
+
+
+def _taken_out_of_use(work: Operations, leak: Leak, place: Place) -> list[Doomed]:
+    """Mark the key in one role, and rotate it away where services use it; returns where it is then."""
+    role = place.role
+    if work.rotators.mark_leaked(place.secrets, leak.fingerprint).outcome != "marked":
+        note(f"{role}: has not {leak.fingerprint}.")  # its key in use had no label, and is another one
+        return []
+    results().print(f"{role}: {leak.fingerprint} is marked as leaked.")
+    now = work.secrets.of_role(role)
+    if leak.fingerprint in now.key.labels.live_fingerprints:
+        if not now.reserve.labels.spares:
+            raise _outage(work, leak, role)
+        _rotate(work, role)
+        now = work.secrets.of_role(role)
+    return _doomed(now, leak.fingerprint)
+
+
+def _rotate(work: Operations, role: str) -> None:
+    rotations = Rotations(work.secrets)
+    rotations.start([role])
+    try:
+        rotations.watch(seconds=_SECONDS_TO_ROTATE, ended=lambda _: None)
+    except KeyboardInterrupt:
+        raise StoppedError(
+            f"Stopped watching the rotation of {role}, which goes on. Its leaked key is marked and not disabled yet.",
+            cure="Run the same command again.",
+        ) from None
+    rotations.leave("running", "the rotation has not ended yet.", exit_code=ExitCode.FAILED)
+    outcome = rotations.outcomes[0]
+    if outcome.result != "rotated":
+        raise CommandError(
+            f"Services of {role} still use the leaked key, since it could not be rotated away: {outcome.detail}",
+            cure=f"Stage a good key ({work.command(f'keys stage {role}')}) and run the same command again.",
+        )
+    results().print(f"{role}: rotated: {outcome.detail}", markup=False, soft_wrap=True)
+
+
+def _outage(work: Operations, leak: Leak, role: str) -> CommandError:
+    return CommandError(
+        f"{leak.fingerprint} is in use and alive until you disable it. {role} has no other key.",
+        cure=f"{by_hand(work.workspace.role(role), leak.fingerprint, leak.ends_with)} Then stage a new key and take it "
+        f"into use: {work.command(f'keys stage {role}')}; {work.command(f'keys rotate {role}')}.",
+    )
+
+
+def _doomed(secrets: RoleSecrets, fingerprint: str) -> list[Doomed]:
+    """The versions of both secrets that hold the key, which is in use no more."""
+    both: tuple[tuple[Where, SecretLabels], ...] = (("key", secrets.key.labels), ("reserve", secrets.reserve.labels))
+    return [
+        Doomed(role=secrets.role, where=where, version=version.id, fingerprint=fingerprint)
+        for where, labels in both
+        for version in labels
+        if names(version, fingerprint)
+    ]
+
+
+def _tell_readers(work: Operations, places: Iterable[Place], *, days: int) -> None:
+    environment = work.workspace.environment
+    names = [environment.secret_name(place.role, kind) for place in places for kind in ("key", "reserve")]
+    try:
+        reading = readers_of(work.session, names, since=utc_now() - timedelta(days=days))
+    except (ClientError, BotoCoreError) as error:
+        note(f"Who read it cannot be told: {explain(error).cause}")
+        return
+    _print_readers(reading, days=days)
+
+
+def _print_readers(reading: Reading, *, days: int) -> None:
+    lines = [
+        f"  {reader.principal}: {reader.reads}, from {in_utc(reader.first)} to {in_utc(reader.last)}, "
+        f"at {', '.join(reader.addresses)}"
+        for reader in reading.readers
+    ]
+    results().print(f"Who read keys of the role in the last {days} days, how often, when and where:")
+    results().print("\n".join(lines or ["  nobody"]), markup=False, soft_wrap=True)
+    if reading.back_to:
+        note(f"There are too many entries: what is before {in_utc(reading.back_to)} is in the trail's bucket alone.")

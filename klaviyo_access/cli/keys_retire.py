@@ -1,0 +1,80 @@
+"""``keys retire``: a superseded key is disabled now, without waiting for its grace."""
+
+from typing import Annotated
+
+import typer
+
+from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.cli.consent import Yes, agree
+from klaviyo_access.cli.disposal import Disposal, Doomed, Timeout
+from klaviyo_access.cli.errors import CommandError, UsageError
+from klaviyo_access.cli.operations import Operations
+from klaviyo_access.cli.options import Project, Stack
+from klaviyo_access.cli.secrets_manager import RoleSecrets
+from klaviyo_access.cli.workspace import Workspace
+
+
+def retire(
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The role whose old key goes.", show_default=False)],
+    fingerprint: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="FINGERPRINT", help="Which of its old keys, where it has several.", show_default="the only one"
+        ),
+    ] = None,
+    stack: Stack = None,
+    project: Project = None,
+    *,
+    yes: Yes = False,
+    timeout: Timeout = 300,
+) -> None:
+    """Disable a role's superseded key now, without waiting for its grace, and see it dead at Klaviyo.
+
+    The auditor disables it with the custodian's key; where it cannot, the command says what to do in Klaviyo's
+    dashboard and waits until Klaviyo refuses the key. No key that is in use anywhere is disabled.
+
+    Example: klaviyo-access keys retire viewer --stack dev
+    """
+    work = Operations.open(project, stack, role)
+    key = _chosen(work.secrets.of_role(role), fingerprint, work)
+    slow = slow_readers(work.workspace, work.workspace.role(role))
+    agree(
+        [
+            f"{key.fingerprint} of {role} is disabled at Klaviyo; there is no way back to it by a roll-back.",
+            *([f"Not before these were started anew since the rotation: {', '.join(slow)}."] if slow else []),
+        ],
+        yes=yes,
+    )
+    Disposal(work, seconds=timeout).end(key)
+
+
+def slow_readers(workspace: Workspace, role: RoleAccess) -> list[str]:
+    """The services of a role that keep a key until they are started anew, or until a syncing tool brings the next."""
+    services = [workspace.access.services[name] for name in role.services]
+    return [f"{service.name} ({service.reads})" for service in services if service.reads != "library"]
+
+
+def _chosen(secrets: RoleSecrets, fingerprint: str | None, work: Operations) -> Doomed:
+    role = secrets.role
+    old = [
+        Doomed(role=role, where="key", version=version.id, fingerprint=version.fingerprint)
+        for version in secrets.key.labels
+        if version.fingerprint and not version.in_use
+    ]
+    chosen = [key for key in old if fingerprint in (None, key.fingerprint)]
+    if len(chosen) == 1:
+        return chosen[0]
+    names = ", ".join(key.fingerprint for key in old)
+    if not old:
+        raise CommandError(
+            f"{role} has no superseded key: nothing but what is in use, or nothing at all.",
+            cure=f"'{work.command('keys status')}' shows its keys; a rotation supersedes the one in use.",
+        )
+    if fingerprint:
+        raise UsageError(
+            f"{role} has no superseded key {fingerprint}; it has: {names}.", cure="Name one of these fingerprints."
+        )
+    raise UsageError(
+        f"{role} has several superseded keys, and none was named: {names}.",
+        cure=f"Name one: {work.command(f'keys retire {role} {old[0].fingerprint}')}.",
+    )

@@ -1,0 +1,305 @@
+"""``keys leaked`` and ``keys retire``: which roles are asked what, in which order, and what is never disabled."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from klaviyo_access.cli import disposal, leaks
+from klaviyo_access.keys.secret import Key
+from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
+
+KEY, RESERVE = "klaviyo/dev/viewer/key", "klaviyo/dev/viewer/reserve"
+TIME = "20261101T080000Z"
+LEAKED = Key(fake_key(7))
+FP = LEAKED.fingerprint
+SPARE, OTHER = "bbbbbbbbbbbb", "cccccccccccc"
+
+Event = Mapping[str, Any]
+
+
+class World:
+    """The rotator and the auditor of viewer, and Klaviyo, as far as the commands see them."""
+
+    def __init__(self, aws: FakeAws) -> None:
+        self.aws = aws
+        self.disabled = False
+        self.auditor_disables = True
+        aws.on_invoke = self.answer
+        aws.on_rotate = self.promote
+
+    def answer(self, event: Event) -> dict[str, Any]:
+        """As the rotator of viewer answers, or the auditor."""
+        match event["action"]:
+            case "audit":
+                self.disabled = self.auditor_disables
+                return {"outcome": "audited"}
+            case "leaked":
+                return {"outcome": "marked", "fingerprint": FP}
+            case "prove-dead":
+                return {"outcome": "dead" if self.disabled else "alive"}
+        return {"outcome": "disabling", "fingerprint": FP, "ends_with": "0707"}
+
+    def promote(self, labels: dict[str, list[str]], version: str) -> None:
+        """The spare becomes current."""
+        self.aws.events.append({"action": "rotate"})
+        for stages in labels.values():
+            stages[:] = ["AWSPREVIOUS" if stage == "AWSCURRENT" else stage for stage in stages]
+        labels[version] = ["AWSCURRENT", f"KEY:{SPARE}"]
+        self.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"]}
+
+    @property
+    def asked(self) -> list[tuple[str, ...]]:
+        """What was asked of whom, without the versions' ids."""
+        return [(event["action"], *([event["secret"]] if "secret" in event else [])) for event in self.aws.events]
+
+
+@pytest.fixture
+def world(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Viewer uses the leaked key and has a spare; nobody waits."""
+    aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{FP}"]}
+    aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{SPARE}"]}
+    monkeypatch.setattr(disposal, "_PAUSE_SECONDS", 0)
+    return World(aws)
+
+
+def rotated(world: World) -> None:
+    """A rotation of viewer long ago."""
+    world.promote(world.aws.labels[KEY], "v2")
+    world.aws.events.clear()
+
+
+@pytest.mark.parametrize(
+    ("key", "reserve", "asked", "said"),
+    [
+        (
+            {"v1": ["AWSCURRENT", f"KEY:{FP}"]},
+            {"r1": [f"SPARE:{TIME}:{SPARE}"]},
+            [("leaked",), ("rotate",), ("retire",), ("audit",), ("prove-dead", "key")],
+            "is in use",
+        ),
+        (
+            {"v1": ["AWSPREVIOUS", f"KEY:{FP}", f"RETIRED:{TIME}:{FP}"], "v2": ["AWSCURRENT", f"KEY:{OTHER}"]},
+            {},
+            [("leaked",), ("retire",), ("audit",), ("prove-dead", "key")],
+            "is superseded",
+        ),
+        (
+            {"v2": ["AWSCURRENT", f"KEY:{OTHER}"]},
+            {"r1": [f"SPARE:{TIME}:{FP}"]},
+            [("leaked",), ("begin-disable", "reserve"), ("audit",), ("prove-dead", "reserve")],
+            "is a spare",
+        ),
+        (
+            {"v2": ["AWSCURRENT", f"KEY:{OTHER}"]},
+            {"r1": [f"REJECTED:{TIME}:{FP}:refused"]},
+            [("leaked",), ("begin-disable", "reserve"), ("audit",), ("prove-dead", "reserve")],
+            "is rejected",
+        ),
+    ],
+    ids=["in use", "superseded", "spare", "rejected"],
+)
+def test_a_leaked_key_is_ended_whatever_life_it_is_in(
+    command: Command,
+    world: World,
+    key: dict[str, list[str]],
+    reserve: dict[str, list[str]],
+    asked: list[tuple[str, ...]],
+    said: str,
+) -> None:
+    world.aws.labels |= {KEY: key, RESERVE: {"r0": ["AWSCURRENT"], **reserve}}
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 0, result.err
+    assert world.asked == asked
+    assert f"viewer: {FP} {said}" in result.err
+    assert f"viewer: {FP} is disabled, and Klaviyo refuses it." in result.out
+
+
+@pytest.mark.parametrize("terminal", [True, False], ids=["at the hidden prompt", "on standard input"])
+def test_the_key_itself_may_be_given_and_goes_nowhere(
+    command: Command, world: World, monkeypatch: pytest.MonkeyPatch, terminal: bool
+) -> None:
+    monkeypatch.setattr(leaks, "getpass", lambda _prompt, stream: LEAKED.reveal())  # noqa: ARG005 - getpass's name
+    stdin = None if terminal else LEAKED.reveal() + "\n"
+    result = command("keys", "leaked", "--yes", "--stack", "dev", stdin=stdin)
+    assert result.code == 0, result.err
+    assert LEAKED.reveal() not in str(world.aws.events) + str(world.aws.asked)
+    assert {"action": "leaked", "fingerprint": FP} in world.aws.events
+
+
+def test_without_a_spare_a_key_in_use_is_left_alone_and_the_ways_out_are_named(command: Command, world: World) -> None:
+    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"]}
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert "Nothing was changed" in result.err
+    assert "keys stage viewer --stack dev" in result.err
+    assert "--outage" in result.err
+    assert world.asked == []
+
+
+def test_with_outage_it_is_marked_and_the_way_to_disable_it_is_said(command: Command, world: World) -> None:
+    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"]}
+    stdin = LEAKED.reveal()
+    result = command("keys", "leaked", "--outage", "--yes", "--stack", "dev", stdin=stdin)
+    assert result.code == 1
+    assert world.asked == [("leaked",)]
+    assert "services of viewer FAIL until" in result.err
+    assert "disable the one key that ends in 0707" in result.err
+
+
+@pytest.mark.parametrize("words", [("leaked", FP), ("retire", "viewer", FP)])
+def test_services_that_do_not_follow_by_themselves_are_named_before(
+    command: Command, world: World, words: tuple[str, ...]
+) -> None:
+    lay_out("access.yaml", ACCESS_MODEL.replace("reads: library", "reads: injected"))
+    if words[0] == "retire":
+        rotated(world)
+    result = command("keys", *words, "--stack", "dev")
+    assert result.code == 2
+    assert "app-api (injected)" in result.err
+    assert world.asked == []
+
+
+def test_a_rotation_that_fails_leaves_the_key_alive_and_says_so(command: Command, world: World) -> None:
+    world.aws.on_rotate = lambda _labels, _version: None
+    world.aws.failures = [{"additionalEventData": {"SecretId": KEY}, "errorMessage": "Klaviyo did not answer"}]
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert "Services of viewer still use the leaked key" in result.err
+    assert world.asked == [("leaked",)]
+
+
+def test_a_key_that_the_auditor_cannot_disable_is_waited_for_and_said_how_to_disable(
+    command: Command, world: World
+) -> None:
+    world.auditor_disables = False
+    answers = iter(["alive", "no answer", "dead"])
+
+    def answer(event: Event) -> dict[str, Any]:
+        return {"outcome": next(answers)} if event["action"] == "prove-dead" else World.answer(world, event)
+
+    world.aws.on_invoke = answer
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 0, result.err
+    assert 'disable the one key that ends in 0707; it was made as "dev viewer"' in result.err
+    assert world.asked.count(("prove-dead", "key")) == 3
+
+
+def test_the_end_of_the_wait_is_no_success(command: Command, world: World) -> None:
+    world.auditor_disables = False
+    result = command("keys", "leaked", FP, "--yes", "--timeout", "0", "--stack", "dev")
+    assert result.code == 1
+    assert f"Klaviyo still accepts {FP}" in result.err
+
+
+def test_a_key_of_another_stack_is_told_where_it_is(command: Command, world: World) -> None:
+    lay_out("Pulumi.staging.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT))
+    world.aws.deploy("staging")
+    world.aws.labels["klaviyo/staging/viewer/key"] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
+    result = command("keys", "leaked", OTHER, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert "it is in role 'viewer' of staging" in result.err
+
+
+def test_a_key_that_no_role_has_is_said_to_be_unknown(command: Command, world: World) -> None:
+    result = command("keys", "leaked", OTHER, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert f"No role in reach has {OTHER}" in result.err
+    assert world.asked == []
+
+
+def test_a_key_in_use_that_no_label_names_is_asked_for_at_its_rotator(command: Command, world: World) -> None:
+    world.aws.labels[KEY] = {"v1": ["AWSCURRENT"]}
+    world.aws.on_invoke = lambda _event: {"outcome": "unknown"}
+    result = command("keys", "leaked", OTHER, "--yes", "--stack", "dev")
+    assert f"viewer: has not {OTHER}." in result.err
+    assert world.asked == [("leaked",)]
+
+
+def test_what_is_no_fingerprint_is_not_quoted(command: Command) -> None:
+    result = command("keys", "leaked", "0123456789ABCDEF", "--stack", "dev")
+    assert result.code == 2
+    assert "16 characters in another form" in result.err
+    assert "0123456789ABCDEF" not in result.err
+
+
+def test_who_read_the_key_is_told_by_role_with_refusals_left_out(command: Command, world: World) -> None:
+    arn = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{KEY}-AbCdEf"
+    world.aws.reads = [
+        read("reporting", {"secretId": arn}, time="2026-11-22T10:00:00Z"),
+        read("reporting", {"secretId": KEY}, time="2026-11-21T10:00:00Z", address="10.0.0.9"),
+        read("stranger", {"secretId": KEY}, errorCode="AccessDenied"),
+        read("other", {"secretId": "klaviyo/dev/marketer/key"}),
+        read("batch", {"secretIdList": ["x", KEY]}, time="2026-11-20T10:00:00Z"),
+    ]
+    result = command("keys", "leaked", FP, "--days", "7", "--yes", "--stack", "dev")
+    lines = result.out.splitlines()
+    start = lines.index("Who read keys of the role in the last 7 days, how often, when and where:")
+    role = f"arn:aws:iam::{ACCOUNT}:role"
+    assert lines[start + 1 :] == [
+        f"  {role}/reporting: 2, from 2026-11-21 10:00 UTC to 2026-11-22 10:00 UTC, at 10.0.0.1, 10.0.0.9",
+        f"  {role}/batch: 1, from 2026-11-20 10:00 UTC to 2026-11-20 10:00 UTC, at 10.0.0.1",
+    ]
+
+
+def read(
+    role: str, asked: Event, *, time: str = "2026-11-22T12:00:00Z", address: str = "10.0.0.1", **more: str
+) -> dict[str, Any]:
+    """An entry of the trail: a role's session reads."""
+    issuer = {"sessionIssuer": {"arn": f"arn:aws:iam::{ACCOUNT}:role/{role}"}}
+    return {
+        "eventName": "BatchGetSecretValue" if "secretIdList" in asked else "GetSecretValue",
+        "eventTime": time,
+        "sourceIPAddress": address,
+        "userIdentity": {"arn": f"arn:aws:sts::{ACCOUNT}:assumed-role/{role}/x", "sessionContext": issuer},
+        "requestParameters": asked,
+        **more,
+    }
+
+
+def test_a_superseded_key_is_retired_and_the_way_back_is_said_to_be_gone(command: Command, world: World) -> None:
+    rotated(world)
+    result = command("keys", "retire", "viewer", "--yes", "--stack", "dev")
+    assert result.code == 0, result.err
+    assert world.aws.events[0] == {"action": "retire", "version": "v1"}
+    assert world.aws.events[1] == {"action": "audit", "roles": ["viewer"]}
+    assert f"{FP} of viewer is disabled at Klaviyo; there is no way back to it" in result.err
+
+
+@pytest.mark.parametrize(
+    ("more", "named", "code", "said"),
+    [
+        ({}, [], 1, "viewer has no superseded key"),
+        ({"v0": [f"KEY:{OTHER}"], "v9": [f"KEY:{SPARE}"]}, [], 2, f"none was named: {OTHER}, {SPARE}"),
+        ({"v0": [f"KEY:{OTHER}"]}, [SPARE], 2, f"viewer has no superseded key {SPARE}; it has: {OTHER}"),
+    ],
+    ids=["none", "several", "another"],
+)
+def test_which_key_goes_is_never_guessed(
+    command: Command, world: World, more: dict[str, list[str]], named: list[str], code: int, said: str
+) -> None:
+    world.aws.labels[KEY] |= more
+    result = command("keys", "retire", "viewer", *named, "--yes", "--stack", "dev")
+    assert result.code == code
+    assert said in result.err
+    assert world.asked == []
+
+
+def test_a_key_that_another_role_uses_is_never_disabled(command: Command, world: World) -> None:
+    rotated(world)
+    world.aws.labels["klaviyo/dev/marketer/key"] = {"v1": ["AWSCURRENT", f"KEY:{FP}"]}
+    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert f"{FP} is in use in marketer" in result.err
+    assert world.asked == []
+
+
+def test_an_auditor_that_cannot_be_asked_leaves_it_to_a_person(command: Command, world: World) -> None:
+    rotated(world)
+    world.disabled = True
+    world.aws.on_invoke = lambda event: (
+        {"errorMessage": "no custodian"} if event["action"] == "audit" else world.answer(event)
+    )
+    result = command("keys", "retire", "viewer", "--yes", "--stack", "dev")
+    assert result.code == 0, result.err
+    assert "The auditor could not be asked (no custodian)" in result.err
