@@ -16,18 +16,18 @@ class Examined:
         rules: the rules of the alerts.
         topic: where alerts go.
         trail: the record of every read.
-        alarm: the alarm on suspicious audit entries.
+        alarms: the alarms.
         log_groups: every log group of the account: AWS asks for that, whatever name is looked for.
-        roles: the IAM roles.
+        roles: the IAM roles; also without their path, since AWS asks for one that is not there by its name alone.
     """
 
     rotators: str
     rules: str
     topic: str
     trail: str
-    alarm: str
+    alarms: str
     log_groups: str
-    roles: str
+    roles: tuple[str, ...]
 
     @classmethod
     def of(cls, environment: Environment, trail_arn: str | None) -> "Examined":
@@ -40,9 +40,12 @@ class Examined:
             rules=f"{arn}:events:{here}:rule/{environment.prefix}-{environment.name}-*",
             topic=names.topic_arn,
             trail=trail_arn or names.trail_arn,
-            alarm=names.alarm_arn,
+            alarms=f"{arn}:cloudwatch:{here}:alarm:{environment.prefix}-{environment.name}-*",
             log_groups=f"{arn}:logs:{here}:log-group:*",
-            roles=f"{arn}:iam::{account}:role{environment.iam_path}*",
+            roles=(
+                f"{arn}:iam::{account}:role{environment.iam_path}*",
+                f"{arn}:iam::{account}:role/{environment.prefix}-{environment.name}-*",
+            ),
         )
 
 
@@ -60,7 +63,7 @@ def examine(examined: Examined, *, encryption_key_arn: str) -> Document:
         allow("SeeRules", ["events:DescribeRule", "events:ListTargetsByRule"], [examined.rules]),
         allow("SeeSubscribers", ["sns:ListSubscriptionsByTopic"], [examined.topic]),
         allow("SeeTrail", ["cloudtrail:GetTrailStatus"], [examined.trail]),
-        allow("SeeAlarm", ["cloudwatch:DescribeAlarms"], [examined.alarm]),
+        allow("SeeAlarms", ["cloudwatch:DescribeAlarms"], [examined.alarms]),
         allow("SeeLogGroups", ["logs:DescribeLogGroups"], [examined.log_groups]),
-        allow("SeeRoles", ["iam:GetRole"], [examined.roles]),
+        allow("SeeRoles", ["iam:GetRole"], examined.roles),
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.doctor import command as doctor_command
 from klaviyo_access.cli.doctor.caller import CallerSide
 from klaviyo_access.cli.doctor.command import CHECKS as DEPLOYED
@@ -62,7 +63,7 @@ class World:
         """This side, with a rendering of the stack."""
         rendering = json.dumps({"deployment": {"resources": [RENDERED]}}).replace("{stack}", stack or "dev")
         lay_out("rendered.json", rendering)
-        return CallerSide(None, stack, rendered=Path("rendered.json"), send=self.send)
+        return CallerSide(None, stack, rendered=Path("rendered.json"), send=self.send, clock=utc_now)
 
     def examine(self, stack: str | None = "dev") -> dict[str, Finding]:
         """Make every check of this side."""
@@ -252,7 +253,9 @@ def test_json_is_one_document_with_stable_keys(command: Command, world: World) -
 
 
 def test_an_installed_package_without_a_checkout_says_how_to_render(world: World) -> None:
-    found = {one.check: one for one in CallerSide(None, "dev", rendered=None, send=world.send).look()}["program"]
+    found = {one.check: one for one in CallerSide(None, "dev", rendered=None, send=world.send, clock=utc_now).look()}[
+        "program"
+    ]
     assert (found.result, found.exit_code) == ("failed", 2)
     assert "--rendered rendered.json" in found.cure
 

@@ -30,6 +30,7 @@ LOOKS = [
     ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:klaviyo-prod-suspicious-entries"),
     ("logs:DescribeLogGroups", f"arn:aws:logs:{HERE}:log-group::log-stream:"),
     ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/prod/klaviyo-prod-app-api"),
+    ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/klaviyo-prod-app-api"),
 ]
 ELSEWHERE = [
     ("kms:DescribeKey", f"arn:aws:kms:{HERE}:key/2"),
@@ -39,6 +40,7 @@ ELSEWHERE = [
     ("cloudtrail:GetTrailStatus", f"arn:aws:cloudtrail:{HERE}:trail/other"),
     ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:other"),
     ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/staging/klaviyo-staging-app-api"),
+    ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/administrator"),
     ("lambda:GetFunction", f"arn:aws:lambda:{HERE}:function:klaviyo-prod-viewer-rotator"),
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:{HERE}:secret:klaviyo/prod/viewer/key-AbCdEf"),
 ]

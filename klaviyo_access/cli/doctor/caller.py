@@ -12,7 +12,6 @@ import boto3
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.catalog import REVISION
 from klaviyo_access.access_model.environment import Environment, read_config
-from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.doctor.findings import Finding, met, skipped
 from klaviyo_access.cli.doctor.sight import Sight
 from klaviyo_access.cli.errors import START_SANDBOX, CommandError, UnreachableError
@@ -61,7 +60,7 @@ class CallerSide:
         *,
         rendered: Path | None,
         send: Transport,
-        clock: Callable[[], datetime] = utc_now,
+        clock: Callable[[], datetime],
     ) -> None:
         self._project = project
         self._stack = stack

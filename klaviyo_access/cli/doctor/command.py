@@ -6,6 +6,7 @@ from typing import Final
 
 import typer
 
+from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
 from klaviyo_access.cli.doctor import iam_roles, keys, record, rotation, rotators, secrets
 from klaviyo_access.cli.doctor.caller import CallerSide, SkippedError
@@ -41,7 +42,7 @@ def doctor(
 
     Example: klaviyo-access doctor --stack dev
     """
-    findings = look_at(CallerSide(project, stack, rendered=rendered, send=send))
+    findings = look_at(CallerSide(project, stack, rendered=rendered, send=send, clock=utc_now))
     if as_json:
         print_json({"checks": [asdict(finding) for finding in findings]})
     else:

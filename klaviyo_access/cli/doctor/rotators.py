@@ -40,10 +40,12 @@ def code(sight: Sight) -> Iterator[Trouble]:
     """Rotators that run other code than that of this checkout."""
     declared = _declared(sight)
     found = {name: one for name, one in sight.rotators.items() if one}
-    most = Counter(one.get("CodeSha256") for one in found.values()).most_common(1)
+    versions = {name: _version(str(declared[name].get("description", ""))) for name in found}
+    hashes: dict[str, Counter[str]] = {}
+    for name, wanted in versions.items():
+        hashes.setdefault(wanted, Counter())[found[name].get("CodeSha256", "")] += 1
     for name, one in found.items():
-        wanted = str(declared[name].get("description", "")).rpartition(_BEFORE_VERSION)[2]
-        runs = one.get("Description", "").rpartition(_BEFORE_VERSION)[2]
+        wanted, runs = versions[name], _version(one.get("Description", ""))
         if runs != wanted:
             yield Trouble(
                 on=name,
@@ -51,13 +53,17 @@ def code(sight: Sight) -> Iterator[Trouble]:
                 "since the last deployment, or you are in an older one",
                 cure=f"Bring the checkout up to date, then: {sight.deploy}",
             )
-        elif one.get("CodeSha256") != most[0][0]:
+        elif one.get("CodeSha256", "") != hashes[wanted].most_common(1)[0][0]:
             yield Trouble(
                 on=name,
                 cause="runs other code than the other rotators, though it is declared the same: somebody replaced it "
                 "past the program, and it reads keys",
                 cure=f"Look who did (CloudTrail: UpdateFunctionCode), take its keys for leaked, and: {sight.deploy}",
             )
+
+
+def _version(description: str) -> str:
+    return description.rpartition(_BEFORE_VERSION)[2] if _BEFORE_VERSION in description else ""
 
 
 def settings(sight: Sight) -> Iterator[Trouble]:
@@ -84,17 +90,18 @@ def _same(variable: str, wanted: object, has: object) -> bool:
 
 
 def concurrency(sight: Sight) -> Iterator[Trouble]:
-    """Rotators of which more than one may run at a time."""
+    """Rotators of which more may run at a time than the program declares, or none."""
     client: LambdaClient = sight.session.client("lambda", config=PATIENCE)
-    names = [name for name, found in sight.rotators.items() if found]
+    declared = {name: inputs.get("reservedConcurrentExecutions") for name, inputs in _declared(sight).items()}
+    names = [name for name, found in sight.rotators.items() if found and declared[name]]
     asked = each(names, lambda name: unless_absent(lambda: client.get_function_concurrency(FunctionName=name)))
     for name, answer in asked.items():
         allowed = answer.get("ReservedConcurrentExecutions") if answer else None
-        if allowed != 1:
+        if allowed != declared[name]:
             what = "no reserved concurrency" if allowed is None else f"a reserved concurrency of {allowed}"
             yield Trouble(
                 on=name,
-                cause=f"has {what}, and must have 1: "
+                cause=f"has {what}, and must have {declared[name]}: "
                 + ("it never runs" if allowed == 0 else "two runs at a time can promote one key twice, or lose one"),
                 cure=sight.deploy,
             )

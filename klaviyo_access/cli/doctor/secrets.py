@@ -39,13 +39,9 @@ def deployed(sight: Sight) -> Iterator[Trouble]:
 
 def declared(sight: Sight) -> Iterator[Trouble]:
     """Secrets in the environment's folder that the program does not declare."""
-    environment = sight.workspace.environment
-    client: SecretsManagerClient = sight.session.client("secretsmanager", config=PATIENCE)
-    folder = f"{environment.prefix}/{environment.name}/"
-    pages = client.get_paginator("list_secrets").paginate(Filters=[{"Key": "name", "Values": [folder]}])
     ours = {str(secret.inputs.get("name")) for secret in sight.of(SECRET)}
-    for name in sorted(secret["Name"] for page in pages for secret in page["SecretList"]):
-        if name.startswith(folder) and name not in ours:
+    for name in sight.listed_secrets:
+        if name not in ours:
             yield Trouble(
                 on=name,
                 cause="is deployed, and the program does not declare it: its role is no longer in access.yaml, or "

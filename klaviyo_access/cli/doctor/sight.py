@@ -74,11 +74,27 @@ class Sight:
         return [self.secret_name(role, kind) for role in self.workspace.roles for kind in ("key", "reserve")]
 
     @cached_property
-    def secrets(self) -> "Mapping[str, Described]":
-        """What DescribeSecret says of each of the roles' secrets that is there, by its name."""
+    def listed_secrets(self) -> Sequence[str]:
+        """The names of the environment's secrets that are there, whoever made them; also those to be deleted."""
+        environment = self.workspace.environment
         client: SecretsManagerClient = self.session.client("secretsmanager", config=PATIENCE)
-        found = each(self.secret_names, lambda name: unless_absent(lambda: client.describe_secret(SecretId=name)))
-        return {name: answer for name, answer in found.items() if answer is not None}
+        folder = f"{environment.prefix}/{environment.name}/"
+        pages = client.get_paginator("list_secrets").paginate(
+            Filters=[{"Key": "name", "Values": [folder]}], IncludePlannedDeletion=True
+        )
+        names = (secret["Name"] for page in pages for secret in page["SecretList"])
+        return sorted(name for name in names if name.startswith(folder))
+
+    @cached_property
+    def secrets(self) -> "Mapping[str, Described]":
+        """What DescribeSecret says of each of the roles' secrets that is there, by its name.
+
+        Those that are not there are not asked for: AWS refuses them to whoever may see the end of its ARNs alone.
+        """
+        client: SecretsManagerClient = self.session.client("secretsmanager", config=PATIENCE)
+        there = set(self.listed_secrets)
+        names = [name for name in self.secret_names if name in there]
+        return each(names, lambda name: client.describe_secret(SecretId=name))
 
     @cached_property
     def rotators(self) -> "Mapping[str, Configuration | None]":
