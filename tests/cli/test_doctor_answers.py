@@ -12,8 +12,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from klaviyo_access.cli.doctor import record, rotators, secrets
+from klaviyo_access.cli.doctor.command import verdict
 from klaviyo_access.cli.doctor.findings import Check, Trouble, examine
 from klaviyo_access.cli.doctor.sight import Sight, same_document
+from klaviyo_access.cli.errors import ExitCode
 from klaviyo_access.cli.rendering import Resource
 from klaviyo_access.cli.workspace import open_workspace
 from tests.cli.cli_fakes import ACCOUNT
@@ -211,6 +213,13 @@ def test_troubles_with_cause_and_cure_in_common_are_one_finding() -> None:
         (("a", "b"), "is gone", "make it"),
         (("c",), "is late", "wait"),
     ]
+
+
+def test_a_check_that_aws_refuses_is_no_success_and_says_what_to_do() -> None:
+    check: Check[None] = Check(name="things", fine="all there", look=lambda _: absent("AccessDenied")())
+    (found,) = examine(check, None, cure_of_refusal="ask for it")
+    assert (found.result, found.detail, found.cure) == ("skipped", "AWS refused Ask: none", "ask for it")
+    assert verdict([found]) == ExitCode.FAILED
 
 
 SAMES = [
