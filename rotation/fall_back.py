@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Rejected, Version
+from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE, REFUSED, KeyRefusedError, NoAnswerError, Proof
 from rotation.errors import EventRefusedError
 from rotation.events import Canary, RollBack
@@ -39,7 +40,8 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
     try:
         reason = _refusal(keys, current)
         if reason is None:
-            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint)
+            ends_with = _key(keys, current).reveal()[-4:]
+            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=ends_with)
         return _fall_back(keys, current, reason, needed=_needed(reason))
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
@@ -128,5 +130,8 @@ def _has_one_of(keys: RoleKeys, previous: Version, needed: frozenset[str]) -> bo
 
 
 def _prove(keys: RoleKeys, version: Version, scopes: Iterable[str]) -> Proof:
-    key = read_key(value_of(keys.key, version.id))
-    return keys.klaviyo.prove(key, scopes, account_id=keys.settings.klaviyo_account_id)
+    return keys.klaviyo.prove(_key(keys, version), scopes, account_id=keys.settings.klaviyo_account_id)
+
+
+def _key(keys: RoleKeys, version: Version) -> Key:
+    return read_key(value_of(keys.key, version.id))

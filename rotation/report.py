@@ -11,7 +11,7 @@ class Outcome(StrEnum):
     """How an action ended, beside the words of a rotation's steps."""
 
     FINE = "fine"
-    """canary: the current key works."""
+    """canary: the current key works; ``ends_with`` is how it ends at Klaviyo."""
     ROLLED_BACK = "rolled back"
     """canary, rollback: the previous key is current again."""
     NO_ANSWER = "no answer"

@@ -154,12 +154,21 @@ def leave_free(secret: str, free: int) -> Act:
     return act
 
 
+def labelled(name: str, label: str) -> Act:
+    """A label on the version of the key secret that holds the key of that name."""
+
+    def act(world: World) -> None:
+        _, version = world.found(name)
+        world.label(world.key_arn, label, version)
+
+    return act
+
+
 def retired_again(name: str) -> Act:
     """A second RETIRED, as a run leaves it whose reading of the labels lags behind."""
 
     def act(world: World) -> None:
-        _, version = world.found(name)
         label = Retired(datetime.fromtimestamp(world.now, UTC), fingerprint(key_value(name)))
-        world.label(world.key_arn, str(label), version)
+        labelled(name, str(label))(world)
 
     return act

@@ -16,6 +16,10 @@ def told(answer: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in answer.items() if name not in {"action", "fingerprint", "ends_with"}}
 
 
+def current_key(world: World) -> str | None:
+    return next((name for name, life in world.lives().items() if life.startswith("AWSCURRENT")), None)
+
+
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_each_action_answers_and_ends_as_told(case: Case) -> None:
     world = before(case)
@@ -27,8 +31,8 @@ def test_each_action_answers_and_ends_as_told(case: Case) -> None:
     assert answer["action"] == case.action
     if case.key:
         assert answer["fingerprint"] == fingerprint(key_value(case.key))
-    ending = key_value(case.key or "")[-4:] if answer["outcome"] == "disabling" else None
-    assert answer.get("ends_with") == ending
+    named = world.names[str(answer["fingerprint"])] if answer["outcome"] in {"disabling", "fine"} else None
+    assert answer.get("ends_with") == (named and key_value(named)[-4:])
 
 
 REFUSED: dict[str, tuple[tuple[Act, ...], str, str]] = {

@@ -18,6 +18,7 @@ from tests.rotation.acts import (
     drop_pending,
     klaviyo_answers,
     klaviyo_learns,
+    leave_free,
     stage,
     stage_labelled,
     stage_of_account,
@@ -267,6 +268,15 @@ def test_a_key_that_somebody_else_put_is_adopted_and_retired_as_any_other(world:
 
 def test_what_is_no_key_is_not_adopted(world: World) -> None:
     world.adopt("a", '{"password": "another secret"}')
+
+    world.invoke({"action": "unstick"})
+
+    assert world.lives() == {}
+
+
+def test_a_key_is_adopted_once_there_is_room_for_its_label(world: World) -> None:
+    world.adopt("a", key_value("a"))
+    leave_free("key", 0)(world)
 
     world.invoke({"action": "unstick"})
 
