@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
+from components import detections
 from components.bundle import Bundle
 from components.policies import Document, Encryption, SecretPrincipals, to_json
-from components.rotator import RotatorArgs, make_rotator
+from components.rotator import Rotator, RotatorArgs, make_rotator
 from components.secret import Safekeeping, SecretArgs, make_secret
 from components.webhook_policies import change_webhook_secret, receive_webhook, rotate_webhook_secret
+
+UNSTICK: Final = '{"action":"unstick"}'
+"""All that the rotator is told of a failure: the event itself is not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +30,7 @@ class WebhookSecretArgs:
         key_arn: secret with the key that may change webhooks.
         receiver_roles: name of the IAM role of each service that receives, by the service's name.
         operator_role_name: IAM role of the operators.
-        rotator_name: name of the rotator's Lambda, and of its IAM role.
+        rotator_name: name of the rotator's Lambda, of its IAM role, and of the rule that tells it of a failure.
         iam_path: path of that role.
         code: the rotators' bundle.
         environment: the Lambda's environment variables, beside the secrets' ARNs.
@@ -80,6 +85,7 @@ class WebhookSecret(pulumi.ComponentResource):
         secret, policy = make_secret(signing, args.keeping, self)
         self._grants(name, args, secret)
         rotator = make_rotator(f"{name}-rotation", _rotator_args(args, secret, policy), self)
+        self._unstick(name, args, secret, rotator)
         self.secret_arn = secret.arn
         self.function_arn = rotator.function_arn
         self.register_outputs({"secret_arn": self.secret_arn, "function_arn": self.function_arn})
@@ -102,6 +108,37 @@ class WebhookSecret(pulumi.ComponentResource):
             role=args.operator_role_name,
             policy=secret.arn.apply(lambda arn: to_json(rotate_webhook_secret(arn))),
             opts=ResourceOptions(parent=self),
+        )
+
+    def _unstick(self, name: str, args: WebhookSecretArgs, secret: aws.secretsmanager.Secret, rotator: Rotator) -> None:
+        rule = aws.cloudwatch.EventRule(
+            f"{name}-unstick",
+            name=args.rotator_name,
+            description=f"Ends failed rotations of the secret of the Klaviyo webhook {args.webhook}",
+            event_pattern=secret.arn.apply(
+                lambda arn: detections.to_json(
+                    detections.rotation_failed(secret_arn_prefix=arn), what=f"failures of {args.webhook}"
+                )
+            ),
+            tags=args.tags,
+            opts=ResourceOptions(parent=self),
+        )
+        permission = aws.lambda_.Permission(
+            f"{name}-unstick-permission",
+            statement_id="EndFailedRotation",
+            action="lambda:InvokeFunction",
+            function=rotator.function_arn,
+            principal="events.amazonaws.com",
+            source_arn=rule.arn,
+            opts=ResourceOptions(parent=self),
+        )
+        aws.cloudwatch.EventTarget(
+            f"{name}-unstick-target",
+            rule=rule.name,
+            target_id="rotator",
+            arn=rotator.function_arn,
+            input=UNSTICK,
+            opts=ResourceOptions(parent=self, depends_on=[permission]),
         )
 
 

@@ -20,6 +20,8 @@ from components.webhook_policies import (
 )
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
+from rotation.events import Unstick
+from rotation.webhook_rotator import read_webhook_event
 from sandbox.provider.schema import undeclared
 from sandbox.render import render
 from tests.components.recording import PROJECT_DIR, Recorder, load_stack, record
@@ -76,6 +78,20 @@ def test_the_rotator_runs_one_at_a_time_and_knows_its_webhook_and_the_roles_key(
     assert (variables["WEBHOOK"], variables["WEBHOOK_ID"]) == ("orders", "01KWEBHOOK")
     assert variables["WEBHOOK_SECRET_ARN"].endswith(":klaviyo/prod/orders/webhook")
     assert variables["KEY_SECRET_ARN"].endswith(":klaviyo/prod/developer/key")
+
+
+def test_the_rotator_hears_of_failed_rotations_of_its_secret_alone_and_is_told_one_thing(prod: Recorder) -> None:
+    rule = only(prod, "aws:cloudwatch/eventRule:EventRule", "unstick")
+    detail = json.loads(rule["eventPattern"])["detail"]
+    secret_arn = only(prod, "aws:secretsmanager/secretRotation:SecretRotation", "rotation-schedule")["secretId"]
+    assert detail["eventName"] == ["RotationFailed", "RotationAbandoned"]
+    assert detail["additionalEventData"] == {"SecretId": [{"prefix": secret_arn}]}
+    target = only(prod, "aws:cloudwatch/eventTarget:EventTarget", "unstick-target")
+    assert target["arn"].endswith(":klaviyo-orders-webhook-rotation-function")
+    assert read_webhook_event(json.loads(target["input"]), secret_arn=secret_arn) == Unstick()
+    permission = only(prod, "aws:lambda/permission:Permission", "unstick-permission")
+    assert (permission["principal"], permission["function"]) == ("events.amazonaws.com", target["arn"])
+    assert permission["sourceArn"].endswith(":klaviyo-orders-webhook-unstick")
 
 
 def test_the_secret_rotates_on_a_schedule_and_never_at_once(prod: Recorder) -> None:
@@ -258,7 +274,7 @@ def test_a_stack_with_a_webhook_renders_with_properties_that_pulumi_aws_declares
     (tmp_path / "Pulumi.prod.yaml").write_text(text.replace("config:\n", f"config:\n{webhooks}", 1), "utf-8")
     resources = render("prod", project_dir=tmp_path)["deployment"]["resources"]
     ours = [it for it in resources if "::klaviyo-orders-webhook" in it["urn"] or f"::{NAME}" in it["urn"]]
-    assert len(ours) == 11
+    assert len(ours) == 14
     assert [path for it in ours if it["type"].startswith("aws:") for path in undeclared(it["type"], it["inputs"])] == []
     assert [it["type"] for it in ours if it.get("protect")] == [SECRET]
     (rotation,) = (it for it in ours if it["type"].endswith(":SecretRotation"))

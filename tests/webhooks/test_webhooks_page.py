@@ -49,26 +49,33 @@ def test_the_endpoints_of_the_page_receive(page: dict[str, Any], capsys: pytest.
 
 @dataclass
 class Redis:
-    """The commands that the page's memory uses."""
+    """The commands that the page's memory uses, with what redis-py answers: bytes, or text where it was told so."""
 
-    values: dict[str, Any] = field(default_factory=dict)
+    decode_responses: bool
+    now: float = 0.0
+    values: dict[str, tuple[bytes, float]] = field(default_factory=dict)
 
-    def set(self, name: str, value: Any, *, ex: int, nx: bool = False) -> bool:
-        assert ex > 0
-        if nx and name in self.values:
-            return False
-        self.values[name] = value
+    def set(self, name: str, value: str, *, ex: int, nx: bool = False) -> bool | None:
+        if nx and self.get(name) is not None:
+            return None
+        self.values[name] = (value.encode(), self.now + ex)
         return True
 
-    def get(self, name: str) -> Any:
-        return self.values.get(name)
+    def get(self, name: str) -> bytes | str | None:
+        value, until = self.values.get(name, (b"", self.now))
+        if until <= self.now:
+            return None
+        return value.decode() if self.decode_responses else value
 
-    def delete(self, name: str) -> None:
-        self.values.pop(name, None)
+    def delete(self, name: str) -> int:
+        return int(self.values.pop(name, None) is not None)
 
 
-def test_processes_that_share_the_pages_memory_receive_a_delivery_once(page: dict[str, Any]) -> None:
-    redis = Redis()
+@pytest.mark.parametrize("decode_responses", [False, True])
+def test_processes_that_share_the_pages_memory_receive_a_delivery_once(
+    page: dict[str, Any], decode_responses: bool
+) -> None:
+    redis = Redis(decode_responses)
     one, other = (WebhookReceiver([SigningSecret(SECRET)], memory=page["SharedMemory"](redis)) for _process in range(2))
     request = now_signed("5Q")
     with one.receive(request.body, request.headers), pytest.raises(WebhookRepeated) as meanwhile:
@@ -76,11 +83,25 @@ def test_processes_that_share_the_pages_memory_receive_a_delivery_once(page: dic
     with pytest.raises(WebhookRepeated) as afterwards:
         other.receive(request.body, request.headers).__enter__()
     assert (meanwhile.value.handled, afterwards.value.handled) == (False, True)
+    redis.now += receiver.WINDOW + receiver.AHEAD - 1
+    with pytest.raises(WebhookRepeated):
+        other.receive(request.body, request.headers).__enter__()
     failed = now_signed("6R")
     with pytest.raises(httpx.ReadTimeout), one.receive(failed.body, failed.headers):
         raise httpx.ReadTimeout("the service's database is down")
     with other.receive(failed.body, failed.headers) as delivery:
         assert delivery.events[0].id == "6R"
+
+
+def test_a_handler_that_outlives_its_lease_is_remembered_all_the_same(page: dict[str, Any]) -> None:
+    redis = Redis(decode_responses=False)
+    by = WebhookReceiver([SigningSecret(SECRET)], memory=page["SharedMemory"](redis))
+    request = now_signed("5Q")
+    with by.receive(request.body, request.headers):
+        redis.now += replay.LEASE + 1
+    redis.now += receiver.WINDOW - 1
+    with pytest.raises(WebhookRepeated):
+        by.receive(request.body, request.headers).__enter__()
 
 
 def test_the_settings_of_the_page_are_settings() -> None:
@@ -92,7 +113,8 @@ def test_the_settings_of_the_page_are_settings() -> None:
 def test_the_numbers_of_the_page_are_the_codes() -> None:
     said = [
         f"lies readable for {webhook_change.PUBLISHED_FOR:.0f} seconds",
-        f"not twice within {store.HOLD_OFF:.0f} seconds",
+        f"none in the {store.HOLD_OFF:.0f} seconds after it",
+        f"tells a forgery from a new secret for {store.TELLS_FORGED:.0f} seconds",
         f"may be {receiver.WINDOW / 3600:.0f} hours old, or {receiver.AHEAD / 60:.0f} minutes ahead",
         f"up to {replay.CAPACITY:,} of them",
         f"over {receiver.LARGEST_BODY // 2**20} MiB",
