@@ -89,6 +89,8 @@ MANAGE = named(
     "DeleteSecret",
     "RestoreSecret",
     "CancelRotateSecret",
+    "AssociateCrossAccountReplica",
+    "DisassociateCrossAccountReplica",
     "ReplicateSecretToRegions",
     "StopReplicationToReplica",
     "RemoveRegionsFromReplication",
@@ -169,6 +171,16 @@ class Row:
     def context(self) -> dict[str, str]:
         return {key: value for key, value in self.where.items() if value is not None}
 
+    def wrong_contexts(self) -> Iterator[dict[str, str]]:
+        """The row's own context without each key, with another value there, and with what forbids it."""
+        whole = self.context
+        for key in self.where:
+            yield {name: value for name, value in whole.items() if name != key}
+            yield {**whole, key: OTHER_VALUES.get(whole.get(key, ""), "something else")}
+        for key, value in self.unless.items():
+            yield {**whole, key: value}
+            yield {**whole, key: "true" if value == "false" else "false"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Held:
@@ -181,10 +193,14 @@ class Held:
     """Whose document it is: a caller's, a key's, a role's, or another resource's."""
 
     def requests(self) -> Iterator[tuple[str, str, str, dict[str, str]]]:
-        everything = sorted({resource for row in self.rows for resource in row.on} | set(self.others))
+        """Everything that anybody could ask in the right context of each row, and each row in every wrong context."""
+        resources = sorted({resource for row in self.rows for resource in row.on} | set(self.others))
         people = [ME] if self.of == "a caller" else sorted({who for row in self.rows for who in row.who} | STRANGERS)
-        for context in contexts(self.rows):
-            yield from ((who, *pair, context) for who in people for pair in product(self.actions(), everything))
+        for context in without_twins([{}, *(row.context for row in self.rows)]):
+            yield from ((*request, context) for request in product(people, self.actions(), resources))
+        for row in self.rows:
+            for context in row.wrong_contexts():
+                yield from ((*request, context) for request in product(row.who, row.may, resources))
 
     def actions(self) -> list[str]:
         """Those of every service that the document speaks of, and one of another."""
@@ -212,17 +228,8 @@ class Held:
 STRANGERS = {ANOTHER, FOREIGN_ANOTHER, "ec2.amazonaws.com"}
 
 
-def contexts(rows: tuple[Row, ...]) -> list[dict[str, str]]:
-    """Each row's own context, and it without each key, with another value there, and with what forbids it."""
-    found: list[dict[str, str]] = [{}]
-    for row in rows:
-        whole = row.context
-        found.append(whole)
-        for key in row.where:
-            found.append({name: value for name, value in whole.items() if name != key})
-            found.append({**whole, key: OTHER_VALUES.get(whole.get(key, ""), "something else")})
-        found += [{**whole, key: value} for key, value in row.unless.items()]
-    return [context for number, context in enumerate(found) if context not in found[:number]]
+def without_twins(contexts: list[dict[str, str]]) -> list[dict[str, str]]:
+    return [context for number, context in enumerate(contexts) if context not in contexts[:number]]
 
 
 OTHER_VALUES = {KEY: OTHER, RESERVE: KEY, CLIENT: TOKENS, TOKENS: CLIENT}
@@ -455,7 +462,7 @@ AMONG_US = (
     Row(who=(OPERATOR,), may=(ROTATE,), on=("*",)),
 )
 S3 = named("s3", "GetBucketAcl", "PutObject", "GetObject", "PutBucketPolicy")
-FILE, OTHER_FILE = f"{BUCKET}/AWSLogs/{ACCOUNT}/x", f"{BUCKET}/AWSLogs/{ELSEWHERE}/x"
+FILE, OTHER_FILE = f"{BUCKET}/AWSLogs/{ACCOUNT}/1.gz", f"{BUCKET}/AWSLogs/{ELSEWHERE}/1.gz"
 SECURE = {"aws:SecureTransport": "false"}
 BY_TRAIL = {"aws:SourceArn": TRAIL}
 
@@ -482,7 +489,7 @@ OF_RESOURCES = {
                 unless=SECURE,
             ),
             Row(who=(ANOTHER,), may=S3, on=(BUCKET, FILE, OTHER_FILE), unless=SECURE),
-            Row(who=(ANOTHER,), may=S3, on=(f"{BUCKET}-2", f"{BUCKET}-2/AWSLogs/{ACCOUNT}/x")),
+            Row(who=(ANOTHER,), may=S3, on=(f"{BUCKET}-2", f"{BUCKET}-2/AWSLogs/{ACCOUNT}/1.gz")),
         ),
         others=(OTHER_FILE,),
     ),
@@ -543,8 +550,21 @@ def test_a_document_allows_what_its_table_says_and_nothing_else(held: Held) -> N
     assert wrong == []
 
 
-@pytest.mark.parametrize("held", HELD.values(), ids=HELD)
+MORE_REPLICAS = [REPLICA, replace(REPLICA, region="us-west-2", key_arn=KMS_THERE.replace(THERE, "us-west-2"))]
+TAKEN = HELD | {
+    "a caller: a service, with two replicas": Held(document=read_keys([KEY], AT_HOME, MORE_REPLICAS), rows=()),
+    "a caller: a rotator, with two replicas": Held(
+        document=rotate_key(
+            key_arn=KEY, reserve_arn=RESERVE, log_group_arn=LOG, encryption=AT_HOME, replicas=MORE_REPLICAS
+        ),
+        rows=(),
+    ),
+}
+
+
+@pytest.mark.parametrize("held", TAKEN.values(), ids=TAKEN)
 def test_a_document_is_one_that_aws_takes(held: Held) -> None:
+    assert "[]" not in to_json(held.document)
     names = [statement["Sid"] for statement in held.document["Statement"]]
     assert held.document["Version"] == "2012-10-17"
     assert len(set(names)) == len(names)
@@ -562,19 +582,37 @@ def test_nobody_who_appends_audit_entries_erases_them_though_other_policies_allo
         assert decide(request, identity_policies={"own": own, "any": ANYTHING}).allowed is expected
 
 
-def test_the_same_principals_make_the_same_document_in_whatever_order_they_come() -> None:
-    people = (ME, ANOTHER, FOREIGN, FOREIGN_ANOTHER, DEPLOYER, role("third", "888888888888"))
+def test_nobody_of_this_account_is_allowed_anything_by_a_secrets_policy_alone() -> None:
+    for who, action in product(OF_THIS_ACCOUNT, (*SECRET_USE, *LOOK, *MANAGE)):
+        request = Request(principal=Principal(arn=who), action=action, resource=KEY, context={"aws:PrincipalArn": who})
+        policy = secret_resource_policy(WHO_IS_WHO)
+        assert not decide(request, identity_policies={}, resource_policy=policy).allowed
 
-    def documents(order: tuple[str, ...]) -> list[str]:
-        principals = replace(WHO_IS_WHO, readers=order, foreign_readers=order)
-        foreign = ForeignUse(readers=order, secrets=order)
-        return [
-            to_json(secret_resource_policy(principals)),
-            to_json(secrets_key_policy(PLACE, log_group_pattern=LOG, foreign=foreign)),
-            to_json(trust_principals(order)),
-        ]
 
-    assert documents(people) == documents(people[::-1])
+def test_principals_stand_in_the_order_of_the_alphabet_so_that_no_document_changes_by_itself() -> None:
+    people = tuple(role(name, account) for account in ("3" * 12, "1" * 12, "2" * 12) for name in ("c", "a", "b"))
+    foreign = ForeignUse(readers=people, secrets=people)
+    principals = SecretPrincipals(
+        readers=people, writers=people, labellers=people, managers=people, may_rotate=people, foreign_readers=people
+    )
+    documents = [
+        secret_resource_policy(principals),
+        secrets_key_policy(PLACE, log_group_pattern=LOG, foreign=foreign),
+        trust_principals(people),
+    ]
+    for each in lists_in(documents):
+        if each[0].startswith("arn:"):
+            assert each == sorted(each)
+
+
+def lists_in(value: Any) -> Iterator[list[str]]:
+    """Every list of texts within a value."""
+    if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        yield value
+    else:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        for each in inner:
+            yield from lists_in(each)
 
 
 def test_the_text_of_a_document_is_short_and_sorted() -> None:
