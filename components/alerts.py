@@ -18,7 +18,7 @@ class AlertsArgs:
     Attributes:
         topic: name of the topic.
         topic_arn: its ARN.
-        alarm_arn: ARN of the alarm that may publish too.
+        alarm_arn: pattern of the ARNs of the alarms that may publish too.
         encryption_key_arn: KMS key of its messages, which EventBridge and CloudWatch may use.
         emails: who is told; each confirms AWS's message once.
         detections: what is watched for.

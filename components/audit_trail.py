@@ -155,7 +155,7 @@ class AuditTrail(pulumi.ComponentResource):
         alerts = AlertsArgs(
             topic=args.names.topic,
             topic_arn=args.names.topic_arn,
-            alarm_arn=args.names.alarm_arn,
+            alarm_arn=args.names.alarm_arns,
             encryption_key_arn=key.key_arn,
             emails=args.alert_emails,
             detections=[*args.detections, self._tampering(args, key)],

@@ -1,6 +1,7 @@
 """The rotator's code as Lambda runs it: the files of `rotation/` and the few modules that it shares with services."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -45,9 +46,21 @@ class Bundle:
 
 def rotator_code(project: Path) -> Bundle:
     """The bundle of the sources in ``project``."""
+    return _code(project, {})
+
+
+def auditor_code(project: Path, roles: str) -> Bundle:
+    """The bundle of the sources in ``project`` with the list of ``roles`` that the auditor looks after, as JSON."""
+    return _code(project, {"audited_roles.json": roles})
+
+
+def _code(project: Path, more: Mapping[str, str]) -> Bundle:
     files, digest = bundle_files(project), hashlib.sha256()
     for path in files:
         text = (project / path).read_bytes()
         digest.update(f"{path} {len(text)}\n".encode() + text)
-    archive = pulumi.AssetArchive({path: pulumi.FileAsset(path) for path in files})
+    for path, content in more.items():
+        digest.update(f"{path} {len(content)}\n{content}".encode())
+    assets: dict[str, pulumi.Asset | pulumi.Archive] = {path: pulumi.FileAsset(path) for path in files}
+    archive = pulumi.AssetArchive(assets | {path: pulumi.StringAsset(content) for path, content in more.items()})
     return Bundle(archive=archive, version=digest.hexdigest()[:12])

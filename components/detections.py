@@ -124,6 +124,15 @@ def rotation_failed(*, secret_arn_prefix: str) -> Pattern:
     }
 
 
+def rotation_succeeded(*, secret_arn: str) -> Pattern:
+    """A rotation of one secret that ended well."""
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS Service Event via CloudTrail"],
+        "detail": {"eventName": ["RotationSucceeded"], "additionalEventData": {"SecretId": [secret_arn]}},
+    }
+
+
 def _of_the_trail(trail: Sequence[str]) -> list[Pattern]:
     return [
         {"eventName": ["StopLogging", "DeleteTrail", "UpdateTrail"], "requestParameters": {"name": list(trail)}},
@@ -193,15 +202,15 @@ def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str]
 
 
 def alerts_tampered_with(*, topic_arn: str, rule_prefix: str) -> Pattern:
-    """A call, allowed or denied, that would silence the alerts: on their topic, a subscription, or one of the rules.
+    """A call, allowed or denied, that would silence the alerts: on their topic, a rule, an alarm, or the daily audit.
 
     Args:
         topic_arn: where alerts go.
-        rule_prefix: what the name of every rule of the environment begins with.
+        rule_prefix: what the name of every rule, alarm and schedule of the environment begins with.
     """
     rules = [{"prefix": rule_prefix}]
     return {
-        "source": ["aws.events", "aws.sns"],
+        "source": ["aws.events", "aws.monitoring", "aws.scheduler", "aws.sns"],
         "detail-type": ["AWS API Call via CloudTrail"],
         "detail": {
             "$or": [
@@ -212,6 +221,9 @@ def alerts_tampered_with(*, topic_arn: str, rule_prefix: str) -> Pattern:
                 },
                 {"eventName": ["DeleteRule", "DisableRule", "PutRule"], "requestParameters": {"name": rules}},
                 {"eventName": ["PutTargets", "RemoveTargets"], "requestParameters": {"rule": rules}},
+                {"eventName": ["DeleteSchedule", "UpdateSchedule"], "requestParameters": {"name": rules}},
+                {"eventName": ["DeleteAlarms", "DisableAlarmActions"], "requestParameters": {"alarmNames": rules}},
+                {"eventName": ["PutMetricAlarm", "SetAlarmState"], "requestParameters": {"alarmName": rules}},
             ]
         },
     }

@@ -63,7 +63,7 @@ class ExistingTrail(pulumi.ComponentResource):
         alerts = AlertsArgs(
             topic=args.names.topic,
             topic_arn=args.names.topic_arn,
-            alarm_arn=args.names.alarm_arn,
+            alarm_arn=args.names.alarm_arns,
             encryption_key_arn=key.key_arn,
             emails=args.alert_emails,
             detections=[*args.detections, _tampering(args, key, sees_every_read)],

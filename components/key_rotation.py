@@ -6,12 +6,17 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import pulumi
+import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.bundle import Bundle
+from components.detections import rotation_succeeded, to_json
 from components.policies import Document, Encryption, rotate_key
 from components.role_key import RoleKey
-from components.rotator import RotatorArgs, make_rotator
+from components.rotator import Rotator, RotatorArgs, make_rotator
+
+CANARY: Final = '{"action":"canary"}'
+"""All that the rotator is told: the event itself is not."""
 
 _LATEST_HOUR: Final = 20  # a window that starts at 20:00 with 3 hours does not cross the UTC day
 
@@ -24,6 +29,7 @@ class KeyRotationArgs:
         role: the role's name in access.yaml.
         role_key: the role's two secrets.
         function_name: name of the Lambda.
+        canary_rule: name of the rule that has it try a new key once that is in use.
         execution_role_name: name of its IAM role.
         iam_path: path of that role.
         code: the rotator's bundle.
@@ -40,6 +46,7 @@ class KeyRotationArgs:
     role: str
     role_key: RoleKey
     function_name: str
+    canary_rule: str
     execution_role_name: str
     iam_path: str
     code: Bundle
@@ -95,9 +102,39 @@ class KeyRotation(pulumi.ComponentResource):
             ),
             self,
         )
+        self._canary(name, args, rotator)
         self.function_arn = rotator.function_arn
         self.execution_role_arn = rotator.execution_role_arn
         self.register_outputs({"function_arn": self.function_arn, "execution_role_arn": self.execution_role_arn})
+
+    def _canary(self, name: str, args: KeyRotationArgs, rotator: Rotator) -> None:
+        rule = aws.cloudwatch.EventRule(
+            f"{name}-canary",
+            name=args.canary_rule,
+            description=f"Tries the new Klaviyo key of {args.role} once it is in use",
+            event_pattern=args.role_key.key_arn.apply(
+                lambda arn: to_json(rotation_succeeded(secret_arn=arn), what=f"rotations of {args.role}")
+            ),
+            tags=args.tags,
+            opts=ResourceOptions(parent=self),
+        )
+        permission = aws.lambda_.Permission(
+            f"{name}-canary-permission",
+            statement_id="TryNewKey",
+            action="lambda:InvokeFunction",
+            function=rotator.function_name,
+            principal="events.amazonaws.com",
+            source_arn=rule.arn,
+            opts=ResourceOptions(parent=self),
+        )
+        aws.cloudwatch.EventTarget(
+            f"{name}-canary-target",
+            rule=rule.name,
+            target_id="rotator",
+            arn=rotator.function_arn,
+            input=CANARY,
+            opts=ResourceOptions(parent=self, depends_on=[permission]),
+        )
 
 
 def _grants(arns: Mapping[str, str], region: str, replica_regions: Iterable[str]) -> Document:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
-from components import record_plan
+from components import auditor_plan, record_plan
 from components.application_audit import ApplicationAudit
 from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
 from components.existing_trail import ExistingTrail
+from components.key_auditor import KeyAuditor
 from components.key_operators import KeyOperators
 from components.key_rotation import KeyRotation
 from components.oauth_app import OAuthApp
@@ -54,6 +55,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         foreign_policies: what the owner of each foreign service's role attaches to it, as JSON.
         webhook_secret_arns: ARN of each webhook's secret, which its receivers read.
         operator_role_arn: ARN of the operators' role.
+        auditor_arn: ARN of the auditor, which operators may start.
         alert_topic_arn: ARN of the topic of the alerts.
         snippets: what each role's services paste: ECS task definition, External Secrets manifest, ``.env``.
         oauth_app: what the OAuth app's service pastes, a ``.env``; None where the settings deploy no app.
@@ -64,6 +66,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
     foreign_policies: pulumi.Output[Mapping[str, str]]
     webhook_secret_arns: pulumi.Output[Mapping[str, str]]
     operator_role_arn: pulumi.Output[str]
+    auditor_arn: pulumi.Output[str]
     alert_topic_arn: pulumi.Output[str]
     snippets: pulumi.Output[Mapping[str, Mapping[str, str]]]
     oauth_app: str | None
@@ -95,6 +98,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         app = self._oauth_app(name, plan, roles, operators, keys)
         webhooks = self._webhooks(name, plan, role_keys=role_keys, roles=roles, operators=operators, keys=keys)
         topic_arn = self._record(name, plan)
+        auditor = KeyAuditor(f"{name}-auditor", auditor_plan.key_auditor(plan, role_keys, keys, topic_arn), child)
         suspicions = record_plan.suspicion_alarm(plan, log_group=entries.log_group_name, topic_arn=topic_arn)
         SuspicionAlarm(f"{name}-suspicions", suspicions, child)
 
@@ -105,6 +109,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         )
         self.webhook_secret_arns = pulumi.Output.all(**{webhook: made.secret_arn for webhook, made in webhooks.items()})
         self.operator_role_arn = operators.role_arn
+        self.auditor_arn = auditor.function_arn
         self.alert_topic_arn = topic_arn
         self.snippets = self.key_arns.apply(lambda arns: snippets(args.environment, arns))
         self.oauth_app = oauth_dotenv(args.environment, app.scopes) if app else None

@@ -10,6 +10,7 @@ from klaviyo_access.access_model.environment import Environment
 IAM_ROLE_LIMIT = 64
 FUNCTION_LIMIT = 64
 EVENT_RULE_LIMIT = 64
+SCHEDULE_LIMIT = 64
 BUCKET_LIMIT = 63
 TRAIL_LIMIT = 128
 TOPIC_LIMIT = 256
@@ -47,6 +48,16 @@ def service_role_name(environment: Environment, service: str) -> str:
 def rotator_role_name(environment: Environment, role: str) -> str:
     """The name of the IAM role of a role's rotator."""
     return physical_name(environment, role, "rotator", limit=IAM_ROLE_LIMIT)
+
+
+def rotator_name(environment: Environment, role: str) -> str:
+    """The name of a role's rotator, the Lambda."""
+    return physical_name(environment, role, "rotator", limit=FUNCTION_LIMIT)
+
+
+def canary_rule_name(environment: Environment, role: str) -> str:
+    """The name of the rule that tries a role's new key once it is in use."""
+    return physical_name(environment, role, "canary", limit=EVENT_RULE_LIMIT)
 
 
 def webhook_rotator_name(environment: Environment, webhook: str) -> str:
@@ -98,7 +109,10 @@ def account_root_arn(environment: Environment) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class AuditNames:
-    """Physical names and ARNs of an environment's audit trail, known before anything exists."""
+    """Physical names and ARNs of an environment's audit trail, known before anything exists.
+
+    ``alarm_arns`` is the pattern of the ARNs of all alarms.
+    """
 
     trail: str
     bucket: str
@@ -113,6 +127,7 @@ class AuditNames:
     log_group_arn: str
     topic_arn: str
     alarm_arn: str
+    alarm_arns: str
 
     @classmethod
     def of(cls, environment: Environment) -> "AuditNames":
@@ -141,6 +156,36 @@ class AuditNames:
             log_group_arn=f"{arn}:logs:{here}:log-group:{log_group}",
             topic_arn=f"{arn}:sns:{here}:{topic}",
             alarm_arn=f"{arn}:cloudwatch:{here}:alarm:{alarm}",
+            alarm_arns=f"{arn}:cloudwatch:{here}:alarm:{environment.prefix}-{environment.name}-*",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditorNames:
+    """Physical names of an environment's auditor, and the ARN of its IAM role, known before anything exists."""
+
+    function: str
+    role: str
+    role_arn: str
+    schedule: str
+    schedule_role: str
+    urgent_alarm: str
+    findings_alarm: str
+    silence_alarm: str
+
+    @classmethod
+    def of(cls, environment: Environment) -> "AuditorNames":
+        """The names in ``environment``."""
+        role = physical_name(environment, "key-auditor", limit=IAM_ROLE_LIMIT)
+        return cls(
+            function=physical_name(environment, "key-auditor", limit=FUNCTION_LIMIT),
+            role=role,
+            role_arn=role_arn(environment, role),
+            schedule=physical_name(environment, "key-audit", limit=SCHEDULE_LIMIT),
+            schedule_role=physical_name(environment, "key-audit-schedule", limit=IAM_ROLE_LIMIT),
+            urgent_alarm=physical_name(environment, "urgent-key-findings", limit=ALARM_LIMIT),
+            findings_alarm=physical_name(environment, "key-findings", limit=ALARM_LIMIT),
+            silence_alarm=physical_name(environment, "no-key-audit", limit=ALARM_LIMIT),
         )
 
 

@@ -21,13 +21,13 @@ from components.key_policies import (
 )
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
-    FUNCTION_LIMIT,
     Tags,
     account_root_arn,
+    canary_rule_name,
     function_arn_pattern,
     oauth_arn_pattern,
     oauth_secret_name,
-    physical_name,
+    rotator_name,
     rotator_role_name,
     secret_arn_of,
     secret_arn_pattern,
@@ -173,7 +173,8 @@ class Plan:
         return KeyRotationArgs(
             role=role,
             role_key=role_key,
-            function_name=physical_name(here, role, "rotator", limit=FUNCTION_LIMIT),
+            function_name=rotator_name(here, role),
+            canary_rule=canary_rule_name(here, role),
             execution_role_name=rotator_role_name(here, role),
             iam_path=here.iam_path,
             code=rotator_code(self.project),

@@ -326,7 +326,10 @@ def audit_bucket_policy(*, bucket_arn: str, trail_arn: str, account_id: str) -> 
 
 
 def alert_topic_policy(*, topic_arn: str, alarm_arn: str) -> Document:
-    """Topic policy: EventBridge publishes alerts, and CloudWatch those of one alarm. EventBridge sends no source."""
+    """Topic policy: EventBridge publishes alerts, and CloudWatch those of our alarms. EventBridge sends no source.
+
+    ``alarm_arn`` may be a pattern: AWS compares by ArnEquals as by ArnLike.
+    """
     rules = allow("PublishAlerts", ["sns:Publish"], [topic_arn])
     alarm = allow("PublishAlarm", ["sns:Publish"], [topic_arn], {"ArnEquals": {"aws:SourceArn": alarm_arn}})
     return document(

@@ -3,7 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from components.names import account_root_arn, role_arn, rotator_role_name, service_role_name, webhook_rotator_name
+from components.names import (
+    AuditorNames,
+    account_root_arn,
+    role_arn,
+    rotator_role_name,
+    service_role_name,
+    webhook_rotator_name,
+)
 from components.platforms import ExistingRole, ForeignRole
 from components.policies import SecretPrincipals
 from components.refusals import refuse_unsafe
@@ -19,11 +26,12 @@ class Principals:
 
     Attributes:
         services: ARN of the role of each service that runs here, by the service's name.
-        readers: ARNs of the roles that read each role's key, by the role's name.
+        readers: ARNs of the roles that read each role's key, by the role's name; the custodian's the auditor reads.
         rotators: ARN of each role's rotator, by the role's name.
         webhook_rotators: ARN of each webhook's rotator, by the webhook's name.
         foreign: those of the readers that are roles of other accounts.
         operator: ARN of the operators' role.
+        auditor: ARN of the auditor's role.
         managers: deployers, break-glass and the account's root.
     """
 
@@ -33,6 +41,7 @@ class Principals:
     webhook_rotators: Mapping[str, str]
     foreign: frozenset[str]
     operator: str
+    auditor: str
     managers: tuple[str, ...]
 
     @classmethod
@@ -53,12 +62,14 @@ class Principals:
         webhook_rotators = {
             webhook: role_arn(environment, webhook_rotator_name(environment, webhook)) for webhook in settings.webhooks
         }
+        auditor = AuditorNames.of(environment).role_arn
         return cls(
             services=services,
             readers={
                 role: (
                     *(services[name] for name in reads.services if name in services),
                     *(webhook_rotators[name] for name, webhook in settings.webhooks.items() if webhook.role == role),
+                    *([auditor] if reads.is_custodian else []),
                 )
                 for role, reads in access.roles.items()
             },
@@ -68,6 +79,7 @@ class Principals:
                 platform.role_arn for platform in settings.services.values() if isinstance(platform, ForeignRole)
             ),
             operator=environment.operator_role_arn,
+            auditor=auditor,
             managers=(*settings.deployers, *settings.break_glass, account_root_arn(environment)),
         )
 
@@ -79,7 +91,7 @@ class Principals:
             writers=(rotator,),
             labellers=(rotator,),
             managers=self.managers,
-            may_rotate=(self.operator,),
+            may_rotate=(self.operator, self.auditor),
             foreign_readers=self.foreign_readers(role),
         )
 

@@ -11,6 +11,7 @@ from typing import Final
 from components.names import (
     BUCKET_LIMIT,
     AuditNames,
+    AuditorNames,
     oauth_secret_name,
     rotator_role_name,
     service_role_name,
@@ -110,6 +111,8 @@ def _one_role_is_one_principal(
     owners = {
         AuditNames.of(environment).delivery_role: "the trail's delivery",
         environment.operator_role_arn.rpartition("/")[2]: "the operators",
+        AuditorNames.of(environment).role: "the auditor",
+        AuditorNames.of(environment).schedule_role: "the auditor's schedule",
         **{rotator_role_name(environment, role): f"the rotator of {role}" for role in access.roles},
         **{webhook_rotator_name(environment, name): f"the rotator of the webhook {name}" for name in settings.webhooks},
     }

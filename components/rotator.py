@@ -9,10 +9,12 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.bundle import Bundle
-from components.policies import Document, to_json
-from components.trust import trust_service_of_any_account
+from components.function import FunctionArgs, make_function
+from components.policies import Document
 
 WINDOW: Final = "3h"
+SECONDS: Final = 300
+"""That one step may take."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,83 +62,55 @@ class RotatorArgs:
 
 @dataclass(frozen=True, kw_only=True)
 class Rotator:
-    """The ARNs of a rotator: of its Lambda and of its IAM role."""
+    """A rotator: its Lambda by name and ARN, and its IAM role by ARN."""
 
+    function_name: pulumi.Output[str]
     function_arn: pulumi.Output[str]
     execution_role_arn: pulumi.Output[str]
 
 
 def make_rotator(name: str, args: RotatorArgs, parent: pulumi.Resource) -> Rotator:
     """Make a rotator that runs one at a time, and the schedule of its secret, as children of a component."""
-    child = ResourceOptions(parent=parent)
-    log_group = aws.cloudwatch.LogGroup(
-        f"{name}-log",
-        name=f"/aws/lambda/{args.function_name}",
-        retention_in_days=args.log_retention_days,
-        kms_key_id=args.encryption_key_arn,
-        tags=args.tags,
-        opts=child,
-    )
-    execution_role, grant = _execution_role(name, args, log_group, child)
-    function = _function(name, args, execution_role, ResourceOptions(parent=parent, depends_on=[grant, log_group]))
+    made = make_function(name, _function_args(args), parent)
     permission = aws.lambda_.Permission(
         f"{name}-permission",
         statement_id="RotateSecret",
         action="lambda:InvokeFunction",
-        function=function.name,
+        function=made.function.name,
         principal="secretsmanager.amazonaws.com",
         source_account=args.account_id,
-        opts=child,
+        opts=ResourceOptions(parent=parent),
     )
     aws.secretsmanager.SecretRotation(
         f"{name}-schedule",
         secret_id=args.secret_arn,
-        rotation_lambda_arn=function.arn,
+        rotation_lambda_arn=made.function.arn,
         rotate_immediately=False,
         rotation_rules={"schedule_expression": args.schedule, "duration": WINDOW},
-        opts=ResourceOptions(parent=parent, depends_on=[permission, grant, *args.after]),
+        opts=ResourceOptions(parent=parent, depends_on=[permission, made.grant, *args.after]),
     )
-    return Rotator(function_arn=function.arn, execution_role_arn=execution_role.arn)
-
-
-def _execution_role(
-    name: str, args: RotatorArgs, log_group: aws.cloudwatch.LogGroup, child: ResourceOptions
-) -> tuple[aws.iam.Role, aws.iam.RolePolicy]:
-    execution_role = aws.iam.Role(
-        f"{name}-role",
-        name=args.execution_role_name,
-        path=args.iam_path,
-        description=f"Rotator of {args.rotates}",
-        assume_role_policy=to_json(trust_service_of_any_account("lambda.amazonaws.com")),
-        tags=args.tags,
-        opts=child,
+    return Rotator(
+        function_name=made.function.name,
+        function_arn=made.function.arn,
+        execution_role_arn=made.execution_role.arn,
     )
-    grant = aws.iam.RolePolicy(
-        f"{name}-policy",
-        name=args.policy_name,
-        role=execution_role.name,
-        policy=pulumi.Output.all(log=log_group.arn, **args.arns).apply(lambda arns: to_json(args.policy(arns))),
-        opts=child,
-    )
-    return execution_role, grant
 
 
-def _function(
-    name: str, args: RotatorArgs, execution_role: aws.iam.Role, opts: ResourceOptions
-) -> aws.lambda_.Function:
-    return aws.lambda_.Function(
-        f"{name}-function",
-        name=args.function_name,
-        description=f"Rotates {args.rotates}; code {args.code.version}",
-        role=execution_role.arn,
-        runtime="python3.13",
-        architectures=["arm64"],
+def _function_args(args: RotatorArgs) -> FunctionArgs:
+    return FunctionArgs(
+        does=f"Rotates {args.rotates}",
+        role_description=f"Rotator of {args.rotates}",
         handler=args.handler,
-        code=args.code.archive,
-        memory_size=256,
-        timeout=300,
-        reserved_concurrent_executions=1,
-        environment={"variables": args.environment},
+        function_name=args.function_name,
+        execution_role_name=args.execution_role_name,
+        iam_path=args.iam_path,
+        code=args.code,
+        environment=args.environment,
+        policy_name=args.policy_name,
+        policy=args.policy,
+        arns=args.arns,
+        timeout=SECONDS,
+        encryption_key_arn=args.encryption_key_arn,
+        log_retention_days=args.log_retention_days,
         tags=args.tags,
-        opts=opts,
     )

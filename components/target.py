@@ -55,22 +55,22 @@ def refuse_wrong_target(
         )
 
 
-def refuse_small_quota(environment: Environment, *, roles: int, concurrent_executions: float) -> None:
+def refuse_small_quota(environment: Environment, *, functions: int, concurrent_executions: float) -> None:
     """Refuse an account in which each role's rotator cannot have its one run at a time.
 
     Args:
-        roles: how many rotators reserve one execution each.
+        functions: how many reserve one execution each: a rotator for each role and webhook, and the auditor.
         concurrent_executions: the account's quota.
 
     Raises:
         EnvironmentSettingsError: the quota leaves too few unreserved executions.
     """
-    needed = UNRESERVED_CONCURRENCY + roles
+    needed = UNRESERVED_CONCURRENCY + functions
     if concurrent_executions < needed:
         raise EnvironmentSettingsError(
-            f"Each of the {roles} rotators reserves one concurrent execution, so that it never runs twice at a time, "
-            f"and AWS keeps {UNRESERVED_CONCURRENCY} unreserved: account {environment.account_id} needs a quota of "
-            f"{needed} in {environment.region}, it has {concurrent_executions:.0f}. Ask for 1,000 under Service "
+            f"Each of the {functions} functions reserves one concurrent execution, so that it never runs twice at a "
+            f"time, and AWS keeps {UNRESERVED_CONCURRENCY} unreserved: account {environment.account_id} needs a quota "
+            f"of {needed} in {environment.region}, it has {concurrent_executions:.0f}. Ask for 1,000 under Service "
             f"Quotas: AWS Lambda, Concurrent executions ({CONCURRENT_EXECUTIONS})."
         )
 
@@ -104,18 +104,18 @@ def check_target(
     Raises:
         EnvironmentSettingsError: the wrong place, no deployer, too small a quota, or a secret that would be forgotten.
     """
-    roles = len(access.roles) + len(settings.webhooks)
+    functions = len(access.roles) + len(settings.webhooks) + 1
     caller = aws.get_caller_identity()
     principal = aws.iam.get_session_context(arn=caller.arn)
     refuse_wrong_target(
         environment, settings, account_id=caller.account_id, principal_arn=principal.issuer_arn, environ=environ
     )
     quota = _asked(
-        f"Whether Lambda's quota leaves room for {roles} rotators",
+        f"Whether Lambda's quota leaves room for {functions} functions",
         lambda: aws.servicequotas.get_service_quota(service_code="lambda", quota_code=CONCURRENT_EXECUTIONS).value,
     )
     if quota is not None:
-        refuse_small_quota(environment, roles=roles, concurrent_executions=quota)
+        refuse_small_quota(environment, functions=functions, concurrent_executions=quota)
     existing = _asked("Whether a secret would be deleted", lambda: _existing_secrets(environment))
     refuse_forgotten_secrets(environment, settings, access, existing=existing or ())
     if settings.restored:

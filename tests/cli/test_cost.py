@@ -47,7 +47,7 @@ def resource(kind: str, **inputs: Any) -> Resource:
         ("CloudTrail", "management events", 500_000, "0.00"),
         ("CloudTrail", "data events", 0, "0.00"),
         ("CloudWatch Logs", "events of the trail", 0.75, "0.38"),
-        ("CloudWatch", "alarms", 1, "0.10"),
+        ("CloudWatch", "alarms", 4, "0.40"),
         ("Lambda", "calls", 12, "0.00"),
         ("SNS", "alerts by e-mail", 10, "0.00"),
     ],

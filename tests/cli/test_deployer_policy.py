@@ -182,7 +182,7 @@ def test_the_documents_are_written_with_the_commands_that_attach_them(command: C
     given = ("--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", "--out", "policies")
     result = command("deployer-policy", *given)
     written = sorted((tmp_path / "policies").iterdir())
-    assert [file.name for file in written] == [f"klaviyo-dev-deployer-{number}.json" for number in (1, 2, 3, 4)]
+    assert [file.name for file in written] == [f"klaviyo-dev-deployer-{number}.json" for number in (1, 2, 3, 4, 5)]
     assert result.out.split() == [f"policies/{file.name}" for file in written]
     assert "aws iam attach-role-policy --role-name klaviyo-deployer --policy-arn arn:aws:iam::" in result.err
     assert json.loads(written[0].read_text())["Version"] == "2012-10-17"

@@ -89,10 +89,10 @@ def test_every_service_of_the_settings_may_append_and_the_operators_may_verify(b
     assert policies["verify-klaviyo-audit"]["role"].endswith("klaviyo-operators-role")
 
 
-def test_suspicious_entries_alarm_the_topic_that_lets_this_alarm_alone_publish(build: Build) -> None:
+def test_suspicious_entries_alarm_the_topic_that_lets_our_alarms_alone_publish(build: Build) -> None:
     recorder = build(lambda: whole("prod") and None)
     (found,) = recorder.of_type("aws:cloudwatch/logMetricFilter:LogMetricFilter").values()
-    (alarm,) = recorder.of_type("aws:cloudwatch/metricAlarm:MetricAlarm").values()
+    alarm = recorder.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")["klaviyo-suspicions-alarm"]
     made = found.inputs["metricTransformation"]
     assert (found.inputs["logGroupName"], found.inputs["pattern"]) == (
         "/klaviyo/prod/application-audit",
@@ -103,8 +103,9 @@ def test_suspicious_entries_alarm_the_topic_that_lets_this_alarm_alone_publish(b
     assert [arn.rpartition(":")[2] for arn in alarm.inputs["alarmActions"]] == [topic]
     (policy,) = recorder.of_type("aws:sns/topicPolicy:TopicPolicy").values()
     (publish,) = [one for one in json.loads(policy.inputs["policy"])["Statement"] if one["Sid"] == "PublishAlarm"]
-    alarm_arn = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:{alarm.inputs['name']}"
-    assert publish["Condition"] == {"ArnEquals": {"aws:SourceArn": alarm_arn}}
+    alarms = f"arn:aws:cloudwatch:eu-west-1:{ACCOUNT}:alarm:klaviyo-prod-*"
+    assert publish["Condition"] == {"ArnEquals": {"aws:SourceArn": alarms}}
+    assert alarm.inputs["name"] == "klaviyo-prod-suspicious-entries"
     key = recorder.of_type("aws:kms/key:Key")["klaviyo/prod/audit"].inputs
     (use,) = [one for one in json.loads(key["policy"])["Statement"] if one["Sid"] == "EncryptAlarms"]
     assert set(use["Action"]) == {"kms:Decrypt", "kms:GenerateDataKey*"}

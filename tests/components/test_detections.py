@@ -126,6 +126,12 @@ SEEN = {
             "PutRule",
             "PutTargets",
             "RemoveTargets",
+            "DeleteSchedule",
+            "UpdateSchedule",
+            "DeleteAlarms",
+            "DisableAlarmActions",
+            "PutMetricAlarm",
+            "SetAlarmState",
         },
     ),
     "audit entries tampered with": (
@@ -155,6 +161,7 @@ def test_a_detection_sees_every_call_that_it_is_for(pattern: dict[str, Any], eve
         "RotationFailed": "secretsmanager",
         "StopLogging": "cloudtrail",
         "DisableRule": "events",
+        "DeleteSchedule": "scheduler",
         "DeleteLogStream": "logs",
         "DeleteAlarms": "monitoring",
     }

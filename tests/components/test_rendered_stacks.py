@@ -94,6 +94,7 @@ def test_every_component_registers_its_outputs_and_every_child_its_parent(stack:
         "KeyOperators",
         "ApplicationAudit",
         "SuspicionAlarm",
+        "KeyAuditor",
         "AuditTrail",
         "AuditBucket",
         "Alerts",

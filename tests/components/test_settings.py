@@ -149,10 +149,10 @@ def test_a_quota_that_leaves_no_room_for_nine_rotators_is_refused_before_anythin
 ) -> None:
     environment = load_stack("dev").environment
     if enough:
-        refuse_small_quota(environment, roles=9, concurrent_executions=quota)
+        refuse_small_quota(environment, functions=9, concurrent_executions=quota)
     else:
         with pytest.raises(EnvironmentSettingsError, match=f"needs a quota of 109 in eu-west-1, it has {quota}"):
-            refuse_small_quota(environment, roles=9, concurrent_executions=quota)
+            refuse_small_quota(environment, functions=9, concurrent_executions=quota)
 
 
 READERS = {

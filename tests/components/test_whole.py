@@ -62,7 +62,7 @@ def test_every_secret_has_a_policy_that_blocks_public_access(dev: Recorder) -> N
 
 def test_a_rotator_runs_one_at_a_time_and_knows_only_its_own_role(dev: Recorder) -> None:
     functions = dev.of_type("aws:lambda/function:Function")
-    assert set(functions) == {f"klaviyo-{role}-rotation-function" for role in ROLES}
+    assert set(functions) == {f"klaviyo-{role}-rotation-function" for role in ROLES} | {"klaviyo-auditor-function"}
     for role in ROLES:
         inputs = functions[f"klaviyo-{role}-rotation-function"].inputs
         variables = inputs["environment"]["variables"]
@@ -73,12 +73,33 @@ def test_a_rotator_runs_one_at_a_time_and_knows_only_its_own_role(dev: Recorder)
         assert variables["RESERVE_SECRET_ARN"].endswith(f":klaviyo/dev/{role}/reserve")
 
 
-def test_only_secrets_manager_of_this_account_invokes_a_rotator(dev: Recorder) -> None:
+def test_only_secrets_manager_of_this_account_and_the_rule_of_its_role_invoke_a_rotator(dev: Recorder) -> None:
     permissions = dev.of_type("aws:lambda/permission:Permission")
-    assert len(permissions) == len(ROLES)
-    for permission in permissions.values():
-        assert permission.inputs["principal"] == "secretsmanager.amazonaws.com"
-        assert permission.inputs["sourceAccount"] == "111111111111"
+    assert len(permissions) == 2 * len(ROLES)
+    for role in ROLES:
+        of_service = permissions[f"klaviyo-{role}-rotation-permission"].inputs
+        of_rule = permissions[f"klaviyo-{role}-rotation-canary-permission"].inputs
+        assert (of_service["principal"], of_service["sourceAccount"]) == (
+            "secretsmanager.amazonaws.com",
+            "111111111111",
+        )
+        assert of_rule["principal"] == "events.amazonaws.com"
+        assert of_rule["sourceArn"].endswith(f":klaviyo-{role}-rotation-canary")
+
+
+def test_a_new_key_is_tried_once_its_own_rotation_succeeded(dev: Recorder) -> None:
+    rules = dev.of_type("aws:cloudwatch/eventRule:EventRule")
+    targets = dev.of_type("aws:cloudwatch/eventTarget:EventTarget")
+    for role in ROLES:
+        rule, target = (
+            rules[f"klaviyo-{role}-rotation-canary"].inputs,
+            targets[f"klaviyo-{role}-rotation-canary-target"],
+        )
+        (secret,) = json.loads(rule["eventPattern"])["detail"]["additionalEventData"]["SecretId"]
+        assert json.loads(rule["eventPattern"])["detail"]["eventName"] == ["RotationSucceeded"]
+        assert secret.endswith(f":klaviyo/dev/{role}/key")
+        assert json.loads(target.inputs["input"]) == {"action": "canary"}
+        assert target.inputs["arn"].endswith(f":klaviyo-{role}-rotation-function")
 
 
 def test_enabling_rotation_never_rotates_at_once(dev: Recorder) -> None:
@@ -137,6 +158,7 @@ def test_every_detection_sees_reads_and_reaches_the_topic(prod: Recorder) -> Non
     rules = prod.of_type("aws:cloudwatch/eventRule:EventRule")
     targets = prod.of_type("aws:cloudwatch/eventTarget:EventTarget")
     secrets = {f"{role}-{kind}-stranger" for role in ROLES for kind in ("key", "reserve")}
+    rules = {name: rule for name, rule in rules.items() if not name.endswith("-canary")}
     assert {name.removeprefix("klaviyo-audit-alerts-") for name in rules} == {
         *secrets,
         "rotation-failed",
@@ -189,6 +211,7 @@ TAGGABLE = {
     "aws:cloudtrail/trail:Trail",
     "aws:cloudwatch/eventRule:EventRule",
     "aws:cloudwatch/logGroup:LogGroup",
+    "aws:cloudwatch/metricAlarm:MetricAlarm",
     "aws:eks/podIdentityAssociation:PodIdentityAssociation",
     "aws:iam/instanceProfile:InstanceProfile",
     "aws:iam/role:Role",
@@ -238,7 +261,7 @@ def test_logs_are_encrypted_and_kept_as_long_as_the_settings_say(prod: Recorder)
         "klaviyo-audit-log": "klaviyo/prod/audit",
         "klaviyo-application-audit-log": "klaviyo/prod/application-audit",
     }
-    assert len(groups) == len(ROLES) + len(own)
+    assert len(groups) == len(ROLES) + len(own) + 1
     for name, group in groups.items():
         key = own.get(name, "klaviyo/prod/keys")
         assert group.inputs["kmsKeyId"].endswith(f":{key}")

@@ -29,12 +29,13 @@ class NothingElse:
 sys.meta_path.insert(0, NothingElse())
 sys.path[:0] = [bundle]
 sys.path.append(libraries)
+import rotation.auditor
 import rotation.rotator
 import rotation.webhook_rotator
 
 ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("rotation", "klaviyo_access")]
 print(sorted(module.__file__.removeprefix(bundle + "/") for module in ours))
-print(rotation.rotator.handler.__name__, rotation.webhook_rotator.handler.__name__)
+print(*(entry.handler.__name__ for entry in (rotation.auditor, rotation.rotator, rotation.webhook_rotator)))
 """
 
 
@@ -57,7 +58,7 @@ def test_the_bundle_runs_on_the_standard_library_and_boto3_alone(tmp_path: Path)
     )
 
     assert (run.returncode, run.stderr) == (0, "")
-    assert run.stdout.splitlines()[1] == "handler handler"
+    assert run.stdout.splitlines()[1] == "handler handler handler"
     assert sorted(ast.literal_eval(run.stdout.splitlines()[0])) == sorted(bundle_files(PROJECT))
 
 

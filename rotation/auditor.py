@@ -1,0 +1,90 @@
+"""The auditor's entry: once a day it looks after every role's keys, and ends those that are to end.
+
+It reads labels, the custodian's key, and by that Klaviyo's list of keys; what is done with the labels of a key, the
+role's rotator does. What can be found: `rotation.auditor_findings`.
+"""
+
+import os
+import time
+from functools import cache
+from pathlib import Path
+from typing import Final, cast
+
+import boto3
+from botocore.config import Config
+
+from klaviyo_access.klaviyo.probes import send
+from rotation.auditor_events import read_audit
+from rotation.auditor_findings import Record, write, write_line
+from rotation.auditor_rotators import FunctionsClient, Rotators
+from rotation.auditor_round import Round
+from rotation.auditor_settings import AuditorSettings
+from rotation.auditor_sight import SecretsClient, Sight
+from rotation.auditor_trail import Trail, TrailClient
+from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
+
+_BUNDLE: Final = Path(__file__).parent.parent
+_SECONDS_TO_END: Final = 60.0
+"""Kept back for what was begun: the second look, the proof of death, the report."""
+
+_SECONDS_OF_A_ROTATOR: Final = 310
+
+
+def handler(event: object, context: LambdaContext) -> dict[str, object]:
+    """Look after the environment's keys.
+
+    Args:
+        event: as `rotation.auditor_events` says.
+        context: tells how much time is left.
+
+    Returns:
+        What was found and done: ``outcome`` is ``fine`` or ``findings``.
+
+    Raises:
+        RotationError: the only kind of error that leaves, with a fixed text.
+    """
+    environment = os.environ.get("ENVIRONMENT", "")
+    with only_own_errors(environment=environment) as progress:
+        settings = AuditorSettings.of(os.environ, _BUNDLE)
+        chosen = read_audit(event, settings.roles)
+        progress.action = "audit"
+        record = _round(settings, context).go(chosen)
+        write("INFO", environment=environment, **_summary(record))
+        write_line(record.metrics(environment, now()))
+        return record.answer()
+
+
+def _round(settings: AuditorSettings, context: LambdaContext) -> Round:
+    def time_left() -> float:
+        return context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_END
+
+    return Round(
+        settings=settings,
+        sight=Sight(cast("SecretsClient", secrets_manager())),
+        rotators=Rotators(client=_functions(), sleep=time.sleep, time_left=time_left),
+        trail=Trail(_trail()),
+        send=send,
+        sleep=time.sleep,
+        time_left=time_left,
+        clock=now,
+    )
+
+
+def _summary(record: Record) -> dict[str, object]:
+    answer = record.answer()
+    return answer | {"findings": len(record.findings)}
+
+
+@cache
+def _functions() -> FunctionsClient:
+    """The function's client for Lambda, made once. An invocation is never sent twice by itself."""
+    config = Config(connect_timeout=3, read_timeout=_SECONDS_OF_A_ROTATOR, retries={"total_max_attempts": 1})
+    client: FunctionsClient = boto3.client("lambda", config=config)
+    return client
+
+
+@cache
+def _trail() -> TrailClient:
+    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 4, "mode": "standard"})
+    client: TrailClient = boto3.client("cloudtrail", config=config)
+    return client

@@ -1,0 +1,100 @@
+"""What labels, dates and Klaviyo's list say of roles, as pure functions: each finding is a kind and a message."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from klaviyo_access.keys.labels import AwsLabel
+from rotation.auditor_findings import Kind
+from rotation.auditor_inventory import Entry
+from rotation.auditor_settings import AuditedRole
+from rotation.auditor_sight import SeenRole
+
+LEAST_SPARES: Final = 2
+"""One to promote, and one for the day on which that one turns out to be bad."""
+
+PATIENCE: Final = timedelta(days=1)
+"""For which a rotation may be late: AWS retries, and the window is some hours."""
+
+Said = tuple[Kind, str]
+
+
+def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, now: datetime) -> Iterator[Said]:
+    """What a role's labels and dates say.
+
+    Args:
+        seen: the role.
+        born: when its current key was put.
+        longest_age: what the rotation's schedule allows.
+        now: the time.
+    """
+    role, spares = seen.role.name, len(seen.reserve.spares)
+    current = seen.key.current
+    if current is None:
+        yield Kind.NO_KEY, f"{role} has no key yet: stage one and rotate, 'klaviyo-access keys stage {role}'."
+    elif current.verdict:
+        yield (
+            Kind.CONDEMNED_LIVE,
+            (
+                f"Services of {role} use a key on which a verdict was passed ({current.verdict}). Rotate {role}; "
+                "stage a spare first if there is none."
+            ),
+        )
+    elif born and now - born > longest_age:
+        yield (
+            Kind.TOO_OLD,
+            (
+                f"The key of {role} is {(now - born).days} days old, {longest_age.days} are allowed: see why it does "
+                f"not rotate, 'klaviyo-access keys status --role {role}'."
+            ),
+        )
+    if spares < LEAST_SPARES:
+        yield (
+            Kind.FEW_SPARES,
+            (
+                f"{role} has {spares} of {LEAST_SPARES} spares: create keys in Klaviyo's dashboard and stage them, "
+                f"'klaviyo-access keys stage {role}'."
+            ),
+        )
+    if not seen.rotates:
+        yield Kind.ROTATION_OFF, f"Rotation of {role} is switched off: deploy the stack, which switches it on."
+    elif seen.due and now - seen.due > PATIENCE:
+        yield Kind.OVERDUE, f"{role} should have rotated by {seen.due.isoformat()}: see its rotator's log."
+
+
+def is_wedged(seen: SeenRole) -> bool:
+    """Whether AWSPENDING holds up the next rotation, or one is under way."""
+    pending = seen.key.pending
+    return pending is not None and not pending.has(AwsLabel.CURRENT)
+
+
+def shared(every: Iterable[SeenRole]) -> dict[str, Sequence[str]]:
+    """Each fingerprint that labels of several roles name, with those roles."""
+    places: defaultdict[str, list[str]] = defaultdict(list)
+    for seen in every:
+        for fingerprint in seen.key.known_fingerprints | seen.reserve.known_fingerprints:
+            places[fingerprint].append(seen.role.name)
+    return {fingerprint: roles for fingerprint, roles in places.items() if len(roles) > 1}
+
+
+def of_inventory(role: AuditedRole, entry: Entry) -> Iterator[Said]:
+    """What Klaviyo's list says of a role's current key."""
+    if missing := sorted(role.scopes - entry.scopes):
+        yield (
+            Kind.SCOPES_MISSING,
+            f"The key of {role.name} lacks {', '.join(missing)}: stage keys with the role's scopes and rotate.",
+        )
+    if excess := sorted(entry.scopes - role.scopes):
+        yield (
+            Kind.SCOPES_EXCESS,
+            (
+                f"The key of {role.name} may do more than its role: {', '.join(excess)}. Stage keys with the role's "
+                "scopes and rotate."
+            ),
+        )
+    if not entry.is_active:
+        yield (
+            Kind.LIVE_DISABLED,
+            f"Klaviyo's dashboard shows the key that {role.name} uses as disabled. Enable it there, or rotate.",
+        )

@@ -1,0 +1,155 @@
+"""A superseded or condemned key is disabled at Klaviyo, and its rotator asked for the proof of its death.
+
+Directly before, and again after, the labels of every role are read: a key that is current or pending anywhere is not
+disabled, and enabled again at once if it was. A run that is killed in between is completed by the next one, since
+the key's version has its label DISABLING or a verdict until it is proved dead.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from klaviyo_access.keys.labels import Rejected, Version
+from rotation.auditor_findings import Kind, Record
+from rotation.auditor_inventory import Entry, Inventory, InventoryError, find
+from rotation.auditor_rotators import Rotators
+from rotation.auditor_settings import AuditedRole
+from rotation.auditor_sight import SeenRole, Sight
+from rotation.errors import StoreError
+from rotation.events import Where
+from rotation.report import Outcome
+
+_TRIES: Final = 5
+_ENABLE_BY_HAND: Final = (
+    "A live key was disabled by mistake, and Klaviyo did not enable it again: enable the key {entry.name!r} in "
+    "Klaviyo's dashboard now."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disposal:
+    """Disposes of keys.
+
+    Args:
+        sight: looks at labels.
+        rotators: every role's.
+        roles: all of them, whichever are looked after: a key may be live in any.
+        inventory: Klaviyo's list of keys, where the custodian's key may disable; else None.
+        entries: what it lists.
+        record: takes what is found.
+    """
+
+    sight: Sight
+    rotators: Rotators
+    roles: Sequence[AuditedRole]
+    inventory: Inventory | None
+    entries: Iterable[Entry]
+    record: Record
+
+    def dispose(self, seen: SeenRole) -> None:
+        """Dispose of whatever of a role's keys may go now.
+
+        Raises:
+            RotatorSilentError: the role's rotator did not do what it was asked for.
+            StoreError: the labels of a role could not be read.
+        """
+        for where, version in _superseded(seen):
+            answer = self.rotators.ask(seen.role, "begin-disable", secret=where.value, version=version.id)
+            if answer["outcome"] == Outcome.TOO_EARLY:
+                self.record.counts["waiting"] += 1
+            elif answer["outcome"] == Outcome.DISABLING:
+                self._end(seen.role, where, version, answer)
+
+    def _end(self, role: AuditedRole, where: Where, version: Version, answer: Mapping[str, Any]) -> None:
+        fingerprint, ends_with = str(answer["fingerprint"]), str(answer.get("ends_with", ""))
+        if not ends_with:
+            message = (
+                f"A version on the {where.value} secret holds no Klaviyo key, so that nobody can tell whether a key is "
+                "alive. If one was pasted in another form, disable it in Klaviyo's dashboard."
+            )
+            self.record.find(Kind.UNREADABLE, role.name, message, fingerprint)
+            return
+        entry = find(self.entries, fingerprint=fingerprint, ends_with=ends_with, scopes=role.scopes)
+        if live := self.sight.live(self.roles, fingerprint):
+            self._leave_alone(role, entry, fingerprint, live)
+            return
+        if entry and self.inventory and not self._disable(role, entry, self.inventory, fingerprint):
+            return
+        dead = self.rotators.ask(role, "prove-dead", secret=where.value, version=version.id)["outcome"]
+        if dead == Outcome.DEAD:
+            self.record.counts["dead"] += 1
+        elif dead == Outcome.ALIVE and entry:
+            message = "The key was disabled, and Klaviyo accepts it still. The next audit asks again."
+            self.record.find(Kind.STILL_ALIVE, role.name, message, fingerprint)
+        elif dead == Outcome.ALIVE:
+            self._by_hand(role, fingerprint, ends_with)
+
+    def _leave_alone(self, role: AuditedRole, entry: Entry | None, fingerprint: str, live: Sequence[str]) -> None:
+        """Enable a live key again that a run disabled which was killed then."""
+        if entry and self.inventory and not entry.is_active:
+            self._enable(self.inventory, entry, fingerprint)
+        message = (
+            f"The key is to be disabled for {role.name} and live in {', '.join(live)}, so it is left alone. Rotate "
+            f"{', '.join(live)} to a key of its own; the next audit disables this one."
+        )
+        self.record.find(Kind.SHARED_KEY, role.name, message, fingerprint)
+
+    def _disable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str) -> bool:
+        """Whether the key is disabled now, and nobody uses it.
+
+        Raises:
+            InventoryError: Klaviyo did not do it.
+        """
+        failed: InventoryError | None = None
+        if entry.is_active:
+            try:
+                inventory.change(entry, name=entry.marked(fingerprint), status="disabled")
+                self.record.counts["disabled"] += 1
+            except InventoryError as error:  # its answer may be lost alone: look nevertheless
+                failed = error
+        if self._went_live(fingerprint):
+            self._enable(inventory, entry, fingerprint)
+            message = (
+                "The key became live in a role while it was being disabled, and was enabled again at once. Look in "
+                "CloudTrail who moved labels, and rotate the role."
+            )
+            self.record.find(Kind.HIT_LIVE, role.name, message, fingerprint)
+            return False
+        if failed:
+            raise failed
+        return True
+
+    def _enable(self, inventory: Inventory, entry: Entry, fingerprint: str) -> None:
+        """Enable a key, for as long as it takes: requests fail meanwhile."""
+        for left in reversed(range(_TRIES)):
+            try:
+                inventory.change(entry, name=entry.marked(fingerprint), status="active")
+            except InventoryError:
+                if not left:
+                    self.record.find(Kind.LIVE_DISABLED, "", _ENABLE_BY_HAND.format(entry=entry), fingerprint)
+            else:
+                return
+
+    def _went_live(self, fingerprint: str) -> bool:
+        """Whether it is live now; where nobody can tell, it may be, and no request must fail."""
+        try:
+            return bool(self.sight.live(self.roles, fingerprint))
+        except StoreError:
+            return True
+
+    def _by_hand(self, role: AuditedRole, fingerprint: str, ends_with: str) -> None:
+        message = (
+            f"A key of {role.name} that nothing uses any more is alive. In Klaviyo's dashboard, under Settings > API "
+            f"keys, disable the private key that ends in {ends_with}; look first that it is the only one. Nothing else "
+            "is to be done: each audit asks Klaviyo until it refuses the key."
+        )
+        self.record.find(Kind.BY_HAND, role.name, message, fingerprint)
+
+
+def _superseded(seen: SeenRole) -> Iterator[tuple[Where, Version]]:
+    for version in seen.key:
+        if not version.in_use and version.ours:
+            yield Where.KEY, version
+    for version in seen.reserve:
+        if any(isinstance(label, Rejected) for label in version.ours):
+            yield Where.RESERVE, version

@@ -1,0 +1,144 @@
+"""What the auditor finds: one line of JSON for each finding, and the metrics on which alarms look."""
+
+import json
+import sys
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+NAMESPACE: Final = "KlaviyoAccess"
+
+
+class Kind(StrEnum):
+    """What can be found."""
+
+    UNSEEN = "unseen"
+    """The labels of a role could not be read; nothing is disabled anywhere until they can."""
+    NO_KEY = "no-key"
+    TOO_OLD = "too-old"
+    FEW_SPARES = "few-spares"
+    ROTATION_OFF = "rotation-off"
+    OVERDUE = "overdue"
+    FAILED = "failed"
+    WEDGED = "wedged"
+    ROLLED_BACK = "rolled-back"
+    REFUSED = "refused"
+    """Klaviyo refuses the current key, and there is nothing to fall back on."""
+    SILENT = "silent"
+    """Klaviyo gave no definite answer."""
+    ROTATOR_FAILED = "rotator-failed"
+    SHARED_KEY = "shared-key"
+    CONDEMNED_LIVE = "condemned-live"
+    """A verdict was passed on the key that services use."""
+    NO_INVENTORY = "no-inventory"
+    SCOPES_MISSING = "scopes-missing"
+    SCOPES_EXCESS = "scopes-excess"
+    LIVE_DISABLED = "live-disabled"
+    """The inventory shows the key that services use as disabled."""
+    BY_HAND = "by-hand"
+    """A person must disable a key in the dashboard."""
+    STILL_ALIVE = "still-alive"
+    """A key was disabled, and Klaviyo accepts it still."""
+    HIT_LIVE = "hit-live"
+    """The auditor disabled a key that turned out to be live, and enabled it again."""
+    UNREADABLE = "unreadable"
+    """A version holds no key, so that nobody can tell whether anything is alive."""
+    UNFINISHED = "unfinished"
+
+
+URGENT: Final = frozenset(
+    {
+        Kind.ROLLED_BACK,
+        Kind.REFUSED,
+        Kind.SHARED_KEY,
+        Kind.CONDEMNED_LIVE,
+        Kind.LIVE_DISABLED,
+        Kind.HIT_LIVE,
+    }
+)
+"""What cannot wait until tomorrow: a request fails, or a key is where it must not be."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that somebody should know.
+
+    Attributes:
+        kind: what it is.
+        role: the role that it is about; empty where it is about all.
+        message: what was found, and what to do.
+        fingerprint: of the key that it is about.
+    """
+
+    kind: Kind
+    role: str
+    message: str
+    fingerprint: str | None = None
+
+    @property
+    def is_urgent(self) -> bool:
+        """Whether it cannot wait."""
+        return self.kind in URGENT
+
+    def fields(self) -> dict[str, object]:
+        """Plain values, and those alone that say something."""
+        shown = {
+            "finding": self.kind.value,
+            "urgent": self.is_urgent,
+            "role": self.role,
+            "fingerprint": self.fingerprint,
+            "message": self.message,
+        }
+        return {name: value for name, value in shown.items() if value not in (None, "")}
+
+
+@dataclass
+class Record:
+    """What one audit found and did."""
+
+    findings: list[Finding] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def find(self, kind: Kind, role: str, message: str, fingerprint: str | None = None) -> None:
+        """Note a finding, and write its line."""
+        finding = Finding(kind=kind, role=role, message=message, fingerprint=fingerprint)
+        self.findings.append(finding)
+        write("WARNING", **finding.fields())
+
+    def metrics(self, environment: str, at: datetime) -> dict[str, object]:
+        """The line of metrics, in CloudWatch's embedded metric format."""
+        values = {
+            "Audits": 1,
+            "Findings": sum(not finding.is_urgent for finding in self.findings),
+            "UrgentFindings": sum(finding.is_urgent for finding in self.findings),
+            "KeysDisabled": self.counts["disabled"],
+            "KeysProvedDead": self.counts["dead"],
+        }
+        metrics = [{"Name": name, "Unit": "Count"} for name in values]
+        directive = {"Namespace": NAMESPACE, "Dimensions": [["Environment"]], "Metrics": metrics}
+        aws = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+        return {"_aws": aws, "Environment": environment, **values}
+
+    def answer(self) -> dict[str, object]:
+        """What whoever asked for the audit is given."""
+        return {
+            "action": "audit",
+            "outcome": "findings" if self.findings else "fine",
+            "findings": [finding.fields() for finding in self.findings],
+            "disabled": self.counts["disabled"],
+            "dead": self.counts["dead"],
+            "waiting": self.counts["waiting"],
+        }
+
+
+def write(level: str, **fields: object) -> None:
+    """Write one line of JSON."""
+    write_line({"level": level, **fields})
+
+
+def write_line(line: dict[str, object]) -> None:
+    """Write one line of JSON as it is: Lambda's root logger would put text before it."""
+    sys.stdout.write(json.dumps(line) + "\n")
+    sys.stdout.flush()

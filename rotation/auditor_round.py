@@ -1,0 +1,205 @@
+"""One round of the auditor through the roles."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from rotation.auditor_checks import is_wedged, of_inventory, of_labels, shared
+from rotation.auditor_disposal import Disposal
+from rotation.auditor_findings import Kind, Record
+from rotation.auditor_inventory import Entry, Inventory, InventoryError, Send, find
+from rotation.auditor_rotators import Rotators, RotatorSilentError
+from rotation.auditor_settings import AuditedRole, AuditorSettings
+from rotation.auditor_sight import SeenRole, Sight
+from rotation.auditor_trail import Trail
+from rotation.errors import StoreError
+from rotation.report import Outcome
+
+_LOOKS_BACK: Final = timedelta(days=2)
+"""How long ago a rotation may have failed: one audit may be missed."""
+
+_NEEDS_ROTATION: Final = {Kind.CONDEMNED_LIVE, Kind.OVERDUE, Kind.FAILED, Kind.WEDGED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Round:
+    """Looks after roles.
+
+    Args:
+        settings: what the deployment says.
+        sight: looks at labels.
+        rotators: every role's.
+        trail: knows of failures.
+        send: sends a request to Klaviyo.
+        sleep: waits that many seconds.
+        time_left: seconds in which something may still be begun.
+        clock: the time now, with its zone.
+        record: takes what is found.
+    """
+
+    settings: AuditorSettings
+    sight: Sight
+    rotators: Rotators
+    trail: Trail
+    send: Send
+    sleep: Callable[[float], None]
+    time_left: Callable[[], float]
+    clock: Callable[[], datetime]
+    record: Record = field(default_factory=Record)
+
+    def go(self, chosen: Sequence[AuditedRole]) -> Record:
+        """Look after ``chosen``; what fails for one role is a finding, and does not keep the others from their turn."""
+        failures = self._failures()
+        endings: dict[str, tuple[str, str]] = {}
+        for role in self._in_time(chosen):
+            with self._noting(role):
+                self._try_current_key(role, endings)
+                self._check_rotation(role, failures)
+        self._check_shared()
+        inventory, entries = self._list_keys()
+        disposal = Disposal(
+            sight=self.sight,
+            rotators=self.rotators,
+            roles=self.settings.roles,
+            inventory=inventory,
+            entries=entries if inventory else (),
+            record=self.record,
+        )
+        for role in self._in_time(chosen):
+            with self._noting(role):
+                disposal.dispose(self.sight.look(role))
+        for role in self._in_time([role for role in chosen if role.name in endings]):
+            with self._noting(role):
+                self._check_current_entry(role, entries, inventory, *endings[role.name])
+        return self.record
+
+    def _failures(self) -> dict[str, datetime]:
+        try:
+            return self.trail.failures(self.clock() - _LOOKS_BACK)
+        except StoreError as error:
+            self.record.find(Kind.UNSEEN, "", f"Whether rotations failed is not known. {error}")
+            return {}
+
+    def _in_time(self, roles: Sequence[AuditedRole]) -> Iterator[AuditedRole]:
+        for done, role in enumerate(roles):
+            if self.time_left() <= 0:
+                message = f"The time was over after {done} of {len(roles)} roles; the next audit begins anew."
+                self.record.find(Kind.UNFINISHED, role.name, message)
+                return
+            yield role
+
+    @contextmanager
+    def _noting(self, role: AuditedRole) -> Iterator[None]:
+        try:
+            yield
+        except RotatorSilentError as error:
+            self.record.find(Kind.ROTATOR_FAILED, role.name, str(error))
+        except StoreError as error:
+            self.record.find(Kind.UNSEEN, role.name, str(error))
+        except InventoryError as error:
+            self.record.find(Kind.NO_INVENTORY, role.name, str(error))
+
+    def _try_current_key(self, role: AuditedRole, endings: dict[str, tuple[str, str]]) -> None:
+        if self.sight.look(role).key.current is None:
+            return
+        answer = self.rotators.ask(role, "canary")
+        outcome, fingerprint = answer["outcome"], answer.get("fingerprint")
+        if outcome == Outcome.FINE and fingerprint and "ends_with" in answer:
+            endings[role.name] = (str(fingerprint), str(answer["ends_with"]))
+        elif outcome == Outcome.ROLLED_BACK:
+            message = (
+                f"Klaviyo refused the current key of {role.name} ({answer.get('reason')}), and the previous one is "
+                f"current again. Stage a good key and rotate, 'klaviyo-access keys stage {role.name}'."
+            )
+            self.record.find(Kind.ROLLED_BACK, role.name, message, fingerprint)
+        elif outcome == Outcome.NO_ANSWER:
+            message = f"Klaviyo gave no definite answer about the current key of {role.name}; nothing was changed."
+            self.record.find(Kind.SILENT, role.name, message, fingerprint)
+        elif outcome == Outcome.NOTHING_TO_FALL_BACK_ON:
+            message = (
+                f"Klaviyo refuses the current key of {role.name} ({answer.get('reason')}), and there is no better one: "
+                f"stage a key and rotate at once, 'klaviyo-access keys stage {role.name}'."
+            )
+            self.record.find(Kind.REFUSED, role.name, message, fingerprint)
+
+    def _check_rotation(self, role: AuditedRole, failures: dict[str, datetime]) -> None:
+        wedge = self._clear_wedge(role)
+        seen = self.sight.look(role)
+        born = self.sight.born(role, seen.key.current.id) if seen.key.current else None
+        said = [*wedge, *of_labels(seen, born=born, longest_age=self.settings.longest_age, now=self.clock())]
+        failed = failures.get(seen.arn)
+        if failed and not (seen.rotated and seen.rotated >= failed):
+            said.append((Kind.FAILED, f"The last rotation of {role.name} failed at {failed.isoformat()}."))
+        again = self._start_again(seen) if {kind for kind, _ in said} & _NEEDS_ROTATION else ""
+        for kind, message in said:
+            fingerprint = seen.key.current.fingerprint if kind is Kind.CONDEMNED_LIVE and seen.key.current else None
+            self.record.find(kind, role.name, message + (again if kind in _NEEDS_ROTATION else ""), fingerprint)
+
+    def _clear_wedge(self, role: AuditedRole) -> list[tuple[Kind, str]]:
+        if not is_wedged(self.sight.look(role)):
+            return []
+        if self.rotators.ask(role, "unstick")["outcome"] != Outcome.UNSTUCK:
+            return []  # it may be under way still
+        return [(Kind.WEDGED, f"A rotation of {role.name} was left unfinished, and was cleared away.")]
+
+    def _start_again(self, seen: SeenRole) -> str:
+        if is_wedged(seen):
+            return ""
+        if not seen.reserve.spares or not seen.rotates:
+            return " There is no spare with which it could be started again."
+        self.sight.rotate(seen.role)
+        return " A rotation was started again."
+
+    def _check_shared(self) -> None:
+        every = []
+        for role in self.settings.roles:
+            with self._noting(role):
+                every.append(self.sight.look(role))
+        for fingerprint, roles in shared(every).items():
+            message = (
+                f"The same key is in {', '.join(roles)}, so that disabling it for one would disable it for the others. "
+                "Stage a key of its own for each, and rotate."
+            )
+            self.record.find(Kind.SHARED_KEY, roles[0], message, fingerprint)
+
+    def _list_keys(self) -> tuple[Inventory | None, tuple[Entry, ...]]:
+        """What Klaviyo lists; and with what keys are disabled, where the custodian's key may do so."""
+        custodian = self.settings.custodian
+        if custodian is None:
+            return None, ()
+        try:
+            key = self.sight.key_of(custodian)
+            if key is None:
+                return None, ()  # which is a finding by the labels already
+            inventory = Inventory(
+                url=self.settings.klaviyo_url,
+                key=key,
+                transport=self.send,
+                sleep=self.sleep,
+                time_left=self.time_left,
+            )
+            return inventory if custodian.may_disable else None, inventory.entries()
+        except (StoreError, InventoryError) as error:
+            self.record.find(Kind.NO_INVENTORY, custodian.name, f"{error} Keys are disabled by hand until it is there.")
+            return None, ()
+
+    def _check_current_entry(
+        self,
+        role: AuditedRole,
+        entries: Sequence[Entry],
+        inventory: Inventory | None,
+        fingerprint: str,
+        ends_with: str,
+    ) -> None:
+        """Hold the current key against Klaviyo's list, and mark it there, so that it is known when its end comes."""
+        same_ending = [entry for entry in entries if entry.ends_with == ends_with]
+        known = [entry for entry in same_ending if fingerprint in entry.marks] or same_ending
+        if len(known) != 1:
+            return
+        for kind, message in of_inventory(role, known[0]):
+            self.record.find(kind, role.name, message, fingerprint)
+        entry = find(entries, fingerprint=fingerprint, ends_with=ends_with, scopes=role.scopes)
+        if entry and inventory and fingerprint not in entry.marks:
+            inventory.change(entry, name=entry.marked(fingerprint))

@@ -1,0 +1,125 @@
+"""What the auditor sees of every role's secrets: labels and dates, no value but that of the custodian's key."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.secret import Key, MalformedKeyError
+from rotation.auditor_settings import AuditedRole
+from rotation.errors import StoreError
+
+
+class SecretsClient(Protocol):
+    """The part of boto3's client for Secrets Manager that is used."""
+
+    def describe_secret(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def list_secret_version_ids(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def get_secret_value(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def rotate_secret(self, **parameters: Any) -> Mapping[str, Any]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeenRole:
+    """A role's two secrets as they are at one moment.
+
+    Attributes:
+        role: what the deployment says of it.
+        arn: ARN of the secret that services read.
+        key: its labels.
+        reserve: the labels of the reserve.
+        rotates: whether rotation is switched on.
+        rotated: when it was last rotated to the end.
+        due: when the present rotation window ends, or the next one.
+    """
+
+    role: AuditedRole
+    arn: str
+    key: SecretLabels
+    reserve: SecretLabels
+    rotates: bool
+    rotated: datetime | None
+    due: datetime | None
+
+
+@dataclass(frozen=True)
+class Sight:
+    """Looks at roles.
+
+    Args:
+        client: a Secrets Manager client.
+    """
+
+    client: SecretsClient
+
+    def look(self, role: AuditedRole) -> SeenRole:
+        """What a role's secrets are like now.
+
+        Raises:
+            StoreError: one of them could not be described.
+        """
+        key, reserve = (self._call("describe_secret", SecretId=name) for name in (role.key, role.reserve))
+        return SeenRole(
+            role=role,
+            arn=key["ARN"],
+            key=SecretLabels.of(key.get("VersionIdsToStages", {})),
+            reserve=SecretLabels.of(reserve.get("VersionIdsToStages", {})),
+            rotates=bool(key.get("RotationEnabled")),
+            rotated=key.get("LastRotatedDate"),
+            due=key.get("NextRotationDate"),
+        )
+
+    def live(self, roles: Iterable[AuditedRole], fingerprint: str) -> tuple[str, ...]:
+        """The roles in which the key with this fingerprint is current or pending now.
+
+        Raises:
+            StoreError: one role could not be looked at, so that nobody knows.
+        """
+        return tuple(role.name for role in roles if fingerprint in self.look(role).key.live_fingerprints)
+
+    def born(self, role: AuditedRole, version_id: str) -> datetime | None:
+        """When a version of the key was put, which is when its rotation began.
+
+        Raises:
+            StoreError: the versions could not be listed.
+        """
+        versions = self._call("list_secret_version_ids", SecretId=role.key, MaxResults=100).get("Versions", ())
+        return next((one["CreatedDate"] for one in versions if one["VersionId"] == version_id), None)
+
+    def key_of(self, role: AuditedRole) -> Key | None:
+        """The current key of the custodian's role; None where it has none yet.
+
+        Raises:
+            StoreError: it could not be read.
+        """
+        try:
+            text = str(self._call("get_secret_value", SecretId=role.key).get("SecretString", ""))
+        except StoreError as error:
+            if error.code == "ResourceNotFoundException":
+                return None
+            raise
+        try:
+            return Key(json.loads(text)["apiKey"])
+        except (ValueError, LookupError, TypeError, MalformedKeyError):
+            return None
+
+    def rotate(self, role: AuditedRole) -> None:
+        """Start a rotation.
+
+        Raises:
+            StoreError: Secrets Manager starts none.
+        """
+        self._call("rotate_secret", SecretId=role.key)
+
+    def _call(self, operation: str, **parameters: Any) -> Mapping[str, Any]:
+        try:
+            answer: Mapping[str, Any] = getattr(self.client, operation)(**parameters)
+        except ClientError as error:
+            raise StoreError(operation, str(error.response["Error"]["Code"])) from None
+        except BotoCoreError as error:
+            raise StoreError(operation, type(error).__name__) from None
+        return answer
