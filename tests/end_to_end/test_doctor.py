@@ -466,7 +466,7 @@ BROKEN: list[tuple[Breaks, str, str, str, str]] = [
     (another_lambda, "schedule", KEY, "klaviyo-local-admin-rotator and not by", "CloudTrail: RotateSecret"),
     (another_schedule, "schedule", KEY, "cron(0 3 1 1 ? *) instead of", "make up"),
     (rotation_overdue, "overdue", "viewer", "should have rotated by", "keys rotate viewer --stack local"),
-    (rotation_cut_off, "pending", "viewer", "has AWSPENDING", f"--function-name {ROTATOR}"),
+    (rotation_cut_off, "pending", "viewer", "has AWSPENDING", "keys unstick viewer --stack local"),
     (old_code, "code", ROTATOR, "runs the code 0123456789ab", "Bring the checkout up to date"),
     (other_scopes, "rotators' settings", ROTATOR, "another SCOPES", "make up"),
     (two_at_a_time, "concurrency", ROTATOR, "no reserved concurrency", "make up"),

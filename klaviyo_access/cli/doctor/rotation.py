@@ -101,7 +101,6 @@ def failed(sight: Sight) -> Iterator[Trouble]:
 
 def stuck(sight: Sight) -> Iterator[Trouble]:
     """Rotations that ended without an end, so that AWS takes them for under way and begins no other."""
-    environment = sight.workspace.environment
     labels = sight.labels_of_roles("key")
     for role, secret in sight.live_of_roles("key").items():
         pending, changed = labels[role].pending, secret.get("LastChangedDate")
@@ -109,15 +108,12 @@ def stuck(sight: Sight) -> Iterator[Trouble]:
             continue
         if changed and sight.now - changed < _LONGEST_RUN:
             continue
-        function = secret.get("RotationLambdaARN", "").rpartition(":")[2]
-        event = f'{{"Step":"\'$step\'","SecretId":"{secret.get("ARN", "")}","ClientRequestToken":"{pending.id}"}}'
         yield Trouble(
             on=role,
             cause=f"has AWSPENDING on the version {pending.id} since {_day(changed)}, and not on the current one: a "
             "rotation was cut off, and AWS begins no other while it is so",
-            cure="Have its rotator end it, in the operators' role (it promotes the key, or gives it up): for step in "
-            f"createSecret testSecret finishSecret; do aws lambda invoke --region {environment.region} --function-name "
-            f"{function} --cli-binary-format raw-in-base64-out --payload '{event}' /dev/stdout; done",
+            cure=f"klaviyo-access keys unstick {role} --stack {sight.stack} && klaviyo-access keys rotate {role} "
+            f"--stack {sight.stack}",
         )
 
 
