@@ -11,6 +11,7 @@ action, by its name and exactly the fields of its request:
 ``{"action": "prove-dead", "secret": S, "version"}``    ask Klaviyo whether the key is dead, and if so let it go
 ``{"action": "leaked", "fingerprint": FP}``             never use the key with this fingerprint again
 ``{"action": "unstick"}``                               end a rotation that nobody finishes
+``{"action": "adopt"}``                                 does Klaviyo accept the key that somebody else put?
 ======================================================  ==============================================================
 
 ``S`` is ``key`` or ``reserve``. What a rotator answers: `rotation.report`.
@@ -96,7 +97,12 @@ class Unstick:
     """End a rotation that nobody finishes."""
 
 
-ActionRequest = Canary | RollBack | BeginDisable | Retire | ProveDead | Leak | Unstick
+@dataclass(frozen=True)
+class Adopt:
+    """Manage the current key, which somebody else put, and say what Klaviyo has against it."""
+
+
+ActionRequest = Canary | RollBack | BeginDisable | Retire | ProveDead | Leak | Unstick | Adopt
 
 ACTIONS: Final[Mapping[str, type[ActionRequest]]] = {
     "canary": Canary,
@@ -106,6 +112,7 @@ ACTIONS: Final[Mapping[str, type[ActionRequest]]] = {
     "prove-dead": ProveDead,
     "leaked": Leak,
     "unstick": Unstick,
+    "adopt": Adopt,
 }
 """An action's name in an event to its request, whose fields are the event's other fields."""
 

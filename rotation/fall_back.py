@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Rejected, Version
-from klaviyo_access.keys.secret import Key
+from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE, REFUSED, KeyRefusedError, NoAnswerError, Proof
 from rotation.errors import EventRefusedError
 from rotation.events import Canary, RollBack
 from rotation.healing import heal
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
-from rotation.values import read_key
+from rotation.values import find_key
 from rotation.verdicts import condemn
 
 _MISSING: Final = "missing:"
@@ -134,4 +134,7 @@ def _prove(keys: RoleKeys, version: Version, scopes: Iterable[str]) -> Proof:
 
 
 def _key(keys: RoleKeys, version: Version) -> Key:
-    return read_key(value_of(keys.key, version.id))
+    found = find_key(value_of(keys.key, version.id))
+    if found is None:
+        raise MalformedKeyError("The value holds no key, or several.")
+    return found

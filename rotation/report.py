@@ -15,7 +15,7 @@ class Outcome(StrEnum):
     ROLLED_BACK = "rolled back"
     """canary, rollback: the previous key is current again."""
     NO_ANSWER = "no answer"
-    """canary, prove-dead: Klaviyo said nothing definite; nothing was changed."""
+    """adopt, canary, prove-dead: Klaviyo said nothing definite; nothing was changed."""
     NOTHING_TO_FALL_BACK_ON = "nothing to fall back on"
     """canary, rollback: no previous key that works better; ``reason`` says what stands against it."""
     DISABLING = "disabling"
@@ -36,6 +36,10 @@ class Outcome(StrEnum):
     """unstick: the rotation is over, and another one can start."""
     NOTHING_PENDING = "nothing pending"
     """unstick: no rotation is under way."""
+    ADOPTED = "adopted"
+    """adopt: the current key is managed; ``reason`` says what Klaviyo has against it."""
+    NOTHING_TO_ADOPT = "nothing to adopt"
+    """adopt: the secret has no current value, or one without a key; ``reason`` says which."""
 
 
 class Life(StrEnum):

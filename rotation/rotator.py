@@ -9,12 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from klaviyo_access.klaviyo.probes import Prober, send
+from rotation.adoption import adopt
 from rotation.death import prove_dead
 from rotation.disabling import begin_disable, retire
 from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
 from rotation.errors import DeadEndError
 from rotation.events import (
     ActionRequest,
+    Adopt,
     BeginDisable,
     Canary,
     Leak,
@@ -55,6 +57,7 @@ _ACTIONS: Final[Mapping[type[ActionRequest], Callable[[RoleKeys, Any], Report]]]
     ProveDead: prove_dead,
     Leak: mark_leaked,
     Unstick: unstick,
+    Adopt: adopt,
 }
 
 

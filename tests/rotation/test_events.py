@@ -8,6 +8,7 @@ import pytest
 from rotation.errors import EventRefusedError, NoSpareError
 from rotation.events import (
     ActionRequest,
+    Adopt,
     BeginDisable,
     Canary,
     Leak,
@@ -113,6 +114,7 @@ ACTIONS: dict[str, tuple[dict[str, str], ActionRequest]] = {
     "prove-dead": ({"action": "prove-dead", "secret": "key", "version": TOKEN}, ProveDead(Where.KEY, TOKEN)),
     "leaked": ({"action": "leaked", "fingerprint": "0123456789ab"}, Leak("0123456789ab")),
     "unstick": ({"action": "unstick"}, Unstick()),
+    "adopt": ({"action": "adopt"}, Adopt()),
 }
 
 
