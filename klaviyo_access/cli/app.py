@@ -10,6 +10,7 @@ from klaviyo_access.cli.audit_verify import verify_audit
 from klaviyo_access.cli.cost import cost
 from klaviyo_access.cli.deployer_policy import deployer_policy
 from klaviyo_access.cli.doctor.command import doctor
+from klaviyo_access.cli.keys_adopt import adopt
 from klaviyo_access.cli.keys_leaked import leaked
 from klaviyo_access.cli.keys_retire import retire
 from klaviyo_access.cli.keys_rollback import rollback
@@ -94,6 +95,7 @@ keys.command()(rollback)
 keys.command()(unstick)
 keys.command()(retire)
 keys.command()(leaked)
+keys.command()(adopt)
 audit.command("verify")(verify_audit)
 audit.command()(suspicious)
 oauth.command("stage")(stage_client)

@@ -98,6 +98,10 @@ class Rotators:
         """Never use the key with this fingerprint again."""
         return self._ask(secrets, "leaked", fingerprint=fingerprint)
 
+    def adopt(self, secrets: RoleSecrets) -> Answer:
+        """Manage the key that somebody else put."""
+        return self._ask(secrets, "adopt")
+
     def _ask(self, secrets: RoleSecrets, action: str, **fields: str) -> Answer:
         role, command = secrets.role, self._workspace.command
         if not secrets.key.rotator_arn:
