@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import iter_route_contexts
+from starlette.applications import Starlette
 from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute
 
@@ -26,9 +27,13 @@ class Required:
         return await self.admit(self.requirement, connection)
 
 
+def _required(route: Any) -> list[Requirement]:
+    calls = [one.call for one in _tree(getattr(route, "dependant", None))]
+    return [call.requirement for call in calls if isinstance(call, Required)]
+
+
 def _is_guarded(route: Any) -> bool:
-    dependant = getattr(route, "dependant", None)
-    return endpoint_is_guarded(route) or any(isinstance(one.call, Required) for one in _tree(dependant))
+    return endpoint_is_guarded(route) or bool(_required(route))
 
 
 def _included(route: BaseRoute) -> object:
@@ -63,3 +68,10 @@ class Authorization(starlette.Authorization):
             PermissionDenied: at a request of a role that does not pass; answered with 403.
         """
         return Required(self.requirement(permission, roles=roles), self.admit)
+
+    def _describe(self, app: Starlette) -> None:
+        for route in iter_route_contexts(app.routes):
+            if (required := _required(route)) and (responses := getattr(route, "responses", None)) is not None:
+                permissions = " and ".join(requirement.permission for requirement in required)
+                responses.setdefault(401, {"description": "No Klaviyo role assigned"})
+                responses.setdefault(403, {"description": f"Role without the permission {permissions}"})

@@ -118,8 +118,12 @@ class Authorization(Authorizer):
             for mounted in self._reader.applications(app.routes):
                 mounted.exception_handlers.setdefault(AuthorizationError, self._answer)
             refuse_unguarded(self._reader.read(app.router), prefix=prefix, open_routes=open_routes or {})
+            self._describe(app)
 
         app.add_middleware(partial(_RouteCheck, check=check, lists=lambda: self._reader.lists(app.routes)))
+
+    def _describe(self, app: Starlette) -> None:
+        """Say in the application's own documentation what its routes answer; Starlette has none."""
 
     async def _answer(self, connection: HTTPConnection, error: Exception) -> JSONResponse | None:
         said = refusal(cast("AuthorizationError", error), challenge=self.challenge)

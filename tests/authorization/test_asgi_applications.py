@@ -239,6 +239,18 @@ def test_a_web_socket_is_closed_where_the_server_cannot_answer_it() -> None:
     assert (closed.value.code, closed.value.reason) == (1008, "No Klaviyo role assigned")
 
 
+def test_the_documentation_of_a_fastapi_says_what_its_guarded_routes_answer() -> None:
+    app = on_fastapi_router()
+    app.add_api_route("/status", unguarded, response_model=None)
+    app.add_api_websocket_route("/klaviyo/events", ON_STARLETTE.require("read-profiles")(Events.on_receive))
+    with TestClient(app) as client:
+        paths = client.get("/openapi.json").json()["paths"]
+    guarded = paths["/klaviyo/campaigns"]["post"]["responses"]
+    assert guarded["401"]["description"] == "No Klaviyo role assigned"
+    assert guarded["403"]["description"] == "Role without the permission send-campaigns"
+    assert list(paths["/status"]["get"]["responses"]) == ["200"]
+
+
 def test_an_application_may_tell_refusals_its_own_way() -> None:
     app = on_fastapi()
 
