@@ -21,7 +21,7 @@ from tests.rotation.acts import (
     tells_nothing,
     used,
 )
-from tests.rotation.rotation_world import World, key_value
+from tests.rotation.rotation_world import FirstValue, World, key_value
 
 DAY = 86_400
 
@@ -423,8 +423,9 @@ CASES: dict[str, Case] = {
 }
 
 
-def before(case: Case) -> World:
-    world = World()
+def before(case: Case, *, first_value: FirstValue = "also-current") -> World:
+    """The world as it was before the action."""
+    world = World(first_value=first_value)
     for act in case.before:
         act(world)
     if case.key:

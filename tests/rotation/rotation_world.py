@@ -28,6 +28,8 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotator"
 SCOPES = ("accounts:read", "lists:read", "profiles:read", "profiles:write")
 KLAVIYO_ACCOUNT = "XyZ123"
 
+FirstValue = Literal["also-current", "as-asked"]
+
 _OPERATIONS = {
     "describe_secret": "DescribeSecret",
     "get_secret_value": "GetSecretValue",
@@ -170,7 +172,7 @@ class World:
     def __init__(
         self,
         *,
-        first_value: Literal["also-current", "as-asked"] = "also-current",
+        first_value: FirstValue = "also-current",
         require_proof: Literal["all", "available"] = "available",
         attempts: int = 1,
     ) -> None:

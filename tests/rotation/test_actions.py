@@ -9,7 +9,7 @@ from klaviyo_access.keys.secret import fingerprint
 from rotation.errors import EventRefusedError, LabelsFullError
 from tests.rotation.action_cases import CASES, LIVE, Case, before
 from tests.rotation.acts import Act, asked, dies, leave_free, stage, used
-from tests.rotation.rotation_world import World, key_value
+from tests.rotation.rotation_world import FirstValue, World, key_value
 
 
 def told(answer: dict[str, object]) -> dict[str, object]:
@@ -20,9 +20,10 @@ def current_key(world: World) -> str | None:
     return next((name for name, life in world.lives().items() if life.startswith("AWSCURRENT")), None)
 
 
+@pytest.mark.parametrize("first_value", ["also-current", "as-asked"])
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
-def test_each_action_answers_and_ends_as_told(case: Case) -> None:
-    world = before(case)
+def test_each_action_answers_and_ends_as_told(case: Case, first_value: FirstValue) -> None:
+    world = before(case, first_value=first_value)
 
     answer = world.ask(case.action, case.key)
 

@@ -274,6 +274,15 @@ def test_what_is_no_key_is_not_adopted(world: World) -> None:
     assert world.lives() == {}
 
 
+def test_the_previous_key_is_adopted_too_and_starts_its_grace(world: World) -> None:
+    world.adopt("a", key_value("a"))
+    world.adopt("b", key_value("b"))
+
+    world.invoke({"action": "unstick"})
+
+    assert world.lives() == {"a": OLD, "b": LIVE}
+
+
 def test_a_key_is_adopted_once_there_is_room_for_its_label(world: World) -> None:
     world.adopt("a", key_value("a"))
     leave_free("key", 0)(world)
