@@ -37,18 +37,18 @@ class Outcome:
     exit_code: ExitCode = ExitCode.FAILED
 
 
-def obstacle(secrets: RoleSecrets) -> str:
+def obstacle(secrets: RoleSecrets, *, stack: str) -> str:
     """Why a rotation of the role would fail, as its labels show it; empty where nothing is in the way."""
     if not secrets.key.rotator_arn:
         return "rotation is not set up on its secret: deploy the stack."
     pending = secrets.key.labels.pending
     if pending and not pending.has(AwsLabel.CURRENT):
         return (
-            "a rotation is under way, or one failed and left AWSPENDING behind: wait for it; if it stays, "
-            f"{where_to_look(secrets.key.rotator_arn)}"
+            "a rotation is under way, or one failed and left AWSPENDING behind: wait for it; if it stays, end it "
+            f"(klaviyo-access keys unstick {secrets.role} --stack {stack}); {where_to_look(secrets.key.rotator_arn)}"
         )
     if not secrets.reserve.labels.spares:
-        return f"it has no spare: stage one first (klaviyo-access keys stage {secrets.role})."
+        return f"it has no spare: stage one first (klaviyo-access keys stage {secrets.role} --stack {stack})."
     return ""
 
 
@@ -127,7 +127,7 @@ class Rotations:
     def start(self, roles: Iterable[str]) -> None:
         """Ask for the rotation of each role that has nothing in its way."""
         for before in self._secrets.of_roles(roles):
-            if why := obstacle(before):
+            if why := obstacle(before, stack=self._secrets.stack):
                 self._end(Outcome(role=before.role, result="refused", detail=why))
                 continue
             try:

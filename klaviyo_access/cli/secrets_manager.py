@@ -57,6 +57,11 @@ class Secrets:
         self._environment = environment
         self._client: SecretsManagerClient = session.client("secretsmanager", config=PATIENCE)
 
+    @property
+    def stack(self) -> str:
+        """The environment's name."""
+        return self._environment.name
+
     def describe(self, name: str) -> SecretState:
         """The labels and the rotation of the secret called ``name``."""
         answer = self._client.describe_secret(SecretId=name)

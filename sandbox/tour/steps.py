@@ -123,7 +123,7 @@ class Tour:
         lines = "".join(f"{role} {key}\n" for role, keys in zip(without, made, strict=True) for key in keys)
         stage = ("klaviyo-access", "keys", "stage", "--all", "--stack", STACK)
         self.commands.run(*stage, environ=operator, stdin=lines)
-        self.commands.run("klaviyo-access", "keys", "rotate", *without, "--stack", STACK, environ=operator)
+        self.commands.run("klaviyo-access", "keys", "rotate", *without, "--yes", "--stack", STACK, environ=operator)
 
     def _make_keys(self, role: str, scopes: Sequence[str]) -> list[str]:
         options = ("--name", f"{role} ({STACK})", "--scopes", ",".join(scopes), "--count", str(SPARES))

@@ -52,7 +52,7 @@ def test_each_answer_is_told(
 def test_what_the_next_rotation_changes_is_said_before(command: Command, bare: FakeAws) -> None:
     result = command("keys", "adopt", "viewer", "--stack", "dev")
     assert result.code == 2
-    assert "JSON with the new key under 'apiKey'" in result.err
+    assert "puts JSON in its place, with the new key under 'apiKey'" in result.err
     assert bare.events == []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -9,6 +10,7 @@ import boto3
 import pytest
 
 from klaviyo_access.access_model.environment import Environment
+from klaviyo_access.cli import keys_rotate
 from klaviyo_access.cli.errors import ExitCode
 from klaviyo_access.cli.rotations import Outcome, Rotations, obstacle
 from klaviyo_access.cli.secrets_manager import RoleSecrets, Secrets, SecretState, failure_in
@@ -73,7 +75,7 @@ def test_several_roles_rotate_at_once_and_one_without_a_spare_is_not_asked_for(c
     result = command("keys", "rotate", "viewer", "marketer", "reporting", "--stack", "dev")
     assert result.code == 1
     assert sorted(result.out.splitlines()) == [
-        "marketer: refused: it has no spare: stage one first (klaviyo-access keys stage marketer).",
+        "marketer: refused: it has no spare: stage one first (klaviyo-access keys stage marketer --stack dev).",
         f"reporting: rotated: {FP}",
         f"viewer: rotated: {FP}",
     ]
@@ -172,7 +174,7 @@ def test_what_stands_in_the_way_is_read_off_the_labels(
         key=SecretState(labels=SecretLabels.of(key), rotator_arn=rotator),
         reserve=SecretState(labels=SecretLabels.of(reserve)),
     )
-    found = obstacle(secrets)
+    found = obstacle(secrets, stack="dev")
     assert said in found
     assert bool(found) == bool(said)
 
@@ -189,3 +191,53 @@ def failed(role: str, message: str) -> dict[str, Any]:
 )
 def test_a_record_of_another_secret_says_nothing(name: str, found: str | None) -> None:
     assert failure_in([failed("viewer", "why")], name) == found
+
+
+def test_a_stop_prints_the_roles_that_ended_and_names_those_that_go_on(command: Command, aws: FakeAws) -> None:
+    for role in ("viewer", "reporting"):
+        aws.labels[f"klaviyo/dev/{role}/reserve"] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
+
+    def promote_the_first(labels: dict[str, list[str]], version: str) -> None:
+        if aws.calls.count("RotateSecret") > 1:
+            raise KeyboardInterrupt
+        promote(labels, version)
+
+    aws.on_rotate = promote_the_first
+    result = command("keys", "rotate", "marketer", "viewer", "reporting", "admin", "--stack", "dev")
+    assert result.code == 130
+    assert result.out == (
+        "marketer: refused: it has no spare: stage one first (klaviyo-access keys stage marketer --stack dev).\n"
+    )
+    assert "AWS goes on with the rotation of: viewer. Not asked for: reporting, admin." in result.err
+    assert "'klaviyo-access keys status --stack dev'" in result.err
+
+
+def test_a_stop_while_watching_prints_what_ended_before(
+    command: Command, aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for role in ("viewer", "reporting"):
+        aws.labels[f"klaviyo/dev/{role}/reserve"] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
+
+    def promote_viewer(labels: dict[str, list[str]], version: str) -> None:
+        (promote if labels is aws.labels[KEY] else stay_pending)(labels, version)
+
+    def stop(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    aws.on_rotate = promote_viewer
+    monkeypatch.setattr(keys_rotate, "Rotations", partial(Rotations, pause=stop))
+    result = command("keys", "rotate", "viewer", "reporting", "--stack", "dev")
+    assert (result.code, result.out) == (130, f"viewer: rotated: {FP}\n")
+    assert "AWS goes on with the rotation of: reporting." in result.err
+
+
+@pytest.mark.parametrize(("typed", "code", "asked"), [("y\n", 0, 1), ("\n", 1, 0)])
+def test_on_a_terminal_it_says_what_happens_and_asks(
+    command: Command, aws: FakeAws, typed: str, code: int, asked: int
+) -> None:
+    aws.labels[RESERVE] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
+    aws.on_rotate = promote
+    result = command("keys", "rotate", "viewer", "--stack", "dev", stdin=None, typed=typed)
+    assert result.code == code
+    assert "To rotate: viewer." in result.err
+    assert aws.calls.count("RotateSecret") == asked

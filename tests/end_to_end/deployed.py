@@ -31,12 +31,12 @@ class Deployed:
     def run(
         self, *arguments: str, environ: Mapping[str, str] | None = None, stdin: str | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run ``python`` with ``arguments`` in the checkout."""
+        """Run ``python`` with ``arguments`` in the checkout, never on a terminal."""
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=PROJECT,
             env={**self.environ, **(environ or {})},
-            input=stdin,
+            input=stdin or "",
             capture_output=True,
             text=True,
             check=False,

@@ -83,6 +83,7 @@ def test_every_shell_block_runs_as_it_stands(deployed: Deployed) -> None:
             ["bash", "-euo", "pipefail", "-c", block],  # noqa: S607 - the shell of the reader
             cwd=PROJECT,
             env=deployed.environ,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
