@@ -102,7 +102,9 @@ class Record:
     counts: Counter[str] = field(default_factory=Counter)
 
     def find(self, kind: Kind, role: str, message: str, fingerprint: str | None = None) -> None:
-        """Note a finding, and write its line."""
+        """Note a finding, and write its line; what was found of a key already is not told twice."""
+        if fingerprint and any((one.kind, one.fingerprint) == (kind, fingerprint) for one in self.findings):
+            return
         finding = Finding(kind=kind, role=role, message=message, fingerprint=fingerprint)
         self.findings.append(finding)
         write("WARNING", **finding.fields())

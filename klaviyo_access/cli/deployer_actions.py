@@ -237,6 +237,7 @@ BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "s3:ListTagsForResource": _BUCKET_TAGS,
         "s3:TagResource": _BUCKET_TAGS,
         "s3:UntagResource": _BUCKET_TAGS,
+        "scheduler:UpdateSchedule": _ON_CHANGE,
         "secretsmanager:UpdateSecret": _ON_CHANGE,
         "servicequotas:GetServiceQuota": _PROGRAM,
     }

@@ -1,0 +1,444 @@
+"""What the auditor disables and what it never does, what it finds, and that one role's trouble is not another's."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from klaviyo_access.keys.labels import Leaked
+from rotation.auditor_events import read_audit
+from rotation.auditor_findings import URGENT, Kind
+from rotation.errors import EventRefusedError
+from tests.rotation.auditor_world import (
+    CUSTODIAN_SCOPES,
+    NOW,
+    SCOPES,
+    AuditWorld,
+    error,
+    holds,
+    payload,
+    print_of,
+    rejected,
+)
+from tests.rotation.rotation_world import key_value
+
+Change = Callable[[AuditWorld], object]
+
+
+def marked(name: str) -> str:
+    return f"{name} [{print_of(name)}]"
+
+
+def disabled(world: AuditWorld) -> list[str]:
+    return [entry["key"] for entry in world.entries if entry["status"] == "disabled"]
+
+
+def all_of(*changes: Change) -> Change:
+    """Each of these, one after the other."""
+
+    def change(world: AuditWorld) -> None:
+        for each in changes:
+            each(world)
+
+    return change
+
+
+def goes_live(world: AuditWorld, name: str = "old", role: str = "reporting") -> None:
+    """The key becomes current in a role."""
+    for labels in world.roles[role].key.values():
+        labels.remove("AWSCURRENT")
+    world.roles[role].key[name] = [holds(name), "AWSCURRENT"]
+
+
+def test_a_superseded_key_is_renamed_disabled_and_proved_dead() -> None:
+    world = AuditWorld()
+    record = world.audit()
+    assert (record.findings, record.counts["disabled"], record.counts["dead"]) == ([], 1, 1)
+    assert disabled(world) == [key_value("old")]
+    assert world.entry("old")["name"] == marked("old")
+    assert "old" not in world.roles["viewer"].key
+    again = world.audit()
+    assert (again.findings, again.counts["disabled"], again.counts["dead"]) == ([], 0, 0)
+
+
+def test_a_key_whose_grace_runs_is_left_alone() -> None:
+    world = AuditWorld(waiting={"old"})
+    record = world.audit()
+    assert (disabled(world), record.counts["waiting"]) == ([], 1)
+
+
+def test_a_rejected_spare_is_disabled_and_proved_dead() -> None:
+    world = AuditWorld()
+    world.roles["reporting"].reserve["bad"] = [rejected("bad", "leaked")]
+    world.make("bad")
+    assert world.audit("reporting").counts["dead"] == 1
+    assert disabled(world) == [key_value("bad")]
+
+
+SHARED: dict[str, Change] = {
+    "current in another role": goes_live,
+    "pending in another role": lambda world: world.roles["reporting"].key.update({"x": [holds("old"), "AWSPENDING"]}),
+}
+
+
+@pytest.mark.parametrize("change", SHARED.values(), ids=SHARED)
+@pytest.mark.parametrize("roles", [(), ("viewer",)])
+def test_a_key_that_is_live_anywhere_is_never_disabled(change: Change, roles: tuple[str, ...]) -> None:
+    world = AuditWorld(answers={("reporting", "unstick"): [{"outcome": "too early"}]}, waiting={"reporting-key"})
+    change(world)
+    record = world.audit(*roles)
+    assert (disabled(world), record.counts["dead"]) == ([], 0)
+    assert [finding.kind for finding in record.findings] == [Kind.SHARED_KEY]
+
+
+def test_a_key_that_becomes_live_while_it_is_disabled_is_enabled_at_once() -> None:
+    world = AuditWorld()
+    world.during = lambda: goes_live(world) if world.entry("old")["status"] == "disabled" else None
+    record = world.audit("viewer")
+    assert [status for name, status in world.patched if name == marked("old")] == ["disabled", "active"]
+    assert [finding.kind for finding in record.findings] == [Kind.HIT_LIVE]
+    assert (disabled(world), record.counts["dead"], ("viewer", "prove-dead") in world.asked) == ([], 0, False)
+
+
+def test_a_disabling_whose_answer_was_lost_is_looked_after_as_well() -> None:
+    world = AuditWorld()
+
+    def lost() -> None:
+        world.during = lambda: None
+        goes_live(world)
+        raise TimeoutError
+
+    world.during = lost
+    assert "hit-live viewer" in world.kinds("viewer")
+    assert disabled(world) == []
+
+
+def test_a_lost_answer_alone_is_a_finding_and_the_next_audit_goes_on() -> None:
+    world = AuditWorld()
+
+    def lost() -> None:
+        world.during = lambda: None
+        raise TimeoutError
+
+    world.during = lost
+    assert world.kinds("viewer") == ["no-inventory viewer"]
+    assert world.audit("viewer").counts["dead"] == 1
+
+
+def test_a_live_key_is_enabled_again_though_klaviyo_refuses_at_first() -> None:
+    world = AuditWorld()
+
+    def once() -> None:
+        world.during = lambda: None
+        goes_live(world)
+        world.status = [500, 503]
+
+    world.during = once
+    assert world.kinds("viewer")[0] == "hit-live viewer"
+    assert disabled(world) == []
+
+
+def test_a_live_key_that_cannot_be_enabled_is_told_of() -> None:
+    world = AuditWorld()
+
+    def once() -> None:
+        world.during = lambda: None
+        goes_live(world)
+        world.status = [500] * 5
+
+    world.during = once
+    kinds = world.kinds("viewer")
+    assert {"live-disabled", "hit-live viewer"} <= set(kinds)
+
+
+@pytest.mark.parametrize("live", [True, False])
+def test_a_run_that_was_killed_after_it_disabled_is_completed_by_the_next(live: bool) -> None:
+    world = AuditWorld()
+    world.entry("old").update(name=marked("old"), status="disabled")
+    if live:
+        goes_live(world)
+    record = world.audit("viewer")
+    assert (disabled(world) == [], record.counts["dead"]) == (live, 0 if live else 1)
+
+
+def test_nothing_is_disabled_while_one_role_cannot_be_seen() -> None:
+    world = AuditWorld(unseen={"reporting"})
+    kinds = world.kinds("viewer")
+    assert disabled(world) == []
+    assert set(kinds) == {"unseen reporting", "unseen viewer"}
+
+
+def test_a_key_is_enabled_again_if_nobody_can_tell_that_it_is_not_live() -> None:
+    world = AuditWorld()
+    world.during = lambda: world.unseen.add("reporting") if world.entry("old")["status"] == "disabled" else None
+    assert "hit-live viewer" in world.kinds("viewer")
+    assert disabled(world) == []
+
+
+def other_ending(world: AuditWorld, **attributes: Any) -> None:
+    """Another key that ends as ``old`` does."""
+    world.entries.append(
+        {**world.entry("old"), "id": "id-other", "key": f"pk_{'0' * 30}{key_value('old')[-4:]}", **attributes}
+    )
+
+
+NO_MATCH: dict[str, Change] = {
+    "two keys end alike": other_ending,
+    "two keys end alike, one is disabled already": lambda world: other_ending(world, status="disabled"),
+    "its scopes are others": lambda world: world.entry("old").update(scopes=("accounts:read",)),
+    "its name carries another key's mark": lambda world: world.entry("old").update(name=marked("viewer-key")),
+    "only a name carries its mark": all_of(
+        lambda world: world.entry("old").update(scopes=("accounts:read",)),
+        lambda world: world.make("bait", label=marked("old")),
+    ),
+    "two carry its mark": all_of(
+        lambda world: world.entry("old").update(name=marked("old")),
+        lambda world: other_ending(world, name=marked("old")),
+    ),
+}
+
+
+@pytest.mark.parametrize("change", NO_MATCH.values(), ids=NO_MATCH)
+def test_a_key_that_is_not_the_only_one_to_fit_is_left_to_a_person(change: Change) -> None:
+    world = AuditWorld()
+    change(world)
+    before = disabled(world)
+    record = world.audit("viewer")
+    (finding,) = [finding for finding in record.findings if finding.kind is Kind.BY_HAND]
+    assert (disabled(world), finding.fingerprint) == (before, print_of("old"))
+    assert f"ends in {key_value('old')[-4:]}" in finding.message
+
+
+def test_a_mark_finds_the_key_among_those_that_end_alike() -> None:
+    world = AuditWorld()
+    world.entry("old").update(name=marked("old"), scopes=("accounts:read",))
+    other_ending(world, name="innocent")
+    assert world.audit("viewer").counts["dead"] == 1
+    assert disabled(world) == [key_value("old")]
+
+
+@pytest.mark.parametrize("scopes", [None, ("accounts:read", "credentials:read")], ids=["no custodian", "reads alone"])
+def test_where_no_key_may_disable_a_person_is_told_until_klaviyo_refuses_the_key(
+    scopes: tuple[str, ...] | None,
+) -> None:
+    world = AuditWorld(custodian_scopes=scopes)
+    if scopes:
+        world.entry("custodian-key")["scopes"] = scopes
+    for _ in range(2):
+        assert world.kinds("viewer") == ["by-hand viewer"]
+    assert world.patched == []
+    world.entry("old")["status"] = "disabled"
+    assert (world.kinds("viewer"), "old" in world.roles["viewer"].key) == ([], False)
+
+
+def test_a_disabled_key_that_klaviyo_still_accepts_is_told_of() -> None:
+    world = AuditWorld(answers={("viewer", "prove-dead"): [{"outcome": "alive"}]})
+    assert world.kinds("viewer") == ["still-alive viewer"]
+
+
+def test_current_keys_are_marked_in_klaviyos_list_once() -> None:
+    world = AuditWorld(waiting={"old"})
+    world.audit()
+    assert {world.entry(f"{role}-key")["name"] for role in world.roles} == {
+        marked(f"{role}-key") for role in world.roles
+    }
+    count = len(world.patched)
+    world.audit()
+    assert (count, len(world.patched)) == (3, 3)
+
+
+LISTED: dict[str, tuple[dict[str, Any], list[str]]] = {
+    "a scope is missing": ({"scopes": ("accounts:read",)}, ["scopes-missing"]),
+    "a scope is in excess": ({"scopes": (*SCOPES, "lists:write")}, ["scopes-excess"]),
+    "another scope": ({"scopes": ("accounts:read", "lists:write")}, ["scopes-missing", "scopes-excess"]),
+    "disabled by somebody": ({"status": "disabled"}, ["live-disabled"]),
+}
+
+
+@pytest.mark.parametrize(("change", "kinds"), LISTED.values(), ids=LISTED)
+def test_klaviyos_list_tells_what_a_current_key_is_like(change: dict[str, Any], kinds: list[str]) -> None:
+    world = AuditWorld(waiting={"old"})
+    world.entry("reporting-key").update(change)
+    assert world.kinds("reporting") == [f"{kind} reporting" for kind in kinds]
+
+
+def pending(world: AuditWorld) -> None:
+    world.roles["viewer"].key["stuck"] = [holds("stuck"), "AWSPENDING"]
+
+
+def no_spares(world: AuditWorld) -> None:
+    world.roles["viewer"].reserve.clear()
+
+
+FOUND: dict[str, tuple[Change, list[str], list[str]]] = {
+    "all is well": (lambda _: None, [], []),
+    "one spare": (lambda world: world.roles["viewer"].reserve.popitem(), ["few-spares"], []),
+    "no key yet": (lambda world: world.roles["viewer"].key.clear(), ["no-key"], []),
+    "too old": (lambda world: setattr(world.roles["viewer"], "born", NOW - timedelta(days=100)), ["too-old"], []),
+    "not too old": (lambda world: setattr(world.roles["viewer"], "born", NOW - timedelta(days=99)), [], []),
+    "rotation is off": (lambda world: setattr(world.roles["viewer"], "rotates", False), ["rotation-off"], []),
+    "overdue": (
+        lambda world: setattr(world.roles["viewer"], "due", NOW - timedelta(days=2)),
+        ["overdue"],
+        ["viewer"],
+    ),
+    "a little late": (lambda world: setattr(world.roles["viewer"], "due", NOW - timedelta(hours=20)), [], []),
+    "leaked and current": (
+        lambda world: world.roles["viewer"].key["viewer-key"].append(str(Leaked(print_of("viewer-key")))),
+        ["condemned-live"],
+        ["viewer"],
+    ),
+    "wedged": (pending, ["wedged"], ["viewer"]),
+    "wedged without a spare": (all_of(pending, no_spares), ["wedged", "few-spares"], []),
+    "failed": (lambda world: world.failures.update(viewer=NOW - timedelta(hours=3)), ["failed"], ["viewer"]),
+    "failed long ago": (lambda world: world.failures.update(viewer=NOW - timedelta(days=3)), [], []),
+    "failed, and rotated since": (
+        all_of(
+            lambda world: world.failures.update(viewer=NOW - timedelta(hours=3)),
+            lambda world: setattr(world.roles["viewer"], "rotated", NOW - timedelta(hours=2)),
+        ),
+        [],
+        [],
+    ),
+    "rolled back": (
+        lambda world: world.answers.update({("viewer", "canary"): [{"outcome": "rolled back", "reason": "refused"}]}),
+        ["rolled-back"],
+        [],
+    ),
+    "refused": (
+        lambda world: world.answers.update({("viewer", "canary"): [{"outcome": "nothing to fall back on"}]}),
+        ["refused"],
+        [],
+    ),
+    "Klaviyo is silent": (
+        lambda world: world.answers.update({("viewer", "canary"): [{"outcome": "no answer"}]}),
+        ["silent"],
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "kinds", "rotations"), FOUND.values(), ids=FOUND)
+def test_what_labels_dates_and_rotators_tell(change: Change, kinds: list[str], rotations: list[str]) -> None:
+    world = AuditWorld(waiting={"old", "stuck"})
+    change(world)
+    assert world.kinds("viewer") == [f"{kind} viewer" for kind in kinds]
+    assert world.rotations == rotations
+
+
+def test_a_rotation_that_may_be_under_way_is_left_alone() -> None:
+    world = AuditWorld(waiting={"old"}, answers={("viewer", "unstick"): [{"outcome": "too early"}]})
+    pending(world)
+    world.failures["viewer"] = NOW - timedelta(hours=1)
+    assert (world.kinds("viewer"), world.rotations) == (["failed viewer"], [])
+
+
+BROKEN: dict[str, Any] = {
+    "raises": payload({"errorType": "StoreError", "errorMessage": "x"}, failed=True),
+    "is not allowed": error("AccessDeniedException"),
+    "answers another action": payload({"action": "rollback", "outcome": "fine"}),
+    "answers a list": payload([]),
+}
+
+
+@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
+def test_one_rotators_trouble_keeps_no_other_role_from_its_turn(answer: Any) -> None:
+    world = AuditWorld(answers={("reporting", "canary"): [answer]})
+    record = world.audit()
+    assert [f"{finding.kind.value} {finding.role}" for finding in record.findings] == ["rotator-failed reporting"]
+    assert record.counts["dead"] == 1
+
+
+def test_a_busy_rotator_is_asked_again() -> None:
+    busy = error("TooManyRequestsException")
+    world = AuditWorld(answers={("viewer", "prove-dead"): [busy, busy, {"outcome": "dead"}]})
+    assert world.audit("viewer").counts["dead"] == 1
+    assert world.slept == [5.0, 5.0]
+
+
+def test_an_audit_without_time_says_so_and_begins_nothing() -> None:
+    world = AuditWorld(seconds=0)
+    assert world.kinds().count("unfinished viewer") == 2
+    assert (world.asked, disabled(world)) == ([], [])
+
+
+def test_the_list_is_read_page_by_page_from_klaviyo_alone() -> None:
+    world = AuditWorld(page_size=2)
+    assert world.audit("viewer").counts["dead"] == 1
+    assert len([url for url in world.urls if "?" in url]) == 5
+    assert {url.partition("/api/")[0] for url in world.urls} == {"https://klaviyo.test"}
+
+
+def test_a_used_up_quota_is_waited_for() -> None:
+    world = AuditWorld(status=[429])
+    assert world.audit("viewer").counts["dead"] == 1
+    assert world.slept == [7]
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500, 302])
+def test_without_klaviyos_list_nothing_is_disabled_and_a_person_is_told(status: int) -> None:
+    world = AuditWorld(status=[status])
+    assert world.kinds("viewer") == ["no-inventory custodian", "by-hand viewer"]
+    assert disabled(world) == []
+
+
+def test_findings_and_metrics_are_lines_of_json_without_a_key(capsys: pytest.CaptureFixture[str]) -> None:
+    world = AuditWorld()
+    other_ending(world)
+    world.answers[("viewer", "canary")] = [{"outcome": "rolled back", "reason": "refused"}]
+    record = world.audit()
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(line["finding"], line["urgent"]) for line in lines] == [("rolled-back", True), ("by-hand", False)]
+    metrics = record.metrics("prod", NOW)
+    assert {
+        name: metrics[name] for name in ("Environment", "Audits", "Findings", "UrgentFindings", "KeysDisabled")
+    } == {
+        "Environment": "prod",
+        "Audits": 1,
+        "Findings": 1,
+        "UrgentFindings": 1,
+        "KeysDisabled": 0,
+    }
+    said = json.dumps([lines, metrics, record.answer()])
+    assert not [entry["key"] for entry in world.entries if entry["key"][3:] in said]
+
+
+def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
+    assert {kind.value for kind in URGENT} == {
+        "rolled-back",
+        "refused",
+        "shared-key",
+        "condemned-live",
+        "live-disabled",
+        "hit-live",
+    }
+
+
+HOSTILE: list[object] = [
+    None,
+    [],
+    "audit",
+    {},
+    {"action": "canary"},
+    {"action": ["audit"]},
+    {"action": "audit", "more": 1},
+    {"action": "audit", "roles": []},
+    {"action": "audit", "roles": "viewer"},
+    {"action": "audit", "roles": [1]},
+    {"action": "audit", "roles": ["viewer", "nobody"]},
+    {"action": "audit", "roles": [["viewer"]]},
+]
+
+
+@pytest.mark.parametrize("event", HOSTILE, ids=str)
+def test_an_event_of_another_form_is_refused(event: object) -> None:
+    with pytest.raises(EventRefusedError):
+        read_audit(event, AuditWorld().settings().roles)
+
+
+def test_an_event_asks_for_all_roles_or_for_those_it_names() -> None:
+    roles = AuditWorld(custodian_scopes=CUSTODIAN_SCOPES).settings().roles
+    assert read_audit({"action": "audit"}, roles) == roles
+    assert [role.name for role in read_audit({"action": "audit", "roles": ["reporting"]}, roles)] == ["reporting"]
