@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -17,6 +18,7 @@ from klaviyo_access.cli.console import messages, note, results
 from klaviyo_access.cli.errors import CommandError, StoppedError, UsageError
 from klaviyo_access.cli.identity import become_operator, open_session
 from klaviyo_access.cli.key_input import prompt_for_key, read_lines
+from klaviyo_access.cli.key_proof import check_account, prove
 from klaviyo_access.cli.options import EveryRole, Project, Stack
 from klaviyo_access.cli.scopes import print_ticks
 from klaviyo_access.cli.secrets_manager import Secrets
@@ -44,7 +46,7 @@ def check_not_taken(key: Key, census: Census) -> None:
         )
 
 
-def check_room(role: str, reserve: SecretLabels) -> None:
+def check_room(role: str, reserve: SecretLabels, *, stack: str) -> None:
     """Refuse to stage more on a reserve that is full.
 
     Raises:
@@ -54,7 +56,8 @@ def check_room(role: str, reserve: SecretLabels) -> None:
         raise CommandError(
             f"A reserve takes spares up to {MOST_LABELS} labels, since AWS allows {LABEL_LIMIT} and verdicts need "
             f"some; the reserve of {role!r} has {used}.",
-            cure=f"Use spares up first (klaviyo-access keys rotate {role}); 'keys status' lists what was rejected.",
+            cure=f"Use spares up first (klaviyo-access keys rotate {role} --stack {stack}); "
+            f"'klaviyo-access keys status --stack {stack}' lists what was rejected and is in the way.",
         )
 
 
@@ -72,8 +75,21 @@ class Staging:
     workspace: Workspace
     secrets: Secrets
     census: Census
+    probe: bool
     clock: Callable[[], datetime] = utc_now
     done: list[tuple[str, str]] = field(default_factory=list)
+
+    def check(self, role: RoleAccess, key: Key) -> None:
+        """Refuse a key that some role has, or that Klaviyo has something against.
+
+        Raises:
+            CommandError: what stands against the key.
+        """
+        check_not_taken(key, self.census)
+        if self.probe:
+            prove(key, role, self.workspace.environment)
+        else:
+            check_account(key, self.workspace.environment)
 
     def stage(self, role: RoleAccess, key: Key) -> None:
         """Make ``key`` a spare of ``role``; the checks of the label and of the fingerprint come first."""
@@ -81,7 +97,7 @@ class Staging:
         reserve = now.reserve.labels
         self.census.places.update(places_of(self.workspace.environment.name, [now]))
         check_not_taken(key, self.census)
-        check_room(role.name, reserve)
+        check_room(role.name, reserve, stack=self.workspace.environment.name)
         if reserve.current is None:
             self.secrets.put_on_reserve(role.name, TOMBSTONE)
         spare = Spare(time_after(reserve, self.clock()), key.fingerprint)
@@ -99,12 +115,16 @@ def stage(
     project: Project = None,
     *,
     everyone: EveryRole = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="Ask Klaviyo for each scope of the role before the key is staged.")
+    ] = False,
 ) -> None:
     """Stage a key that you made in Klaviyo's dashboard: it becomes a spare that the next rotation takes into use.
 
     The key is asked for at a hidden prompt, or read from standard input: one key a line, and with --all 'ROLE KEY' a
     line. It is never an argument. --all walks through the roles and shows for each which scopes to tick. Nothing that
-    services read changes before 'keys rotate'.
+    services read changes before 'keys rotate'. Refused are keys of another form or another Klaviyo account, keys that a
+    role in reach has already, and more than a reserve can hold.
 
     Example: klaviyo-access keys stage viewer --stack dev
     """
@@ -117,31 +137,31 @@ def stage(
     workspace = open_workspace(project, stack)
     chosen = workspace.role(role) if role else None
     lines = None if sys.stdin.isatty() else read_lines(sys.stdin, chosen, workspace.roles)
-    staging = _prepare(workspace)
+    staging = _prepare(workspace, probe=probe)
     try:
         if lines is None:
             _walk(staging, [chosen] if chosen else list(workspace.roles.values()))
         else:
-            for _, key in lines:
-                check_not_taken(key, staging.census)
+            for one, key in lines:
+                staging.check(one, key)
             for one, key in lines:
                 staging.stage(one, key)
     except KeyboardInterrupt:
         done = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in staging.done)
         raise StoppedError(
             f"Stopped. Staged before: {done or 'nothing'}.",
-            cure="'klaviyo-access keys status' shows what is staged; run the command again for the rest.",
+            cure=f"'{workspace.command('keys status')}' shows what is staged; run the command again for the rest.",
         ) from None
     _say_what_is_next(staging)
 
 
-def _prepare(workspace: Workspace) -> Staging:
+def _prepare(workspace: Workspace, *, probe: bool) -> Staging:
     session = open_session(workspace.environment)
     secrets = Secrets(become_operator(session, workspace.environment), workspace.environment)
     census = take_census(workspace, session, secrets)
     if census.unseen:
         note(f"Not looked at for the same key: {', '.join(census.unseen)} (elsewhere, not deployed, or not allowed).")
-    return Staging(workspace=workspace, secrets=secrets, census=census)
+    return Staging(workspace=workspace, secrets=secrets, census=census, probe=probe)
 
 
 def _walk(staging: Staging, roles: list[RoleAccess]) -> None:
@@ -149,7 +169,7 @@ def _walk(staging: Staging, roles: list[RoleAccess]) -> None:
         page = dashboard_steps(role)
         note(f'\nIn Klaviyo\'s dashboard create the key "{page.key_name}" with exactly these:')
         print_ticks(page, messages())
-        if key := prompt_for_key(role.name, lambda given: check_not_taken(given, staging.census)):
+        if key := prompt_for_key(role.name, partial(staging.check, role)):
             staging.stage(role, key)
 
 
@@ -158,4 +178,4 @@ def _say_what_is_next(staging: Staging) -> None:
         note("Nothing was staged.")
         return
     roles = " ".join(dict.fromkeys(name for name, _ in staging.done))
-    note(f"Next: klaviyo-access keys rotate {roles} --stack {staging.workspace.environment.name}")
+    note(f"Next: {staging.workspace.command(f'keys rotate {roles}')}")
