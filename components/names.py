@@ -178,7 +178,7 @@ class AuditorNames:
         """The names in ``environment``."""
         role = physical_name(environment, "key-auditor", limit=IAM_ROLE_LIMIT)
         return cls(
-            function=physical_name(environment, "key-auditor", limit=FUNCTION_LIMIT),
+            function=environment.auditor_name,
             role=role,
             role_arn=role_arn(environment, role),
             schedule=physical_name(environment, "key-audit", limit=SCHEDULE_LIMIT),

@@ -13,7 +13,7 @@ from rotation.settings import required, safe_url
 ROLES_FILE: Final = "audited_roles.json"
 """In the root of the bundle, since the environment variables of a function hold 4 KB."""
 
-_WRITE: Final = "credentials:write"
+_READ, _WRITE = "credentials:read", "credentials:write"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class AuditedRole:
         reserve: name of the secret that holds the spares.
         rotator: name of its rotator's function.
         scopes: what its key has.
-        is_custodian: whether its key may list the account's keys.
+        is_custodian: whether its key is there to list and disable keys.
     """
 
     name: str
@@ -37,9 +37,14 @@ class AuditedRole:
     is_custodian: bool
 
     @property
+    def may_list(self) -> bool:
+        """Whether its key may list the account's keys here."""
+        return self.is_custodian and _READ in self.scopes
+
+    @property
     def may_disable(self) -> bool:
         """Whether its key may disable keys, too."""
-        return self.is_custodian and _WRITE in self.scopes
+        return self.may_list and _WRITE in self.scopes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,8 +79,8 @@ class AuditorSettings:
 
     @property
     def custodian(self) -> AuditedRole | None:
-        """The role whose key may list the account's keys, where the environment has one."""
-        return next((role for role in self.roles if role.is_custodian), None)
+        """The role whose key may list the account's keys, where the environment lets one."""
+        return next((role for role in self.roles if role.may_list), None)
 
 
 def _days(text: str) -> int:

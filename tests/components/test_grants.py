@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from components.application_audit_policies import ERASE, append_audit, verify_audit
+from components.auditor_policies import audit_keys, start_function
 from components.key_policies import (
     ForeignUse,
     KeyPlace,
@@ -317,6 +318,47 @@ OF_CALLERS = {
             Row(may=(LOOK_UP,), on=("*",)),
         ),
         others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev")),
+    ),
+    "the auditor": Held(
+        document=audit_keys(
+            keys=secret("*/key-??????"),
+            reserves=secret("*/reserve-??????"),
+            rotators=f"arn:aws:lambda:{HERE}:{ACCOUNT}:function:klaviyo-prod-*",
+            log_group_arn=LOG,
+            custodian_key_arn=KEY,
+            encryption=AT_HOME,
+        ),
+        rows=(
+            Row(may=(DESCRIBE, LOOK[1]), on=(KEY, OTHER, RESERVE)),
+            Row(may=(GET,), on=(KEY,)),
+            Row(may=(DECRYPT,), on=(KMS,), where=through(KEY)),
+            Row(may=(ROTATE,), on=(KEY, OTHER), where=AS_IT_IS, unless=OWN_SCHEDULE),
+            Row(may=(INVOKE,), on=(FUNCTION,)),
+            Row(may=(LOOK_UP,), on=("*",)),
+            Row(may=WRITE_LOG, on=(STREAM,)),
+        ),
+        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev"), *STREAMS),
+    ),
+    "the auditor without a custodian": Held(
+        document=audit_keys(
+            keys=secret("*/key-??????"),
+            reserves=secret("*/reserve-??????"),
+            rotators=FUNCTION,
+            log_group_arn=LOG,
+            custodian_key_arn=None,
+            encryption=AT_HOME,
+        ),
+        rows=(
+            Row(may=(DESCRIBE, LOOK[1]), on=(KEY, OTHER, RESERVE)),
+            Row(may=(ROTATE,), on=(KEY, OTHER), where=AS_IT_IS, unless=OWN_SCHEDULE),
+            Row(may=(INVOKE,), on=(FUNCTION,)),
+            Row(may=(LOOK_UP,), on=("*",)),
+            Row(may=WRITE_LOG, on=(STREAM,)),
+        ),
+        others=(KMS, CLIENT),
+    ),
+    "the auditor's schedule": Held(
+        document=start_function(FUNCTION), rows=(Row(may=(INVOKE,), on=(FUNCTION,)),), others=(f"{FUNCTION}-2",)
     ),
     "the trail's delivery": Held(
         document=write_trail_log(LOG), rows=(Row(may=WRITE_LOG, on=(STREAM,)),), others=(*STREAMS, f"{LOG}:x")

@@ -162,6 +162,10 @@ READERS = {
         "arn:aws:iam::111111111111:role/klaviyo/dev/klaviyo-dev-key-operator",
         "the IAM role of the operators",
     ),
+    "of the auditor": (
+        "arn:aws:iam::111111111111:role/klaviyo/dev/klaviyo-dev-key-auditor",
+        "the IAM role of the auditor",
+    ),
 }
 
 
