@@ -85,6 +85,18 @@ class Secrets:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return list(pool.map(self.of_role, roles))
 
+    def put_times_of_roles(self, roles: Iterable[str]) -> list[dict[str, datetime]]:
+        """For each of ``roles``, in their order: when each version of its key secret was put, by the version's id."""
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return list(pool.map(self._put_times, roles))
+
+    def _put_times(self, role: str) -> dict[str, datetime]:
+        # One page holds all: a secret has at most 20 labels, and versions without one are not listed.
+        answer = self._client.list_secret_version_ids(
+            SecretId=self._environment.secret_name(role, "key"), MaxResults=100
+        )
+        return {version["VersionId"]: version["CreatedDate"] for version in answer["Versions"]}
+
     def put_on_reserve(self, role: str, value: str, *, label: str | None = None) -> None:
         """Put a new version on the role's reserve under ``label`` alone; without one AWS makes it current."""
         self._client.put_secret_value(

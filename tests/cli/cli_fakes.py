@@ -87,6 +87,7 @@ class FakeAws:
     calls: list[str] = field(default_factory=list)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     date: str = ""
+    put_at: float = 1_793_520_000.0  # 2026-11-01 08:00 UTC
 
     def send(self, request: AWSPreparedRequest) -> AWSResponse:
         """Answer one signed request."""
@@ -152,6 +153,10 @@ class FakeAws:
         name = asked["SecretId"]
         rotation = {"RotationEnabled": True, "RotationLambdaARN": ROTATOR} if name.endswith("/key") else {}
         return {"Name": name, "VersionIdsToStages": self.labels[name]} | rotation
+
+    def _ListSecretVersionIds(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        versions = self.labels[asked["SecretId"]]
+        return {"Versions": [{"VersionId": version, "CreatedDate": self.put_at} for version in versions]}
 
     def _PutSecretValue(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         versions = self.labels[asked["SecretId"]]

@@ -1,23 +1,27 @@
 """``keys status``: the life of a role's keys as its labels tell it."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from klaviyo_access.access_model import AccessModel
-from klaviyo_access.cli.keys_status import KeyInLife, RoleStatus, status_of
+from klaviyo_access.cli import keys_status
+from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
+from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets, SecretState
 from klaviyo_access.keys.labels import SecretLabels
 from tests.cli.cli_fakes import ROLES, ROTATOR, Command, FakeAws
 
 OLD, NEW, BAD, LOST = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"
 TIME = "20261101T080000Z"
+PUT = datetime(2026, 11, 1, 8, tzinfo=UTC)
 
 Stages = Mapping[str, list[str]]
 
 
-def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR) -> RoleStatus:
+def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime = PUT) -> RoleStatus:
     """The status of viewer with these labels."""
     viewer = AccessModel.load(Path("access.yaml")).in_environment("dev").roles["viewer"]
     secrets = RoleSecrets(
@@ -25,7 +29,7 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR) -> RoleStatus:
         key=SecretState(labels=SecretLabels.of(key), rotator_arn=rotator),
         reserve=SecretState(labels=SecretLabels.of(reserve)),
     )
-    return status_of(viewer, secrets)
+    return status_of(viewer, secrets, readers=["app-api (library)"], put=dict.fromkeys(key, PUT), now=now)
 
 
 @pytest.mark.parametrize(
@@ -36,6 +40,8 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR) -> RoleStatus:
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}"]}, {"r0": ["AWSCURRENT"]}, "no spare: stage one before the next rotation"),
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}"]}, {"r1": [f"SPARE:{TIME}:{NEW}"]}, ""),
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}"], "k2": ["AWSPENDING"]}, {}, "a rotation is under way, or one failed"),
+        ({"k1": ["AWSCURRENT"]}, {}, "its key is not managed: 'keys adopt'"),
+        ({"k1": ["AWSCURRENT", f"KEY:{OLD}", f"LEAKED:{OLD}"]}, {}, "the key in use is not to be used"),
     ],
 )
 @pytest.mark.usefixtures("project")
@@ -61,8 +67,8 @@ def test_every_life_of_a_key_is_told_apart() -> None:
         },
         {"r0": ["AWSCURRENT"], "r1": [f"REJECTED:{TIME}:eeeeeeeeeeee:missing:lists:read"]},
     )
-    assert status.current == KeyInLife(fingerprint=NEW)
-    assert status.previous == KeyInLife(fingerprint=OLD)
+    assert status.current == KeyInLife(fingerprint=NEW, since=PUT)
+    assert status.previous == KeyInLife(fingerprint=OLD, since=PUT)
     assert [key.fingerprint for key in status.retired] == [OLD]
     assert [key.fingerprint for key in status.disabling] == [BAD]
     assert {(key.fingerprint, key.reason) for key in status.rejected} == {
@@ -83,8 +89,11 @@ def test_json_has_the_same_keys_for_every_role_and_nothing_else_on_standard_outp
     assert [role["role"] for role in result.json["roles"]] == list(ROLES)
     assert len({tuple(role) for role in result.json["roles"]}) == 1
     viewer = next(role for role in result.json["roles"] if role["role"] == "viewer")
-    assert viewer["current"] == {"fingerprint": NEW, "since": None, "reason": ""}
-    assert viewer["spares"] == [{"fingerprint": OLD, "since": "2026-11-01T08:00:00+00:00", "reason": ""}]
+    nothing_more = {"reason": "", "meaning": "", "waits_for": ""}
+    assert viewer["current"] == {"fingerprint": NEW, "since": "2026-11-01T08:00:00+00:00", **nothing_more}
+    assert viewer["spares"] == [{"fingerprint": OLD, "since": "2026-11-01T08:00:00+00:00", **nothing_more}]
+    assert viewer["evidence"]["lists:read"] == "probe"
+    assert viewer["evidence"]["push-tokens:read"] == "unproved"
 
 
 def test_the_table_has_a_line_for_each_role_and_reads_no_value(command: Command, aws: FakeAws) -> None:
@@ -97,10 +106,69 @@ def test_the_table_has_a_line_for_each_role_and_reads_no_value(command: Command,
         f"{without}: no key yet: stage one, then rotate",
         "viewer: no spare: stage one before the next rotation",
     ]
-    assert set(aws.calls) == {"GetCallerIdentity", "AssumeRole", "DescribeSecret"}
+    assert set(aws.calls) == {"GetCallerIdentity", "AssumeRole", "DescribeSecret", "ListSecretVersionIds"}
 
 
 def test_one_role_alone_costs_two_looks(command: Command, aws: FakeAws) -> None:
     result = command("keys", "status", "--role", "viewer", "--stack", "dev", "--json")
     assert [role["role"] for role in result.json["roles"]] == ["viewer"]
     assert aws.calls.count("DescribeSecret") == 2
+
+
+RETIRED = {"k1": ["AWSPREVIOUS", f"KEY:{OLD}", f"RETIRED:{TIME}:{OLD}"], "k2": ["AWSCURRENT", f"KEY:{NEW}"]}
+
+
+@pytest.mark.parametrize(
+    ("now", "waits_for"),
+    [
+        (
+            datetime(2026, 11, 2, 7, 59, tzinfo=UTC),
+            "2026-11-02 08:00 UTC, the end of its grace of 24 h, for app-api (lib",
+        ),
+        (datetime(2026, 11, 2, 8, 0, tzinfo=UTC), "the daily audit, which disables it"),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_retired_key_says_what_it_waits_for_and_for_whom(now: datetime, waits_for: str) -> None:
+    [retired] = read(RETIRED, {}, now=now).retired
+    assert retired.waits_for.startswith(waits_for)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("refused", "Klaviyo does not know it: it was disabled or deleted, or miscopied"),
+        ("missing:lists:read,tags:read", "it lacks lists:read, tags:read, which its role has"),
+        ("other-account", "it belongs to another Klaviyo account than this environment's"),
+        ("malformed", "what was staged has not the form of a key"),
+        ("mislabelled", "its label names another key than the one staged"),
+        ("leaked", "it leaked"),
+        ("rolled-back", "an operator rolled back from it"),
+        ("of-the-future", "of-the-future"),
+    ],
+)
+def test_each_reason_of_a_rejection_is_told_in_words(command: Command, aws: FakeAws, reason: str, words: str) -> None:
+    assert meaning(reason) == words
+    aws.labels["klaviyo/dev/viewer/reserve"] = {"r1": [f"REJECTED:{TIME}:{BAD}:{reason}"]}
+    result = command("keys", "status", "--role", "viewer", "--stack", "dev")
+    assert f"viewer: rejected {BAD}: {words}; waits for: the daily audit" in result.out
+
+
+def test_the_table_tells_age_proof_and_both_rotations_in_80_columns(
+    command: Command, aws: FakeAws, shell: pytest.MonkeyPatch
+) -> None:
+    shell.setenv("COLUMNS", "80")
+    shell.setattr(keys_status, "utc_now", lambda: datetime(2026, 11, 22, 8, tzinfo=UTC))
+    shell.setattr(FakeAws, "_DescribeSecret", described_with_dates)
+    aws.labels["klaviyo/dev/viewer/key"] = {"k1": ["AWSCURRENT", f"KEY:{NEW}"]}
+    result = command("keys", "status", "--role", "viewer", "--stack", "dev")
+    row = next(line for line in result.out.splitlines() if NEW in line)
+    assert row.split() == ["viewer", NEW, "21", "d", "0", "2026-11-01", "2026-12-01", "25", "of", "27"]
+    assert "viewer: without proof: conversations:read, push-tokens:read" in result.out
+
+
+def described_with_dates(aws: FakeAws, asked: Mapping[str, str]) -> dict[str, object]:
+    """A secret that was rotated on the first of November, and is to be again in December."""
+    dates = {"LastRotatedDate": aws.put_at, "NextRotationDate": aws.put_at + 30 * 86_400}
+    rotation = {"RotationEnabled": True, "RotationLambdaARN": ROTATOR}
+    return {"VersionIdsToStages": aws.labels[asked["SecretId"]], **rotation, **dates}

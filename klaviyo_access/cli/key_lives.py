@@ -1,0 +1,165 @@
+"""Where each of a role's keys stands in its life, and what it waits for, read off labels and dates alone."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.cli.reasons import meaning
+from klaviyo_access.cli.secrets_manager import RoleSecrets
+from klaviyo_access.cli.times import in_utc, span
+from klaviyo_access.keys.labels import Disabling, Leaked, Rejected, Retired, SecretLabels, Version
+from klaviyo_access.klaviyo.probe_table import READ_PROBES
+from klaviyo_access.klaviyo.probes import Evidence
+
+_Kind = TypeVar("_Kind", Retired, Disabling, Leaked, Rejected)
+_UNTIL_DEAD: Final = "the daily audit, which disables it and sees it dead"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyInLife:
+    """One key, by its fingerprint, in one stage of its life.
+
+    Attributes:
+        fingerprint: None where the version has no label that names its key.
+        since: when the stage began; of the current and the previous key, when it was put; None where nothing says so.
+        reason: why it was rejected, as its label has it; empty otherwise.
+        meaning: the same in words.
+        waits_for: what must come before it goes on to the next stage; empty where nothing does.
+    """
+
+    fingerprint: str | None
+    since: datetime | None = None
+    reason: str = ""
+    meaning: str = ""
+    waits_for: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleStatus:
+    """What the labels of a role's two secrets say; times are UTC.
+
+    Attributes:
+        role: the role's name.
+        scopes: how many scopes its key has in this environment.
+        evidence: each of them, and how the rotator knows that a key has it before services read the key.
+        current: the key that services read.
+        spares: staged and waiting, oldest first.
+        pending: the key of a rotation under way, or left behind by one.
+        previous: the key before the current one.
+        retired: superseded, their grace runs.
+        disabling: being disabled at Klaviyo.
+        rejected: refused, leaked ones among them; never promoted again.
+        last_rotation: when AWS last finished a rotation.
+        next_rotation: when AWS starts the next by itself.
+        advice: what to do next; empty where there is nothing to do.
+    """
+
+    role: str
+    scopes: int
+    evidence: Mapping[str, Evidence]
+    current: KeyInLife | None
+    spares: tuple[KeyInLife, ...]
+    pending: KeyInLife | None
+    previous: KeyInLife | None
+    retired: tuple[KeyInLife, ...]
+    disabling: tuple[KeyInLife, ...]
+    rejected: tuple[KeyInLife, ...]
+    last_rotation: datetime | None
+    next_rotation: datetime | None
+    advice: str
+
+    @property
+    def unproved(self) -> tuple[str, ...]:
+        """The scopes that nothing proves."""
+        return tuple(scope for scope, evidence in self.evidence.items() if evidence is Evidence.UNPROVED)
+
+
+def status_of(
+    role: RoleAccess, secrets: RoleSecrets, *, readers: Iterable[str], put: Mapping[str, datetime], now: datetime
+) -> RoleStatus:
+    """Read a role's status off its secrets.
+
+    Args:
+        role: what its key is for.
+        secrets: its secrets' labels.
+        readers: its services, each with how it reads, as in ``reporting (library)``.
+        put: when each version of its key secret was put, by the version's id.
+        now: the time, in UTC.
+    """
+    key, reserve = secrets.key.labels, secrets.reserve.labels
+    return RoleStatus(
+        role=role.name,
+        scopes=len(role.scopes),
+        evidence={
+            scope: Evidence.PROBE if scope in READ_PROBES else Evidence.UNPROVED for scope in sorted(role.scopes)
+        },
+        current=_held(key.current, put),
+        spares=tuple(KeyInLife(fingerprint=spare.fingerprint, since=spare.time) for _, spare in reserve.spares),
+        pending=None if key.pending is key.current else _held(key.pending, {}),
+        previous=_held(key.previous, put),
+        retired=tuple(_retired(label, role, readers, now) for label in _labelled(key, Retired)),
+        disabling=tuple(_disabling(label) for label in _labelled(key, Disabling)),
+        rejected=(
+            *(_leaked(label) for label in _labelled(key, Leaked)),
+            *(_rejected(label) for label in (*_labelled(key, Rejected), *_labelled(reserve, Rejected))),
+        ),
+        last_rotation=secrets.key.last_rotated,
+        next_rotation=secrets.key.next_rotation,
+        advice=_advice(secrets),
+    )
+
+
+def _held(version: Version | None, put: Mapping[str, datetime]) -> KeyInLife | None:
+    return KeyInLife(fingerprint=version.fingerprint, since=put.get(version.id)) if version else None
+
+
+def _labelled(labels: SecretLabels, kind: type[_Kind]) -> list[_Kind]:
+    return [label for version in labels for label in version.labels if isinstance(label, kind)]
+
+
+def _retired(label: Retired, role: RoleAccess, readers: Iterable[str], now: datetime) -> KeyInLife:
+    until = label.time + role.grace
+    waits = (
+        f"{in_utc(until)}, the end of its grace of {span(role.grace)}, for {', '.join(readers) or 'nobody'}"
+        if now < until
+        else "the daily audit, which disables it"
+    )
+    return KeyInLife(fingerprint=label.fingerprint, since=label.time, waits_for=waits)
+
+
+def _disabling(label: Disabling) -> KeyInLife:
+    return KeyInLife(
+        fingerprint=label.fingerprint,
+        waits_for="Klaviyo to refuse it: the audit disables it, or you do in the dashboard",
+    )
+
+
+def _leaked(label: Leaked) -> KeyInLife:
+    return KeyInLife(fingerprint=label.fingerprint, reason="leaked", meaning=meaning("leaked"), waits_for=_UNTIL_DEAD)
+
+
+def _rejected(label: Rejected) -> KeyInLife:
+    return KeyInLife(
+        fingerprint=label.fingerprint,
+        since=label.time,
+        reason=label.reason,
+        meaning=meaning(label.reason),
+        waits_for=_UNTIL_DEAD,
+    )
+
+
+def _advice(secrets: RoleSecrets) -> str:
+    key, spares = secrets.key.labels, secrets.reserve.labels.spares
+    if not secrets.key.rotator_arn:
+        return "rotation is not set up: deploy the stack"
+    if key.pending and key.pending is not key.current:
+        return "a rotation is under way, or one failed and left AWSPENDING: if it stays, 'keys unstick' ends it"
+    if key.current is None:
+        return "no key yet: rotate" if spares else "no key yet: stage one, then rotate"
+    if key.current.fingerprint is None:
+        return "its key is not managed: 'keys adopt' hands it to the rotator"
+    if key.current.verdict:
+        return "the key in use is not to be used: stage a good one if there is no spare, then rotate"
+    return "" if spares else "no spare: stage one before the next rotation"
