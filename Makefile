@@ -14,8 +14,8 @@ up: .venv/installed ## start the sandbox, deploy, stage, rotate, let every servi
 down: .venv/installed ## remove all that `make up` made
 	@$(BIN)/python -m sandbox.tour down
 
-test: .venv/installed ## every test, the end-to-end ones on a sandbox of their own
-	$(BIN)/pytest
+test: .venv/installed ## every test, the end-to-end ones on sandboxes of their own
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 bench: .venv/installed ## what the project promises in numbers, beside what one would use instead; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
