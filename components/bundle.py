@@ -17,6 +17,7 @@ SHARED_MODULES: Final = (
     "klaviyo_access/keys/secret.py",
     "klaviyo_access/klaviyo/__init__.py",
     "klaviyo_access/klaviyo/answers.py",
+    "klaviyo_access/klaviyo/probe_table.py",
     "klaviyo_access/klaviyo/probes.py",
     "klaviyo_access/webhooks/__init__.py",
     "klaviyo_access/webhooks/labels.py",

@@ -1,9 +1,9 @@
 """What each part of an environment is made of: from access and settings to the arguments of the components."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 import pulumi
 
@@ -178,7 +178,7 @@ class Plan:
             execution_role_name=rotator_role_name(here, role),
             iam_path=here.iam_path,
             code=rotator_code(self.project),
-            environment=rotator_environment(here, self.access.roles[role], self.settings.require_proof),
+            environment=rotator_environment(here, self.access.roles[role], self.settings),
             schedule=schedule(role, self.settings.rotate_every),
             encryption_key_arn=keys.home,
             replica_keys=keys.replicas,
@@ -320,9 +320,7 @@ def name_of_role(arn: KeyArn) -> pulumi.Output[str]:
     return pulumi.Output.from_input(arn).apply(lambda text: text.rsplit("/", 1)[-1])
 
 
-def rotator_environment(
-    environment: Environment, access: RoleAccess, require_proof: Literal["available", "all"]
-) -> Mapping[str, str]:
+def rotator_environment(environment: Environment, access: RoleAccess, settings: Settings) -> Mapping[str, str]:
     """The environment variables by which a rotator knows its role; none is a secret."""
     return {
         "ROLE": access.name,
@@ -331,5 +329,6 @@ def rotator_environment(
         "KLAVIYO_REVISION": REVISION,
         "KLAVIYO_ACCOUNT_ID": environment.klaviyo_account_id,
         "GRACE_SECONDS": f"{access.grace.total_seconds():.0f}",
-        "REQUIRE_PROOF": require_proof,
+        "REQUIRE_PROOF": settings.require_proof,
+        "WRITE_PROBES": json.dumps(settings.write_probes),
     }

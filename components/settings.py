@@ -114,6 +114,7 @@ class Settings(Section):
         webhooks: the webhooks whose secrets rotate, each by a name of your choice.
         rotate_every: how often each role's key rotates.
         require_proof: ``all`` refuses a key of which a scope cannot be proved by a probe.
+        write_probes: whether a spare's write scopes are proved too, by writes that Klaviyo is to refuse as malformed.
         recovery_window_days: how long a deleted secret can be restored, 7 to 30 days.
         replica_regions: other regions in which services read; each gets a replica of every role's key.
         audit: the record of who read which key.
@@ -136,6 +137,7 @@ class Settings(Section):
     webhooks: Mapping[WebhookName, WebhookSettings] = {}
     rotate_every: Literal["month", "quarter"] = "quarter"
     require_proof: Literal["available", "all"] = "available"
+    write_probes: bool = False
     recovery_window_days: Annotated[int, Field(ge=7, le=30)] = 30
     replica_regions: tuple[Region, ...] = ()
     audit: AuditSettings = AuditSettings()

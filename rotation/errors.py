@@ -12,6 +12,7 @@
         ├── NoSpareError            the reserve holds no good spare
         ├── LabelsFullError         too few of AWS's 20 labels are free, for a rotation or an action
         ├── ScopesUnprovedError     a scope cannot be proved, and the settings ask for all proofs
+        ├── WriteProbeError         Klaviyo took a malformed write, by which it was only to be asked for a scope
         ├── PendingKeyRefusedError  the pending key was refused, or a verdict was passed on it
         ├── NoRoleKeyError          there is no key with which a webhook's secret could be changed
         └── ChangeRefusedError      Klaviyo did not take a webhook's new secret
@@ -20,6 +21,7 @@
 from collections.abc import Sequence
 
 from klaviyo_access.keys.labels import LABEL_LIMIT, Rejected
+from klaviyo_access.klaviyo.probes import WriteAcceptedError
 
 
 class RotationError(Exception):
@@ -90,6 +92,16 @@ class ScopesUnprovedError(DeadEndError):
         super().__init__(
             f"REQUIRE_PROOF is 'all', and these scopes of role {role} cannot be proved: {', '.join(unproved)}. "
             "Set requireProof to 'available', or take the scopes from the role."
+        )
+
+
+class WriteProbeError(DeadEndError):
+    """Klaviyo took a malformed write; this rotation sends no further one, and its failure reaches the alerts."""
+
+    def __init__(self, role: str, accepted: WriteAcceptedError) -> None:
+        super().__init__(
+            f"Role {role}: {accepted} Look there for what it made. Set writeProbes to false and deploy before the role "
+            "rotates again. The spare waits as before, and the current key stays in use."
         )
 
 

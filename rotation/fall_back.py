@@ -9,7 +9,8 @@ from typing import Final
 
 from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Rejected, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
-from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE, REFUSED, KeyRefusedError, NoAnswerError, Proof
+from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
+from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
 from rotation.errors import EventRefusedError
 from rotation.events import Canary, RollBack
 from rotation.healing import heal

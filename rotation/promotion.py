@@ -6,7 +6,7 @@ from typing import Final
 
 from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Rejected, Spare, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
-from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
 from rotation.errors import (
     EventRefusedError,
     KlaviyoSilentError,
@@ -14,6 +14,7 @@ from rotation.errors import (
     NoSpareError,
     PendingKeyRefusedError,
     ScopesUnprovedError,
+    WriteProbeError,
 )
 from rotation.healing import heal
 from rotation.report import Report
@@ -33,7 +34,8 @@ def create_secret(keys: RoleKeys, token: str) -> Report:
         token: id of the pending version.
 
     Raises:
-        DeadEndError: no good spare, no labels left, or a scope that must and cannot be proved.
+        DeadEndError: no good spare, no labels left, a scope that must and cannot be proved, or a malformed write that
+            Klaviyo took.
         KlaviyoSilentError: no definite answer; nothing was promoted.
         StoreError: a call to Secrets Manager failed.
     """
@@ -128,11 +130,15 @@ def _examine(keys: RoleKeys, version: Version, spare: Spare, *, leaked: frozense
         return Rejected(keys.clock(), key.fingerprint, LEAKED_SPARE)
     settings = keys.settings
     try:
-        proof = keys.klaviyo.prove(key, settings.scopes, account_id=settings.klaviyo_account_id)
+        proof = keys.klaviyo.prove(
+            key, settings.scopes, account_id=settings.klaviyo_account_id, writes=settings.write_probes
+        )
     except KeyRefusedError as refused:
         return Rejected(keys.clock(), key.fingerprint, refused.reason)
     except NoAnswerError as silence:
         raise KlaviyoSilentError(str(silence)) from None
+    except WriteAcceptedError as accepted:
+        raise WriteProbeError(settings.role, accepted) from None
     if proof.unproved and settings.require_proof == "all":
         raise ScopesUnprovedError(settings.role, proof.unproved)
     return _GoodSpare(key, proof)

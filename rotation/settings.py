@@ -8,7 +8,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from klaviyo_access.endpoint import RULE, is_safe
-from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE
+from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from rotation.errors import SettingsError
 
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,6}")
@@ -29,6 +29,7 @@ class Settings:
         klaviyo_account_id: the account that keys must belong to; empty where any will do.
         grace: how long a retired key is left alone, so that services that still hold it find the new one.
         require_proof: ``all``: a scope without proof blocks; ``available``: what can be proved is.
+        write_probes: whether a spare's write scopes are asked for as well, by malformed writes.
     """
 
     key_secret_arn: str
@@ -40,6 +41,7 @@ class Settings:
     klaviyo_account_id: str
     grace: timedelta
     require_proof: Literal["all", "available"]
+    write_probes: bool = False
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -58,6 +60,7 @@ class Settings:
             klaviyo_account_id=environ.get("KLAVIYO_ACCOUNT_ID", ""),
             grace=_grace(required(environ, "GRACE_SECONDS")),
             require_proof=_require_proof(required(environ, "REQUIRE_PROOF")),
+            write_probes=_write_probes(environ.get("WRITE_PROBES", "false")),
         )
 
 
@@ -108,3 +111,9 @@ def _require_proof(text: str) -> Literal["all", "available"]:
     if text == "available":
         return "available"
     raise SettingsError(f"REQUIRE_PROOF is 'all' or 'available'; it is {text!r}.")
+
+
+def _write_probes(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise SettingsError(f"WRITE_PROBES is 'true' or 'false'; it is {text!r}.")
+    return text == "true"

@@ -11,7 +11,8 @@ from klaviyo_access.cli.console import note
 from klaviyo_access.cli.errors import CommandError, UnreachableError
 from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.probes import ACCOUNT_SCOPE, KeyRefusedError, NoAnswerError, Prober, Proof, send
+from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Prober, Proof, send
 
 _PATIENCE_SECONDS: Final = 90.0
 """For one key: Klaviyo answers some questions 15 times a minute in the whole account."""

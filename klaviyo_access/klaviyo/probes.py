@@ -1,26 +1,29 @@
-"""Scope probes: ask Klaviyo, by the cheapest exact GET, whether a key is accepted and has the scopes of its role.
+"""Ask Klaviyo, by the probes of `probe_table`, whether a key is accepted and has the scopes of its role.
 
-Standard library only, since the rotator's bundle carries this module. Exact means that the operation needs that one
-scope and no other. All private keys of an account share one quota, so a key is proved once, scope by scope, and later
-asked for with one call; a key's scopes cannot be edited after its creation, so the first proof stands.
+Standard library only, since the rotator's bundle carries this module. All private keys of an account share one quota,
+so a key is proved once, scope by scope, and later asked for with one call; a key's scopes cannot be edited after its
+creation, so the first proof stands.
 
 ::
 
     ProbeError
-    ├── KeyRefusedError   a definite refusal: Klaviyo answered, and the key is not the one that the role needs
-    └── NoAnswerError     no definite answer: it says nothing about the key, and the next try decides
+    ├── KeyRefusedError     a definite refusal: Klaviyo answered, and the key is not the one that the role needs
+    ├── NoAnswerError       no definite answer: it says nothing about the key, and the next try decides
+    └── WriteAcceptedError  a write probe was not refused for its body: something may have been changed, stop asking
 """
 
 import http.client
 import json
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from http import HTTPStatus
 from typing import Final, Protocol
 from urllib.parse import urlencode, urlsplit
 
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.answers import Meaning, read_answer
+from klaviyo_access.klaviyo.answers import Answer, Meaning, read_answer
+from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE, MALFORMED, READ_PROBES, WRITE_PROBES, Probe
 
 REQUEST_TIMEOUT: Final = 10.0
 """Seconds that one call to Klaviyo may wait."""
@@ -39,7 +42,7 @@ class Transport(Protocol):
     """Sends one request and returns status, headers and body; follows no redirect; raises OSError on no answer."""
 
     def __call__(
-        self, method: str, url: str, headers: Mapping[str, str], timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
     ) -> tuple[int, Mapping[str, str], bytes]: ...
 
 
@@ -70,57 +73,8 @@ class NoAnswerError(ProbeError):
     """Klaviyo gave no definite answer: no connection, a server error, a challenge, a quota that is used up."""
 
 
-@dataclass(frozen=True)
-class Probe:
-    """One GET that needs one scope.
-
-    Attributes:
-        path: path of the operation.
-        per_minute: the operation's steady limit, requests a minute for the whole account.
-        query: keeps the answer short and personal data out of it.
-    """
-
-    path: str
-    per_minute: int
-    query: Mapping[str, str] = field(default_factory=dict)
-
-
-_ONE: Final = {"page[size]": "1"}
-
-READ_PROBES: Final[Mapping[str, Probe]] = {
-    "accounts:read": Probe("/api/accounts", 15, {"fields[account]": "timezone"}),
-    "brands:read": Probe("/api/brand-colors", 150),
-    "campaigns:read": Probe("/api/campaign-messages", 150, _ONE),
-    "catalogs:read": Probe("/api/catalog-items", 3500, _ONE),
-    "coupon-codes:read": Probe("/api/coupon-code-bulk-create-jobs", 750),
-    "coupons:read": Probe("/api/coupons", 750, _ONE),
-    "custom-objects:read": Probe("/api/data-sources", 60, _ONE),
-    "events:read": Probe("/api/events", 3500, _ONE | {"fields[event]": "timestamp"}),
-    "flows:read": Probe("/api/flows", 60, _ONE),
-    "forms:read": Probe("/api/forms", 60, _ONE),
-    "images:read": Probe("/api/images", 150, _ONE),
-    "lists:read": Probe("/api/lists", 750, _ONE),
-    "metrics:read": Probe("/api/metrics", 150),
-    "profiles:read": Probe("/api/profiles", 750, _ONE | {"fields[profile]": "created"}),
-    "reviews:read": Probe("/api/reviews", 150, _ONE | {"fields[review]": "created"}),
-    "segments:read": Probe("/api/segments", 750, _ONE),
-    "sender-config:read": Probe("/api/text-messaging-senders", 60, _ONE),
-    "subscriptions:read": Probe("/api/profile-suppression-bulk-create-jobs", 750),
-    "tags:read": Probe("/api/tags", 60, _ONE),
-    "templates:read": Probe("/api/templates", 750, _ONE),
-    "tracking-settings:read": Probe("/api/tracking-settings", 150, _ONE),
-    "translations:read": Probe("/api/translations", 150, _ONE),
-    "usage:read": Probe("/api/billing-usage", 150),
-    "web-feeds:read": Probe("/api/web-feeds", 15, _ONE),
-    "webhooks:read": Probe("/api/webhooks", 15),
-}
-"""Scope to its probe. A scope that is not here has no exact read probe and stays ``unproved``.
-
-Paths, scopes and limits as the docstrings of klaviyo-api 25.0.0 (revision 2026-10-15) give them.
-"""
-
-ACCOUNT_SCOPE: Final = "accounts:read"
-"""The scope by which a key proves which account it belongs to; every role has it."""
+class WriteAcceptedError(ProbeError):
+    """Klaviyo took a write whose body is malformed, though it was to refuse it: look what it made of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,33 +111,28 @@ class Prober:
     sleep: Callable[[float], None]
     time_left: Callable[[], float]
 
-    def prove(self, key: Key, scopes: Iterable[str], *, account_id: str) -> Proof:
+    def prove(self, key: Key, scopes: Iterable[str], *, account_id: str, writes: bool = False) -> Proof:
         """Prove that ``key`` is accepted, belongs to the account and has every scope that can be asked for.
+
+        Reads come first: Klaviyo is asked for no write with a key that it refuses anyway.
 
         Args:
             key: the key to prove.
             scopes: the role's scopes; each that has a probe costs one call.
             account_id: the environment's Klaviyo account; empty where any account will do.
+            writes: whether write scopes may be asked for as well, by a malformed write.
 
         Raises:
             KeyRefusedError: Klaviyo refused the key, a scope is missing, or the account is another one.
             NoAnswerError: Klaviyo gave no definite answer to one of the calls.
+            WriteAcceptedError: Klaviyo took a malformed write; no further one is sent.
         """
         evidence = dict.fromkeys(sorted(scopes), Evidence.UNPROVED)
-        missing: list[str] = []
-        for scope in evidence:
-            if scope not in READ_PROBES:
-                continue
-            outcome = self._ask(key, scope)
-            if outcome.missing:
-                missing.append(scope)
-                continue
-            if scope == ACCOUNT_SCOPE and account_id:
-                _require_account(outcome.body, account_id)
-            if outcome.proved:
-                evidence[scope] = Evidence.PROBE
-        if missing:
-            raise _scopes_missing(missing)
+        for probes in (READ_PROBES, WRITE_PROBES if writes else {}):
+            asked = {scope: self._ask(key, scope, probes[scope], account_id) for scope in evidence if scope in probes}
+            if missing := [scope for scope, found in asked.items() if found is _Found.MISSING]:
+                raise _scopes_missing(missing)
+            evidence |= {scope: Evidence.PROBE for scope, found in asked.items() if found is _Found.PROVED}
         return Proof(evidence=evidence)
 
     def confirm(self, key: Key, scopes: Iterable[str]) -> None:
@@ -199,41 +148,38 @@ class Prober:
         """
         probed = sorted(READ_PROBES.keys() & set(scopes))
         widest = max(probed, key=lambda scope: READ_PROBES[scope].per_minute, default=ACCOUNT_SCOPE)
-        if self._ask(key, widest).missing:
+        if self._ask(key, widest, READ_PROBES[widest], "") is _Found.MISSING:
             raise _scopes_missing([widest])
 
-    def _ask(self, key: Key, scope: str) -> "_Outcome":
-        probe = READ_PROBES[scope]
+    def _ask(self, key: Key, scope: str, probe: Probe, account_id: str) -> "_Found":
         while True:
             status, headers, body = self._send(key, probe)
             answer = read_answer(status, headers, body)
-            match answer.meaning:
-                case Meaning.ACCEPTED:
-                    return _Outcome(proved=True, body=body)
-                case Meaning.KEY_REFUSED:
-                    raise KeyRefusedError("Klaviyo does not accept this key (401).", reason=REFUSED)
-                case Meaning.SCOPES_MISSING if scope in answer.missing_scopes:
-                    return _Outcome(missing=True)
-                case Meaning.FORBIDDEN if answer.detail:
-                    # Klaviyo knows the key; the account has not the feature. That says nothing about the scope.
-                    return _Outcome()
-                case Meaning.RATE_LIMITED:
-                    self._wait(answer.retry_after, probe)
-                case _:
-                    raise _no_answer(probe, f"{answer.meaning.value}, status {status}")
+            if answer.meaning is Meaning.RATE_LIMITED:
+                self._wait(answer.retry_after, probe)
+                continue
+            found = _written(probe, answer) if probe.writes else _read(probe, answer)
+            if found is _Found.MISSING and scope not in answer.missing_scopes:
+                raise _no_answer(probe, "it names another scope as missing")
+            if found is _Found.PROVED and scope == ACCOUNT_SCOPE and account_id:
+                _require_account(body, account_id)
+            return found
 
     def _send(self, key: Key, probe: Probe) -> tuple[int, Mapping[str, str], bytes]:
         timeout = min(REQUEST_TIMEOUT, self.time_left())
         if timeout <= 0:
             raise _no_answer(probe, "no time left")
-        query = f"?{urlencode(probe.query)}" if probe.query else ""
         headers = {
             "Authorization": f"Klaviyo-API-Key {key.reveal()}",
             "revision": self.revision,
             "Accept": "application/vnd.api+json",
         }
         try:
-            return self.transport("GET", f"{self.url}{probe.path}{query}", headers, timeout)
+            if not probe.writes:
+                query = f"?{urlencode(probe.query)}" if probe.query else ""
+                return self.transport("GET", f"{self.url}{probe.path}{query}", headers, timeout)
+            headers["Content-Type"] = "application/vnd.api+json"
+            return self.transport(probe.method, f"{self.url}{probe.asked_path}", headers, timeout, MALFORMED)
         except (OSError, http.client.HTTPException) as error:
             raise _no_answer(probe, type(error).__name__) from None
 
@@ -244,15 +190,48 @@ class Prober:
         self.sleep(seconds)
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Outcome:
-    proved: bool = False
-    missing: bool = False
-    body: bytes = b""
+class _Found(Enum):
+    PROVED = "proved"
+    MISSING = "missing"
+    NOTHING = "nothing"
+
+
+def _read(probe: Probe, answer: Answer) -> _Found:
+    return _Found.PROVED if answer.meaning is Meaning.ACCEPTED else _refused(probe, answer)
+
+
+def _written(probe: Probe, answer: Answer) -> _Found:
+    """What the answer to a malformed write says: Klaviyo refuses keys before it looks at bodies."""
+    if answer.meaning is Meaning.ACCEPTED:
+        raise WriteAcceptedError(
+            f"Klaviyo answered {probe.method} {probe.path} with {answer.status}, though its body was malformed: "
+            "something may have been changed in the account."
+        )
+    if answer.meaning is Meaning.INVALID:
+        return _Found.PROVED
+    if answer.status == HTTPStatus.NOT_FOUND:
+        # The id is nobody's. Whether Klaviyo looked at the key's scopes before it looked for the id is not known.
+        return _Found.NOTHING
+    return _refused(probe, answer)
+
+
+def _refused(probe: Probe, answer: Answer) -> _Found:
+    match answer.meaning:
+        case Meaning.KEY_REFUSED:
+            raise KeyRefusedError("Klaviyo does not accept this key (401).", reason=REFUSED)
+        case Meaning.SCOPES_MISSING:
+            return _Found.MISSING
+        case Meaning.FORBIDDEN if answer.detail:
+            # Klaviyo knows the key; the account has not the feature. That says nothing about the scope.
+            return _Found.NOTHING
+        case _:
+            raise _no_answer(probe, f"{answer.meaning.value}, status {answer.status}")
 
 
 def _no_answer(probe: Probe, what: str) -> NoAnswerError:
-    return NoAnswerError(f"Klaviyo gave no definite answer to GET {probe.path} ({what}): the key is not in question.")
+    return NoAnswerError(
+        f"Klaviyo gave no definite answer to {probe.method} {probe.path} ({what}): the key is not in question."
+    )
 
 
 def _scopes_missing(scopes: list[str]) -> KeyRefusedError:

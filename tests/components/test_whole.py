@@ -270,7 +270,7 @@ def test_logs_are_encrypted_and_kept_as_long_as_the_settings_say(prod: Recorder)
 
 def test_a_rotator_is_told_scopes_klaviyo_and_how_much_proof(build: Build) -> None:
     facts = load_stack("dev")
-    settings = facts.settings.model_copy(update={"require_proof": "all"})
+    settings = facts.settings.model_copy(update={"require_proof": "all", "write_probes": True})
     recorder = build(lambda: whole("dev", settings=settings) and None)
     variables = recorder.of_type("aws:lambda/function:Function")["klaviyo-service-rotation-function"].inputs[
         "environment"
@@ -278,6 +278,7 @@ def test_a_rotator_is_told_scopes_klaviyo_and_how_much_proof(build: Build) -> No
     assert variables["SCOPES"] == "accounts:read,profiles:read"
     assert variables["KLAVIYO_URL"] == "https://a.klaviyo.com"
     assert variables["REQUIRE_PROOF"] == "all"
+    assert variables["WRITE_PROBES"] == "true"
     assert variables["GRACE_SECONDS"] == "86400"
 
 

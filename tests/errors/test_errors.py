@@ -50,7 +50,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_classes() -> None:
 
 
 ROOMS = ("audit", "authorization", "aws", "keys", "klaviyo", "oauth", "webhooks")
-ROTATORS = {"ProbeError", "KeyRefusedError", "NoAnswerError"}
+ROTATORS = {"ProbeError", "KeyRefusedError", "NoAnswerError", "WriteAcceptedError"}
 """Errors of scope probes, which the rotator's bundle carries without the tree; no service sees them."""
 
 

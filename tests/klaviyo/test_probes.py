@@ -20,14 +20,17 @@ from openapi_client.models.review_response_dto_object_resource_attributes import
 from klaviyo_access.access_model.catalog import GA_SCOPES
 from klaviyo_access.keys.labels import Rejected, parse_label
 from klaviyo_access.keys.secret import Key
+from klaviyo_access.klaviyo.probe_table import MALFORMED, READ_PROBES, WRITE_PROBES
 from klaviyo_access.klaviyo.probes import (
-    READ_PROBES,
     Evidence,
     KeyRefusedError,
     NoAnswerError,
     Prober,
+    WriteAcceptedError,
     send,
 )
+from sandbox.klaviyo.forms import form_of
+from sandbox.klaviyo.problems import Problem
 
 KEY = Key("pk_" + "ab" * 17)
 OPERATIONS: list[dict[str, Any]] = json.loads(files("klaviyo_access.klaviyo").joinpath("operations.json").read_text())
@@ -45,6 +48,7 @@ def missing(scope: str) -> Reply:
 
 ACCOUNT: Reply = (200, {}, json.dumps({"data": [{"type": "account", "id": "XyZ123"}]}).encode())
 OK: Reply = (200, {}, b'{"data": []}')
+INVALID = error(400, "invalid", "'type' is a required field for the resource.")
 REFUSED = error(401, "authentication_failed", "Incorrect authentication credentials.")
 CHALLENGE: Reply = (403, {"CF-Mitigated": "challenge", "Content-Type": "text/html"}, b"<html>Just a moment...</html>")
 
@@ -55,15 +59,20 @@ class ScriptedKlaviyo:
 
     replies: Mapping[str, list[Reply]] = field(default_factory=dict)
     seen: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
+    bodies: list[bytes | None] = field(default_factory=list)
     timeouts: list[float] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
     seconds: float = 100.0
 
-    def __call__(self, method: str, url: str, headers: Mapping[str, str], timeout: float) -> Reply:
+    def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
+    ) -> Reply:
         self.seen.append((f"{method} {url}", headers))
+        self.bodies.append(body)
         self.timeouts.append(timeout)
         path = url.removeprefix("https://klaviyo.test").partition("?")[0]
-        replies = self.replies.get(path, [ACCOUNT if path == "/api/accounts" else OK])
+        usual = INVALID if method != "GET" else ACCOUNT if path == "/api/accounts" else OK
+        replies = self.replies.get(path, [usual])
         return replies.pop(0) if len(replies) > 1 else replies[0]
 
     def sleep(self, seconds: float) -> None:
@@ -80,10 +89,13 @@ class ScriptedKlaviyo:
         )
 
 
-@pytest.mark.parametrize("scope", sorted(READ_PROBES))
+PROBES = {**READ_PROBES, **WRITE_PROBES}
+
+
+@pytest.mark.parametrize("scope", sorted(PROBES))
 def test_each_probe_is_an_operation_that_needs_exactly_its_scope(scope: str) -> None:
-    probe = READ_PROBES[scope]
-    operation = next(o for o in OPERATIONS if (o["method"], o["path"]) == ("GET", probe.path))
+    probe = PROBES[scope]
+    operation = next(o for o in OPERATIONS if (o["method"], o["path"]) == (probe.method, probe.path))
 
     assert operation["scopes"] == [scope]
     assert operation["steady"] == f"{probe.per_minute}/m"
@@ -94,6 +106,34 @@ def test_only_these_read_scopes_have_no_exact_probe() -> None:
 
     assert readable - READ_PROBES.keys() == {"conversations:read", "push-tokens:read"}
     assert READ_PROBES.keys() <= readable
+    assert {probe.method for probe in READ_PROBES.values()} == {"GET"}
+
+
+def test_only_these_write_scopes_have_no_exact_probe() -> None:
+    writable = {scope for scope in GA_SCOPES if scope.endswith(":write")}
+
+    assert writable - WRITE_PROBES.keys() == {"push-tokens:write", "tags:write"}
+    assert WRITE_PROBES.keys() <= writable
+    for scope in writable - WRITE_PROBES.keys():
+        assert [o for o in OPERATIONS if o["scopes"] == [scope] and o["method"] in {"POST", "PATCH"}] == []
+
+
+@pytest.mark.parametrize("scope", sorted(WRITE_PROBES))
+def test_a_write_probe_changes_something_that_exists_only_where_nothing_can_be_created(scope: str) -> None:
+    exact = {o["method"] for o in OPERATIONS if o["scopes"] == [scope]}
+
+    assert WRITE_PROBES[scope].method == ("POST" if "POST" in exact else "PATCH")
+
+
+@pytest.mark.parametrize("scope", sorted(WRITE_PROBES))
+def test_the_sdk_knows_the_body_of_a_write_probe_as_malformed(scope: str) -> None:
+    probe = WRITE_PROBES[scope]
+    operation = next(o for o in OPERATIONS if (o["method"], o["path"]) == (probe.method, probe.path))
+
+    with pytest.raises(Problem) as refused:
+        form_of(operation["operationId"]).read(MALFORMED)
+
+    assert refused.value.status == 400
 
 
 @pytest.mark.parametrize(
@@ -131,6 +171,82 @@ def test_a_good_key_is_proved_scope_by_scope_with_one_call_each() -> None:
     ]
     assert {headers["Authorization"] for _, headers in klaviyo.seen} == {f"Klaviyo-API-Key {KEY.reveal()}"}
     assert {headers["revision"] for _, headers in klaviyo.seen} == {"2026-10-15"}
+
+
+def test_write_scopes_are_asked_for_by_a_malformed_write_where_that_is_allowed() -> None:
+    klaviyo = ScriptedKlaviyo()
+    scopes = ["reviews:write", "profiles:write", "tags:write", "lists:read"]
+
+    proof = klaviyo.prober().prove(KEY, scopes, account_id="", writes=True)
+
+    assert dict(proof.evidence) == {
+        "lists:read": Evidence.PROBE,
+        "profiles:write": Evidence.PROBE,
+        "reviews:write": Evidence.PROBE,
+        "tags:write": Evidence.UNPROVED,
+    }
+    assert [url for url, _ in klaviyo.seen] == [
+        "GET https://klaviyo.test/api/lists?page%5Bsize%5D=1",
+        "POST https://klaviyo.test/api/profiles",
+        "PATCH https://klaviyo.test/api/reviews/0",
+    ]
+    assert klaviyo.bodies == [None, b'{"data":{}}', b'{"data":{}}']
+    assert [headers.get("Content-Type") for _, headers in klaviyo.seen] == [None, *["application/vnd.api+json"] * 2]
+
+
+def test_no_write_is_sent_with_a_key_that_lacks_a_read_scope() -> None:
+    klaviyo = ScriptedKlaviyo({"/api/lists": [missing("lists:read")]})
+
+    with pytest.raises(KeyRefusedError):
+        klaviyo.prober().prove(KEY, ["events:write", "lists:read"], account_id="", writes=True)
+
+    assert klaviyo.bodies == [None]
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204])
+def test_a_malformed_write_that_klaviyo_takes_ends_the_probing(status: int) -> None:
+    klaviyo = ScriptedKlaviyo({"/api/events": [(status, {}, b"")]})
+
+    with pytest.raises(WriteAcceptedError, match=f"POST /api/events with {status}"):
+        klaviyo.prober().prove(KEY, ["events:write", "lists:write"], account_id="", writes=True)
+
+    assert len(klaviyo.seen) == 1
+
+
+WRITE_ANSWERS: list[tuple[str, list[Reply], str]] = [
+    ("400 of Klaviyo's", [INVALID], "proved"),
+    ("429, then 400", [(429, {"Retry-After": "3"}, b""), INVALID], "proved"),
+    ("403 for the scope", [missing("profiles:write")], "missing:profiles:write"),
+    ("403 for the plan", [error(403, "permission_denied", "Not part of your plan.")], "unproved"),
+    ("404 of an id that nobody has", [error(404, "not_found", "No such profile.")], "unproved"),
+    ("401", [REFUSED], "refused"),
+    ("403 for another scope", [missing("profiles:read")], "no answer"),
+    ("a proxy's 400", [(400, {}, b"<html>Bad request</html>")], "no answer"),
+    ("a proxy's 403", [(403, {}, b"<html>Forbidden</html>")], "no answer"),
+    ("Cloudflare's challenge", [CHALLENGE], "no answer"),
+    ("405", [error(405, "method_not_allowed", "No.")], "no answer"),
+    ("409", [error(409, "conflict", "It exists.")], "no answer"),
+    ("a redirect", [(307, {"Location": "https://elsewhere.test/"}, b"")], "no answer"),
+    ("500", [error(500, "error", "A server error occurred.")], "no answer"),
+    ("nothing left of the quota", [(429, {"Retry-After": "3600"}, b"")], "no answer"),
+]
+
+
+@pytest.mark.parametrize(
+    ("replies", "outcome"), [case[1:] for case in WRITE_ANSWERS], ids=[case[0] for case in WRITE_ANSWERS]
+)
+def test_each_answer_to_a_malformed_write_means_this(replies: list[Reply], outcome: str) -> None:
+    prober = ScriptedKlaviyo({"/api/profiles": list(replies)}).prober()
+
+    try:
+        proof = prober.prove(KEY, ["profiles:write"], account_id="", writes=True)
+        found = "unproved" if proof.unproved else "proved"
+    except KeyRefusedError as refused:
+        found = refused.reason
+    except NoAnswerError:
+        found = "no answer"
+
+    assert found == outcome
 
 
 REFUSALS: list[tuple[str, dict[str, list[Reply]], str]] = [
@@ -199,13 +315,15 @@ def test_anything_else_is_no_answer_and_rejects_nothing(reply: Reply) -> None:
     "failure", [TimeoutError("slow"), ConnectionResetError("gone"), OSError("no route"), BadStatusLine("x")]
 )
 def test_a_connection_that_fails_is_no_answer(failure: Exception) -> None:
-    def broken(method: str, url: str, headers: Mapping[str, str], timeout: float) -> Reply:
+    def broken(method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None) -> Reply:
         raise failure
 
     prober = Prober(url="https://k.test", revision="r", transport=broken, sleep=lambda _: None, time_left=lambda: 9.0)
 
     with pytest.raises(NoAnswerError) as no_answer:
         prober.confirm(KEY, ["lists:read"])
+    with pytest.raises(NoAnswerError, match="POST /api/lists"):
+        prober.prove(KEY, ["lists:write"], account_id="", writes=True)
 
     assert type(failure).__name__ in str(no_answer.value)
 

@@ -8,10 +8,14 @@ import httpx
 import pytest
 
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.probes import READ_PROBES, KeyRefusedError, Prober
+from klaviyo_access.klaviyo.probe_table import READ_PROBES, WRITE_PROBES
+from klaviyo_access.klaviyo.probes import KeyRefusedError, Prober
 from sandbox.klaviyo.app import create_app
+from sandbox.memory.sources import Change
 
 ACCOUNT = "SbxKlv"
+PROBES = {**READ_PROBES, **WRITE_PROBES}
+LAMBDA_SECONDS = 300 - 15
 
 
 class Account:
@@ -32,7 +36,7 @@ class Account:
         self.now += seconds
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], timeout: float, *, body: str | None = None
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
         async def request() -> httpx.Response:
             async with httpx.AsyncClient(transport=httpx.ASGITransport(app=self.app), timeout=timeout) as client:
@@ -41,28 +45,43 @@ class Account:
         answer = asyncio.run(request())
         return answer.status_code, dict(answer.headers), answer.content
 
+    def resources(self) -> list[Change]:
+        return self.app.sources[0].changes()
+
     def key_with(self, *scopes: str) -> Key:
-        asked = json.dumps({"name": "a key", "scopes": scopes})
+        asked = json.dumps({"name": "a key", "scopes": scopes}).encode()
         headers = {"X-Sandbox-Token": "t", "Content-Type": "application/json"}
-        _, _, body = self.send("POST", "http://klaviyo.test/sandbox/keys", headers, 5.0, body=asked)
+        _, _, body = self.send("POST", "http://klaviyo.test/sandbox/keys", headers, 5.0, asked)
         return Key(json.loads(body)["key"])
 
 
-def test_a_key_with_all_readable_scopes_is_proved_in_all() -> None:
+def test_a_key_with_all_scopes_is_proved_in_all_and_nothing_is_made_by_it() -> None:
     account = Account()
+    key = account.key_with(*PROBES)
+    before = account.resources()
 
-    proof = account.prober.prove(account.key_with(*READ_PROBES), READ_PROBES, account_id=ACCOUNT)
+    proof = account.prober.prove(key, PROBES, account_id=ACCOUNT, writes=True)
 
     assert proof.unproved == ()
+    assert account.resources() == before
 
 
-@pytest.mark.parametrize("scope", sorted(READ_PROBES))
+def test_two_spares_with_all_scopes_are_proved_within_the_time_of_one_step() -> None:
+    account = Account()
+
+    for key in (account.key_with(*PROBES), account.key_with(*PROBES)):
+        account.prober.prove(key, PROBES, account_id=ACCOUNT, writes=True)
+
+    assert account.now < LAMBDA_SECONDS
+
+
+@pytest.mark.parametrize("scope", sorted(PROBES))
 def test_a_key_without_the_scope_is_refused_by_its_probe_and_told_which(scope: str) -> None:
     account = Account()
-    others = READ_PROBES.keys() - {scope}
+    others = PROBES.keys() - {scope}
 
     with pytest.raises(KeyRefusedError) as refused:
-        account.prober.prove(account.key_with(*others), READ_PROBES, account_id=ACCOUNT)
+        account.prober.prove(account.key_with(*others), PROBES, account_id=ACCOUNT, writes=True)
 
     assert refused.value.reason == f"missing:{scope}"
 

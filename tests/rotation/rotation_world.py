@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from klaviyo_access.keys.labels import AwsLabel, Foreign, SecretLabels, Spare
 from klaviyo_access.keys.secret import fingerprint
-from klaviyo_access.klaviyo.probes import READ_PROBES, Prober
+from klaviyo_access.klaviyo.probe_table import MALFORMED, READ_PROBES, WRITE_PROBES
+from klaviyo_access.klaviyo.probes import Prober
 from rotation.errors import RotationError
 from rotation.events import name_of, read_event
 from rotation.rotator import Rotator
@@ -83,7 +84,8 @@ class Process:
 class Klaviyo:
     """The account's keys by value with their scopes; ``status`` makes every call fail that way instead.
 
-    ``accounts`` names the account of keys of other ones, ``closed`` a scope whose probe says nothing about a key.
+    ``accounts`` names the account of keys of other ones, ``closed`` a scope whose probe says nothing about a key. A
+    malformed write is refused, unless it ``takes_anything``.
     """
 
     process: Process = field(default_factory=Process)
@@ -91,20 +93,22 @@ class Klaviyo:
     accounts: dict[str, str] = field(default_factory=dict)
     closed: dict[str, str] = field(default_factory=dict)
     status: int | None = None
+    takes_anything: bool = False
     calls: list[str] = field(default_factory=list)
 
     def __call__(
-        self, method: str, url: str, headers: Mapping[str, str], timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
     ) -> tuple[int, Mapping[str, str], bytes]:
-        return self.process.make(lambda: self._answer(method, url, headers, timeout))
+        return self.process.make(lambda: self._answer(method, url, headers, timeout, body))
 
     def _answer(
-        self, method: str, url: str, headers: Mapping[str, str], timeout: float
+        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None
     ) -> tuple[int, Mapping[str, str], bytes]:
         path = url.removeprefix("https://klaviyo.test").partition("?")[0]
         self.calls.append(f"{method} {path} within {timeout:.0f} s")
         key = headers["Authorization"].removeprefix("Klaviyo-API-Key ")
-        needed = next(scope for scope, probe in READ_PROBES.items() if probe.path == path)
+        probes = READ_PROBES if method == "GET" else WRITE_PROBES
+        needed = next(scope for scope, probe in probes.items() if probe.asked_path == path)
         if self.status:
             return self.status, {}, b""
         if key not in self.scopes:
@@ -113,6 +117,8 @@ class Klaviyo:
             return self._error(403, "permission_denied", "This feature is not part of your plan.")
         if needed not in self.scopes[key]:
             return self._error(403, "permission_denied", f"Your API key is missing required scopes: {needed}")
+        if body == MALFORMED and not self.takes_anything:
+            return self._error(400, "invalid", "'type' is a required field.")
         return 200, {}, json.dumps({"data": [{"id": self.accounts.get(key, KLAVIYO_ACCOUNT)}]}).encode()
 
     @staticmethod
@@ -174,6 +180,7 @@ class World:
         *,
         first_value: FirstValue = "also-current",
         require_proof: Literal["all", "available"] = "available",
+        write_probes: bool = False,
         attempts: int = 1,
     ) -> None:
         self.now = datetime(2026, 11, 22, 12, 0, tzinfo=UTC).timestamp()
@@ -206,6 +213,7 @@ class World:
             klaviyo_account_id=KLAVIYO_ACCOUNT,
             grace=timedelta(days=1),
             require_proof=require_proof,
+            write_probes=write_probes,
         )
 
     def stage(

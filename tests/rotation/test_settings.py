@@ -17,6 +17,7 @@ GOOD = {
     "KLAVIYO_ACCOUNT_ID": "XyZ123",
     "GRACE_SECONDS": "86400",
     "REQUIRE_PROOF": "available",
+    "WRITE_PROBES": "true",
 }
 
 
@@ -31,10 +32,11 @@ def test_settings_are_read_as_deployed_with_sorted_scopes() -> None:
         klaviyo_account_id="XyZ123",
         grace=timedelta(days=1),
         require_proof="available",
+        write_probes=True,
     )
 
 
-@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"KLAVIYO_ACCOUNT_ID"}))
+@pytest.mark.parametrize("name", sorted(GOOD.keys() - {"KLAVIYO_ACCOUNT_ID", "WRITE_PROBES"}))
 def test_a_missing_variable_is_named(name: str) -> None:
     with pytest.raises(SettingsError, match=name):
         Settings.of(GOOD | {name: ""})
@@ -42,6 +44,13 @@ def test_a_missing_variable_is_named(name: str) -> None:
 
 def test_the_account_may_be_left_open() -> None:
     assert Settings.of(GOOD | {"KLAVIYO_ACCOUNT_ID": ""}).klaviyo_account_id == ""
+
+
+def test_write_probes_are_off_unless_deployed_otherwise() -> None:
+    without = {name: value for name, value in GOOD.items() if name != "WRITE_PROBES"}
+
+    assert Settings.of(without).write_probes is False
+    assert Settings.of(GOOD | {"WRITE_PROBES": "false"}).write_probes is False
 
 
 @pytest.mark.parametrize(
@@ -64,6 +73,8 @@ def test_keys_are_sent_over_tls_or_on_this_machine(url: str) -> None:
         ("SCOPES", "accounts:read, lists:read"),
         ("SCOPES", "lists:read"),
         ("REQUIRE_PROOF", "none"),
+        ("WRITE_PROBES", "yes"),
+        ("WRITE_PROBES", ""),
         ("GRACE_SECONDS", "0"),
         ("GRACE_SECONDS", "-1"),
         ("GRACE_SECONDS", "1 day"),
