@@ -113,6 +113,8 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]
             continue  # staged again since healing, which clears it next time
         found = _examine(keys, version, spare, leaked=reserve.leaked_fingerprints)
         if isinstance(found, _GoodSpare):
+            if spare.fingerprint in keys.reserve.labels().leaked_fingerprints:
+                continue  # the labels read first lagged behind an operator's mark
             return found, tuple(rejected)
         reject_spare(keys, version, found)
         rejected.append(found)

@@ -1,0 +1,197 @@
+"""Two roles of one Klaviyo account, with what the tests know of their keys and nobody else does."""
+
+import json
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.secret import fingerprint
+from klaviyo_access.klaviyo.probe_table import READ_PROBES
+from rotation.errors import RotationError
+from sandbox.aws.calls import AwsError, Caller
+from sandbox.aws.secrets_manager.readings import Readings
+from sandbox.aws.secrets_manager.state import Secret
+from tests.rotation.rotation_world import (
+    KLAVIYO_ACCOUNT,
+    SCOPES,
+    KilledError,
+    Klaviyo,
+    World,
+    at_once,
+    call,
+    key_value,
+)
+from tests.rotation.state_machine.faults import FaultyProcess, LaggingClient
+
+PROVABLE: Final = frozenset(SCOPES) & READ_PROBES.keys()
+START: Final = 1_795_348_800.0
+
+
+class TurnedAwayError(Exception):
+    """A rotator runs one at a time, and was running."""
+
+
+@dataclass
+class Clock:
+    """One clock for everybody; it can jump."""
+
+    now: float = START
+
+
+class Role(World):
+    """One role, in an account that it shares; its rotator turns others away while it runs."""
+
+    one_at_a_time = True
+
+    def __init__(self, account: "Account", name: str, *, first_value: Literal["also-current", "as-asked"]) -> None:
+        self._account = account
+        super().__init__(first_value=first_value, attempts=3)
+        if first_value == "as-asked":
+            self.service.readings = Readings(first_value=first_value, retry="resumed", step_names="snake")
+        self.name = name
+        self.busy = False
+        self.process = account.process
+        self.klaviyo = account.klaviyo
+        self.client = LaggingClient(self.service, account.process)
+        self.service._rotations._in_background = _now  # type: ignore[method-assign] # over when RotateSecret answers
+
+    @property
+    def now(self) -> float:
+        """The account's time."""
+        return self._account.clock.now
+
+    @now.setter
+    def now(self, value: float) -> None:
+        self._account.clock.now = value
+
+    def invoke(self, event: object) -> dict[str, object]:
+        """As a World's, unless it runs already."""
+        if self.busy and self.one_at_a_time:
+            raise TurnedAwayError
+        before, self.busy = self.busy, True
+        try:
+            return super().invoke(event)
+        finally:
+            self.busy = before
+
+    def secret(self, where: str) -> Secret:
+        """All there is to know of the ``key`` or the ``reserve``."""
+        return self.service.entries[{"key": self.key_arn, "reserve": self.reserve_arn}[where]]
+
+    async def _invoke(self, function_arn: str, event: dict[str, Any], *, caller: Caller) -> None:
+        try:
+            await super()._invoke(function_arn, event, caller=caller)
+        except TurnedAwayError as error:
+            raise AwsError("TooManyRequestsException", "Rate exceeded.") from error
+
+    def _rotate(self, **settings: object) -> None:
+        parameters = {
+            "SecretId": self.key_arn,
+            "ClientRequestToken": f"{self._account.new_number():032d}",
+            "RotationLambdaARN": "arn:aws:lambda:us-east-1:000000000000:function:rotator",
+            "RotationRules": {"ScheduleExpression": "cron(0 3 1 1/3 ? *)"},
+            **settings,
+        }
+        at_once(self.service.handle(call("RotateSecret", parameters)))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One role at one moment: labels, and the values of the versions of both secrets."""
+
+    key: SecretLabels
+    reserve: SecretLabels
+    key_values: dict[str, str]
+    reserve_values: dict[str, str]
+    accepted: frozenset[str]
+
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """Version id to the fingerprint of the key in its value, for this project's values on the key secret."""
+        return {version: json.loads(value)["fingerprint"] for version, value in self.key_values.items()}
+
+
+@dataclass
+class Account:
+    """Everything there is, and what only the tests know.
+
+    Attributes:
+        staged: each key that an operator staged honestly: role and name.
+        stolen: keys of which somebody hostile took the labels.
+        refused: keys that Klaviyo did not know at some time.
+        disabled: keys that the auditor disabled, with their scopes.
+        hit: fingerprints of the keys that the auditor disabled since the last look, enabled again or not.
+        repair_due: whether an audit was broken off that may have left a live key disabled.
+        marks: names that the auditor gave to keys at Klaviyo.
+        leaked: role and fingerprint of each key that was marked as leaked.
+        superseded: role and fingerprint of a key to when it was last current or pending.
+    """
+
+    first_value: Literal["also-current", "as-asked"] = "also-current"
+    clock: Clock = field(default_factory=Clock)
+    process: FaultyProcess = field(default_factory=FaultyProcess)
+    staged: set[tuple[str, str]] = field(default_factory=set)
+    stolen: set[str] = field(default_factory=set)
+    refused: set[str] = field(default_factory=set)
+    disabled: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    hit: set[str] = field(default_factory=set)
+    marks: dict[str, str] = field(default_factory=dict)
+    leaked: set[tuple[str, str]] = field(default_factory=set)
+    superseded: dict[tuple[str, str], float] = field(default_factory=dict)
+    numbers: int = 0
+    repair_due: bool = False
+
+    def __post_init__(self) -> None:
+        self.klaviyo = Klaviyo(self.process)
+        self.roles = {name: Role(self, name, first_value=self.first_value) for name in ("viewer", "editor")}
+
+    def new_number(self) -> int:
+        """A number that was not given before."""
+        self.numbers += 1
+        return self.numbers
+
+    def accepts(self, name: str) -> bool:
+        """Whether Klaviyo accepts a key with every scope that can be proved."""
+        return self.accepts_value(key_value(name))
+
+    def accepts_value(self, key: str) -> bool:
+        """The same by the key itself."""
+        right_account = self.klaviyo.accounts.get(key, KLAVIYO_ACCOUNT) == KLAVIYO_ACCOUNT
+        return right_account and set(self.klaviyo.scopes.get(key, ())) >= PROVABLE
+
+    def see(self, role: Role) -> Seen:
+        """One role as it is now."""
+        key, reserve = role.secret("key"), role.secret("reserve")
+        return Seen(
+            key=_labels(key),
+            reserve=_labels(reserve),
+            key_values=_values(key),
+            reserve_values=_values(reserve),
+            accepted=frozenset(fingerprint(key) for key in self.klaviyo.scopes if self.accepts_value(key)),
+        )
+
+    @contextmanager
+    def failing(self) -> Iterator[None]:
+        """What a caller of AWS or of a rotator sees as an error; the schedule goes on."""
+        with suppress(RotationError, KilledError, TurnedAwayError, AwsError, ClientError, BotoCoreError):
+            yield
+
+
+def _now(arn: str, work: Coroutine[None, None, None]) -> None:
+    at_once(work)
+
+
+def _labels(secret: Secret) -> SecretLabels:
+    return SecretLabels.of({version.id: version.stages for version in secret.versions if version.stages})
+
+
+def _values(secret: Secret) -> dict[str, str]:
+    return {
+        version.id: version.value.text
+        for version in secret.versions
+        if version.stages and version.value and version.value.text is not None
+    }

@@ -1,0 +1,114 @@
+"""Schedules in which a rule that is wrong does harm, each with its trouble at every call in turn."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Final
+
+from tests.rotation.state_machine.faults import Fault
+from tests.rotation.state_machine.schedules import Step
+
+_VIEWER, _EDITOR = "viewer", "editor"
+_WEEK_PASSES: Final = Step(rule="clock jumps", pick=3)
+_FIRST, _SECOND = 0, 1
+_CREATE, _FINISH = 1, 17
+_REFUSED_LIVE: Final = 0
+_TWO_FREE: Final = 4
+
+
+def _used(keys: int) -> tuple[Step, ...]:
+    return (Step(rule="stage", pick=1), Step(rule="rotate", pick=1)) * keys
+
+
+_SHARED: Final = (*_used(2), _WEEK_PASSES, Step(rule="stage shared", role=_EDITOR, pick=_FIRST))
+_PENDING: Final = (
+    *_used(1),
+    Step(rule="stage", pick=1),
+    Step(rule="announce"),
+    Step(rule="late step", pick=_CREATE),
+)
+
+_SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
+    "back and forth": (
+        *_used(2),
+        Step(rule="roll back"),
+        Step(rule="canary"),
+        _WEEK_PASSES,
+        *_used(1),
+        Step(rule="audit"),
+    ),
+    "a key is live elsewhere": (*_SHARED, Step(rule="rotate", role=_EDITOR, pick=1), Step(rule="audit")),
+    "the reserve speaks of a live key": (*_used(1), Step(rule="forge labels", pick=_REFUSED_LIVE), Step(rule="canary")),
+    "labels are full": (
+        *_used(2),
+        Step(rule="stage", pick=1),
+        Step(rule="crowd", pick=_TWO_FREE),
+        Step(rule="rotate", pick=1),
+    ),
+    "a pending key leaks": (*_PENDING, Step(rule="leaked", pick=_SECOND)),
+    "both keys die": (
+        *_used(2),
+        Step(rule="key dies", pick=_FIRST),
+        Step(rule="key dies", pick=_SECOND),
+        Step(rule="canary"),
+    ),
+    "back to a leaked key": (*_used(2), Step(rule="leaked", pick=_FIRST), Step(rule="roll back")),
+}
+
+_TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], int]]] = {
+    "a rotation is killed": (
+        (*_used(1), Step(rule="stage", pick=1)),
+        Step(rule="rotate", pick=1, trouble=Fault.KILLED_AFTER),
+        (),
+        45,
+    ),
+    "a call about a bad spare is lost": (
+        (*_used(1), Step(rule="stage bad")),
+        Step(rule="rotate", pick=1, trouble=Fault.ANSWER_LOST),
+        (),
+        12,
+    ),
+    "a roll-back is killed": (
+        _used(2),
+        Step(rule="roll back", trouble=Fault.KILLED_AFTER),
+        (Step(rule="canary"),),
+        20,
+    ),
+    "a key becomes live elsewhere during an audit": (
+        _SHARED,
+        Step(rule="audit", trouble=Step(rule="rotate", role=_EDITOR, pick=1)),
+        (),
+        35,
+    ),
+    "a live key is staged again during a rotation": (
+        _used(1),
+        Step(rule="rotate", pick=1, trouble=Step(rule="stage again", pick=_FIRST)),
+        (),
+        12,
+    ),
+    "a key leaks during its rotation": (
+        (*_used(1), Step(rule="stage", pick=1)),
+        Step(rule="rotate", pick=1, trouble=Step(rule="leaked", pick=_SECOND)),
+        (),
+        45,
+    ),
+    "labels that lag behind a leak": (
+        (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked", pick=_SECOND)),
+        Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG),
+        (),
+        20,
+    ),
+    "a leak's mark on a pending key is killed": (
+        _PENDING,
+        Step(rule="leaked", pick=_SECOND, trouble=Fault.KILLED_AFTER),
+        (Step(rule="late step", pick=_FINISH),),
+        12,
+    ),
+}
+
+
+def dangers() -> Iterator[tuple[str, tuple[Step, ...]]]:
+    """Every schedule with its name."""
+    yield from _SINGLE.items()
+    for name, (before, step, after, calls) in _TROUBLED.items():
+        for at in range(calls):
+            yield f"{name}, at call {at}", (*before, replace(step, at=at), *after)

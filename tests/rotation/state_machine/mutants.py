@@ -1,0 +1,187 @@
+"""Wrong rotators and auditors: what a slip of the hand, or a bad idea, could make of one of their rules."""
+
+import ast
+import inspect
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, Final
+from unittest.mock import patch
+
+from rotation import auditor_disposal, disabling, entry, fall_back, healing, leak, promotion, rotator, values
+from rotation.auditor_disposal import Disposal
+from tests.rotation.state_machine.account import Role
+
+
+@dataclass(frozen=True)
+class Slip:
+    """One piece of a function's text in place of another."""
+
+    function: Any
+    right: str
+    wrong: str
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """The function is wrong, wherever it is called from."""
+        function = self.function
+        assert isinstance(function, FunctionType)
+        text = textwrap.dedent(inspect.getsource(function))
+        assert text.count(self.right) == 1, f"{function.__name__} has not once: {self.right}"
+        made: dict[str, Any] = {}
+        tree = ast.parse(text.replace(self.right, self.wrong))
+        exec(compile(tree, function.__code__.co_filename, "exec"), function.__globals__, made)  # noqa: S102 - its own text
+        right, function.__code__ = function.__code__, made[function.__name__].__code__
+        try:
+            yield
+        finally:
+            function.__code__ = right
+
+
+@contextmanager
+def _trusting(field: str) -> Iterator[None]:
+    """A field of a staged value ends in the promoted one."""
+    staged: dict[str, Any] = {}
+    read_key, promoted_value = values.read_key, values.promoted_value
+
+    def read(value: str) -> Any:
+        key = read_key(value)
+        staged.update(json.loads(value))
+        return key
+
+    def promoted(key: Any, settings: Any) -> str:
+        return json.dumps(json.loads(promoted_value(key, settings)) | {field: staged.get(field, "none")})
+
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(promotion, "read_key", read))
+        stack.enter_context(patch.object(promotion, "promoted_value", promoted))
+        yield
+
+
+@contextmanager
+def _with_times() -> Iterator[None]:
+    promoted_value, count = values.promoted_value, iter(range(1_000_000))
+
+    def promoted(key: Any, settings: Any) -> str:
+        return json.dumps(json.loads(promoted_value(key, settings)) | {"created": next(count)})
+
+    with patch.object(promotion, "promoted_value", promoted):
+        yield
+
+
+@contextmanager
+def _two_at_once() -> Iterator[None]:
+    """The function has no reserved concurrency of 1."""
+    with patch.object(Role, "one_at_a_time", new=False):
+        yield
+
+
+Mutant = Callable[[], Any]
+
+_VERDICT: Final = """\
+    if not current.verdict and current.fingerprint:
+        condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
+"""
+_PENDING_OFF: Final = """\
+    if current.has(AwsLabel.PENDING):
+        keys.key.remove(AwsLabel.PENDING, current.id)
+"""
+_MOVE: Final = "    keys.key.move(AwsLabel.CURRENT, to=previous.id, holder=current.id)\n"
+
+
+def _slip(function: Any, right: str, wrong: str) -> Mutant:
+    return Slip(function, right, wrong).made
+
+
+MUTANTS: Final[Mapping[str, Mutant]] = {
+    "AWSPENDING is left after a refusal": _slip(entry.take_step, "secret.abandon(token)", "pass"),
+    "finishSecret returns early, unhealed, when already current": _slip(
+        rotator._step, "heal(keys)", "request.step is Step.FINISH or heal(keys)"
+    ),
+    "a roll-back moves AWSCURRENT before it marks the bad key": _slip(
+        fall_back._fall_back, _VERDICT + _PENDING_OFF + _MOVE, _MOVE + _VERDICT + _PENDING_OFF
+    ),
+    "RETIRED stays on what is live again": _slip(healing._revive, "Retired | Disabling", "Disabling"),
+    "the auditor looks no second time": _slip(Disposal._disable, "self._went_live(fingerprint)", "False"),
+    "a time-out promotes": _slip(
+        promotion._examine,
+        "raise KlaviyoSilentError(str(silence)) from None",
+        "proof = Proof(evidence={})",
+    ),
+    "the auditor disables by the label alone": _slip(
+        Disposal._end, "live := self.sight.live(self.roles, fingerprint)", "live := ()"
+    ),
+    "a staged endpoint is trusted": lambda: _trusting("endpoint"),
+    "staged scopes are trusted": lambda: _trusting("scopes"),
+    "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
+    "KEY is forgotten": _slip(promotion.create_secret, ", HoldsKey(fingerprint)]", "]"),
+    "a spare is picked though its key is live": _slip(
+        promotion._first_good_spare, "spare.fingerprint in key.held_fingerprints", "False"
+    ),
+    "values hold times": _with_times,
+    "healing drops a verdict": _slip(healing._revive, "Retired | Disabling", "Retired | Disabling | Rejected"),
+    "healing drops the verdict of what is superseded": _slip(
+        healing._retire_superseded,
+        "superseded = ",
+        "[keys.key.remove(label, v.id) for v in key for label in v.ours if isinstance(label, Rejected)]\n"
+        "    superseded = ",
+    ),
+    "the auditor looks at one role alone": _slip(
+        Disposal._end, "self.sight.live(self.roles, ", "self.sight.live([role], "
+    ),
+    "the reserve's labels govern the key secret": _slip(
+        healing._clear_reserve,
+        "        for label in version.ours:\n",
+        "        for label in version.ours:\n"
+        "            for held in keys.key.labels():\n"
+        "                if isinstance(label, Rejected) and held.fingerprint == label.fingerprint:\n"
+        "                    keys.key.add(label, held.id)\n",
+    ),
+    "two runs of a rotator at once": _two_at_once,
+    "AWSPENDING is left when labels are full": _slip(
+        entry.take_step,
+        "    except hopeless:\n",
+        "    except hopeless as error:\n        if type(error).__name__ == 'LabelsFullError':\n            raise\n",
+    ),
+    "begin-disable does not wait for the grace": _slip(disabling._not_yet, "keys.clock() < until", "False"),
+    "labels that lag let a leaked spare pass": _slip(
+        promotion._first_good_spare, "spare.fingerprint in keys.reserve.labels().leaked_fingerprints", "False"
+    ),
+    "a leaked key stays pending": _slip(leak._mark, "    if pending:\n", "    if False:\n"),
+    "a leaked spare is not marked": _slip(
+        leak._reject, "reject_spare(keys, version, Rejected(keys.clock(), fingerprint, LEAKED_SPARE))", "pass"
+    ),
+    "a canary rolls back without looking at the previous key": _slip(
+        fall_back._against, "not _has_one_of(keys, previous, needed)", "False"
+    ),
+    "a roll-back returns to a condemned key": _slip(fall_back._against, "if previous.verdict:", "if False:"),
+    "finishSecret heeds no verdict": _slip(promotion.finish_secret, "_require_no_verdict(keys, pending)", "pass"),
+    "a live key that was disabled stays so": _slip(auditor_disposal.Disposal._enable, "reversed(range(_TRIES))", "()"),
+}
+"""Each wrong rule as a context in which it holds."""
+
+DANGER_OF: Final[Mapping[str, str]] = {
+    "AWSPENDING is left after a refusal": "labels are full",
+    "AWSPENDING is left when labels are full": "labels are full",
+    "finishSecret returns early, unhealed, when already current": "a rotation is killed",
+    "a roll-back moves AWSCURRENT before it marks the bad key": "a roll-back is killed",
+    "healing drops a verdict": "a roll-back is killed",
+    "the auditor looks no second time": "a key becomes live elsewhere during an audit",
+    "a live key that was disabled stays so": "a key becomes live elsewhere during an audit",
+    "the auditor disables by the label alone": "a key is live elsewhere",
+    "the auditor looks at one role alone": "a key is live elsewhere",
+    "a time-out promotes": "a call about a bad spare is lost",
+    "a spare is picked though its key is live": "a live key is staged again during a rotation",
+    "the reserve's labels govern the key secret": "the reserve speaks of a live key",
+    "two runs of a rotator at once": "a key leaks during its rotation",
+    "labels that lag let a leaked spare pass": "labels that lag behind a leak",
+    "a leaked spare is not marked": "labels that lag behind a leak",
+    "a leaked key stays pending": "a pending key leaks",
+    "a canary rolls back without looking at the previous key": "both keys die",
+    "a roll-back returns to a condemned key": "back to a leaked key",
+    "finishSecret heeds no verdict": "a leak's mark on a pending key is killed",
+}
+"""The danger in which a wrong rule does harm, where it takes a particular one; the others do with each key's life."""

@@ -1,0 +1,214 @@
+"""Schedules: what happens in which order, what comes in between at which call, and whether all holds then."""
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, Literal
+
+from klaviyo_access.keys.labels import AwsLabel
+from klaviyo_access.keys.secret import fingerprint
+from tests.rotation.rotation_world import key_value
+from tests.rotation.state_machine.account import Account, Role, Seen
+from tests.rotation.state_machine.faults import Fault
+from tests.rotation.state_machine.invariants import INVARIANTS, Change
+from tests.rotation.state_machine.rules import RULES
+
+ROLES: Final = ("viewer", "editor")
+LENGTH: Final = 14
+_WEIGHTS: Final = {
+    "stage": 6,
+    "rotate": 8,
+    "audit": 3,
+    "clock jumps": 3,
+    "klaviyo works": 2,
+    "late step": 3,
+    "uncrowd": 2,
+}
+_SOMEBODY_ELSE: Final = tuple(rule for rule in RULES if rule not in {"clock jumps", "audit", "crowd", "klaviyo works"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing that happens.
+
+    Attributes:
+        rule: which.
+        role: to which role.
+        pick: what the rule chooses by.
+        at: the call of it at which ``trouble`` comes.
+        trouble: a fault, or what somebody else does.
+    """
+
+    rule: str
+    role: str = ROLES[0]
+    pick: int = 0
+    at: int = 0
+    trouble: "Fault | Step | None" = None
+
+    def __str__(self) -> str:
+        told = f"{self.rule}({self.role}, {self.pick})"
+        return told + (f" [{self.trouble} {self.at}]" if self.trouble else "")
+
+
+class ViolationError(AssertionError):
+    """An invariant does not hold."""
+
+
+@dataclass
+class Play:
+    """Plays steps on an account, and looks at it after each."""
+
+    account: Account
+
+    def step(self, step: Step) -> None:
+        """Let one thing happen.
+
+        Raises:
+            ViolationError: what does not hold any more.
+        """
+        account = self.account
+        roles = account.roles.values()
+        before = {role.name: account.see(role) for role in roles}
+        past = {role.name: (len(role.errors), len(role.events)) for role in roles}
+        account.hit.clear()
+        self._plan(step)
+        with account.failing():
+            RULES[step.rule](account, account.roles[step.role], step.pick)
+        troubled = account.process.happened
+        account.process.clear()
+        if step.rule == "audit" and troubled and (isinstance(step.trouble, Fault) or account.klaviyo.status):
+            account.repair_due = True
+        account.refused |= {name for _, name in account.staged if key_value(name) not in account.klaviyo.scopes}
+        for role in roles:
+            errors, events = past[role.name]
+            after = account.see(role)
+            self._note_superseded(role, before[role.name], after)
+            change = Change(
+                account=account,
+                role=role,
+                rule=step.rule if role.name == step.role else "",
+                retired="retire" in {step.rule, getattr(step.trouble, "rule", None)},
+                lagged=troubled and step.trouble is Fault.LABELS_LAG,
+                troubled=troubled,
+                before=before[role.name],
+                after=after,
+                failed=tuple(type(error).__name__ for error in role.errors[errors:]),
+                events=tuple(role.events[events:]),
+            )
+            _require(found for invariant in INVARIANTS for found in invariant(change))
+
+    def converge(self) -> None:
+        """Faults stop: one audit, one rotation and one more audit put everything right.
+
+        Raises:
+            ViolationError: what they did not.
+        """
+        account = self.account
+        for role in ROLES:
+            for rule, pick in _RECOVERY:
+                self.step(Step(rule=rule, role=role, pick=pick))
+        for one in account.roles.values():
+            _require(_not_converged(account, one, account.see(one)))
+
+    def _plan(self, step: Step) -> None:
+        process, trouble = self.account.process, step.trouble
+        process.clear()
+        process.happened = False
+        if isinstance(trouble, Step):
+            process.plan(step.at, act=lambda: self._act(trouble))
+        elif trouble:
+            process.plan(step.at, fault=trouble)
+
+    def _act(self, step: Step) -> None:
+        with self.account.failing():
+            RULES[step.rule](self.account, self.account.roles[step.role], step.pick)
+
+    def _note_superseded(self, role: Role, before: Seen, after: Seen) -> None:
+        for ended in before.key.live_fingerprints - after.key.live_fingerprints:
+            self.account.superseded[role.name, ended] = self.account.clock.now
+
+
+_RECOVERY: Final = (
+    ("klaviyo works", 0),
+    ("uncrowd", 0),
+    ("clock jumps", 3),
+    ("unstick", 0),
+    ("audit", 0),
+    ("clock jumps", 3),
+    ("audit", 0),
+    ("stage", 1),
+    ("rotate", 1),
+    ("clock jumps", 3),
+    ("audit", 0),
+)
+
+
+def _not_converged(account: Account, role: Role, seen: Seen) -> Iterator[str]:
+    current, pending = seen.key.current, seen.key.pending
+    if pending and not pending.has(AwsLabel.CURRENT):
+        yield f"{role.name}: AWSPENDING is left"
+    if current is None or current.verdict or current.fingerprint not in seen.accepted:
+        yield f"{role.name}: no good key is current ({role.events[-1]}, {role.errors[-1:]})"
+    shared = {fingerprint(key_value(name)) for _, name in account.staged if _is_shared(account, name)}
+    for held in seen.key.held_fingerprints - seen.key.live_fingerprints - shared:
+        if any(fingerprint(key) == held for key in account.klaviyo.scopes) and held in seen.accepted:
+            yield f"{role.name}: {role.names[held]} is superseded and alive"
+
+
+def _is_shared(account: Account, name: str) -> bool:
+    return len([owner for owner, staged in account.staged if staged == name]) > 1
+
+
+def _require(found: Iterator[str]) -> None:
+    if told := list(found):
+        raise ViolationError("; ".join(told))
+
+
+def random_steps(seed: int) -> tuple[Step, ...]:
+    """The steps of the schedule with that seed."""
+    chance = random.Random(seed)  # noqa: S311 - tests are chosen with it
+    used = [Step(rule=rule, role=role, pick=1) for role in ROLES for rule in ("stage", "rotate") * chance.randrange(3)]
+    return (*used, *(_random_step(chance) for _ in range(LENGTH - len(used))))
+
+
+def _random_step(chance: random.Random) -> Step:
+    rules = list(RULES)
+    rule = chance.choices(rules, [_WEIGHTS.get(rule, 1) for rule in rules])[0]
+    step = Step(rule=rule, role=chance.choice(ROLES), pick=chance.randrange(60))
+    if chance.random() < 0.6:
+        return step
+    if chance.random() < 0.6:
+        trouble: Fault | Step = chance.choice(tuple(Fault))
+    else:
+        trouble = Step(rule=chance.choice(_SOMEBODY_ELSE), role=chance.choice(ROLES), pick=chance.randrange(60))
+    return replace(step, at=chance.randrange(chance.choice((8, 40))), trouble=trouble)
+
+
+def first_value(seed: int) -> Literal["also-current", "as-asked"]:
+    """Which reading of AWS's documents a schedule is played under."""
+    return "as-asked" if seed % 2 else "also-current"
+
+
+def violation(steps: Sequence[Step], *, seed: int = 0) -> str | None:
+    """What does not hold in a schedule, after which step; None where all holds."""
+    play = Play(Account(first_value=first_value(seed)))
+    for number, step in enumerate(steps):
+        try:
+            play.step(step)
+        except ViolationError as error:
+            return f"after step {number + 1}, {step}: {error}"
+    try:
+        play.converge()
+    except ViolationError as error:
+        return f"at the end: {error}"
+    return None
+
+
+def shortest(steps: Sequence[Step], *, seed: int) -> tuple[Step, ...]:
+    """What of a schedule with a violation is enough for one."""
+    kept = list(steps)
+    for step in reversed(list(steps)):
+        fewer = [one for one in kept if one is not step]
+        if violation(fewer, seed=seed):
+            kept = fewer
+    return tuple(kept)
