@@ -133,6 +133,29 @@ def rotation_succeeded(*, secret_arn: str) -> Pattern:
     }
 
 
+def key_changed(*, secret_arns: Sequence[str]) -> Pattern:
+    """Another key of one of these secrets is current: a rotation succeeded, or a rotator moved AWSCURRENT.
+
+    The second is what a roll-back does. A rotation does both within a second, and ECS lets the later of two new
+    deployments replace the other.
+    """
+    arns = sorted(secret_arns)
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS API Call via CloudTrail", "AWS Service Event via CloudTrail"],
+        "detail": {
+            "$or": [
+                {"eventName": ["RotationSucceeded"], "additionalEventData": {"SecretId": arns}},
+                {
+                    "eventName": ["UpdateSecretVersionStage"],
+                    "requestParameters": {"secretId": arns, "versionStage": ["AWSCURRENT"]},
+                    "errorCode": [{"exists": False}],
+                },
+            ]
+        },
+    }
+
+
 def _of_the_trail(trail: Sequence[str]) -> list[Pattern]:
     return [
         {"eventName": ["StopLogging", "DeleteTrail", "UpdateTrail"], "requestParameters": {"name": list(trail)}},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
-from components import auditor_plan, record_plan
+from components import auditor_plan, record_plan, redeployment_plan
 from components.application_audit import ApplicationAudit
 from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
@@ -18,6 +18,7 @@ from components.key_rotation import KeyRotation
 from components.oauth_app import OAuthApp
 from components.plan import Plan, SecretKeys
 from components.principals import Principals
+from components.redeployment import Redeployment
 from components.replica_watch import ReplicaWatch
 from components.role_key import RoleKey
 from components.service_access import ServiceAccess
@@ -86,6 +87,8 @@ class KlaviyoAccess(pulumi.ComponentResource):
         role_keys = {role: RoleKey(f"{name}-{role}", plan.role_key(role, keys), child) for role in args.access.roles}
         for role, role_key in role_keys.items():
             KeyRotation(f"{name}-{role}-rotation", plan.rotation(role, role_key, keys), child)
+        if redeployment := redeployment_plan.redeployment(plan, role_keys, keys):
+            Redeployment(f"{name}-redeployment", redeployment, child)
         services = {
             service: ServiceAccess(f"{name}-{service}-access", plan.service(service, role_keys, keys), child)
             for service in args.settings.services

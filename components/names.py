@@ -60,6 +60,16 @@ def canary_rule_name(environment: Environment, role: str) -> str:
     return physical_name(environment, role, "canary", limit=EVENT_RULE_LIMIT)
 
 
+def redeployer_name(environment: Environment) -> str:
+    """The name of the Lambda that deploys services anew, and of its IAM role."""
+    return physical_name(environment, "redeployer", limit=IAM_ROLE_LIMIT)
+
+
+def redeployment_rule_name(environment: Environment, service: str) -> str:
+    """The name of the rule that deploys a service anew once its key has changed."""
+    return physical_name(environment, service, "redeploy", limit=EVENT_RULE_LIMIT)
+
+
 def webhook_rotator_name(environment: Environment, webhook: str) -> str:
     """The name of a webhook's rotator: of its IAM role, and of its Lambda."""
     return physical_name(environment, webhook, "webhook", limit=IAM_ROLE_LIMIT)

@@ -1,5 +1,6 @@
 """Where a service runs: the platforms that a stack's settings may name for it, and the facts that each needs."""
 
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -27,10 +28,22 @@ class EcsTask(Section):
     platform: Literal["ecs-task"]
 
 
+class EcsService(Section):
+    """A service of an ECS cluster, by names."""
+
+    cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
+    service: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,255}$")]
+
+
 class EcsInjected(Section):
-    """A service on ECS whose key comes by `secrets` of the task definition: the role is the task execution role."""
+    """A service on ECS whose key comes by `secrets` of the task definition: the role is the task execution role.
+
+    Attributes:
+        redeploy: the ECS service that is deployed anew once its key has changed; without it somebody does so by hand.
+    """
 
     platform: Literal["ecs-injected"]
+    redeploy: EcsService | None = None
 
 
 class EksIrsa(Section):
@@ -81,3 +94,12 @@ Platform = Annotated[
     EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance | ExistingRole | ForeignRole,
     Field(discriminator="platform"),
 ]
+
+
+def redeployed(services: Mapping[str, Platform]) -> dict[str, EcsService]:
+    """The services that are deployed anew once their key has changed, by name."""
+    return {
+        name: platform.redeploy
+        for name, platform in services.items()
+        if isinstance(platform, EcsInjected) and platform.redeploy
+    }

@@ -13,6 +13,7 @@ from components.names import (
     AuditNames,
     AuditorNames,
     oauth_secret_name,
+    redeployer_name,
     rotator_role_name,
     service_role_name,
     webhook_rotator_name,
@@ -113,6 +114,7 @@ def _one_role_is_one_principal(
         environment.operator_role_arn.rpartition("/")[2]: "the operators",
         AuditorNames.of(environment).role: "the auditor",
         AuditorNames.of(environment).schedule_role: "the auditor's schedule",
+        redeployer_name(environment): "the redeployer",
         **{rotator_role_name(environment, role): f"the rotator of {role}" for role in access.roles},
         **{webhook_rotator_name(environment, name): f"the rotator of the webhook {name}" for name in settings.webhooks},
     }

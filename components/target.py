@@ -7,6 +7,7 @@ import pulumi
 import pulumi_aws as aws
 
 from components.names import MANAGED_BY, account_root_arn
+from components.platforms import redeployed
 from components.refusals import planned_secrets
 from components.settings import Settings
 from klaviyo_access.access_model import EnvironmentAccess
@@ -59,7 +60,7 @@ def refuse_small_quota(environment: Environment, *, functions: int, concurrent_e
     """Refuse an account in which each role's rotator cannot have its one run at a time.
 
     Args:
-        functions: how many reserve one execution each: a rotator for each role and webhook, and the auditor.
+        functions: how many reserve one execution each: the rotators of roles and webhooks, auditor, redeployer.
         concurrent_executions: the account's quota.
 
     Raises:
@@ -104,7 +105,7 @@ def check_target(
     Raises:
         EnvironmentSettingsError: the wrong place, no deployer, too small a quota, or a secret that would be forgotten.
     """
-    functions = len(access.roles) + len(settings.webhooks) + 1
+    functions = len(access.roles) + len(settings.webhooks) + 1 + bool(redeployed(settings.services))
     caller = aws.get_caller_identity()
     principal = aws.iam.get_session_context(arn=caller.arn)
     refuse_wrong_target(

@@ -30,12 +30,13 @@ sys.meta_path.insert(0, NothingElse())
 sys.path[:0] = [bundle]
 sys.path.append(libraries)
 import rotation.auditor
+import rotation.redeployer
 import rotation.rotator
 import rotation.webhook_rotator
 
 ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("rotation", "klaviyo_access")]
 print(sorted(module.__file__.removeprefix(bundle + "/") for module in ours))
-print(*(entry.handler.__name__ for entry in (rotation.auditor, rotation.rotator, rotation.webhook_rotator)))
+print(*(entry.handler.__name__ for entry in (rotation.auditor, rotation.redeployer, rotation.rotator)))
 """
 
 
