@@ -17,6 +17,7 @@ class Effort:
         rotations: rotations of a key under load.
         hang: seconds for which an endpoint hangs.
         roles: how many roles the environments have, fewest first.
+        schedules: orders in which things happen to the keys of two roles.
     """
 
     rounds: int
@@ -26,10 +27,13 @@ class Effort:
     rotations: int
     hang: float
     roles: tuple[int, int, int]
+    schedules: int
 
 
-FULL = Effort(rounds=9, calls=2_000, threads=64, tasks=1_000, rotations=100, hang=5.0, roles=(10, 50, 200))
-TINY = Effort(rounds=1, calls=10, threads=4, tasks=8, rotations=2, hang=0.3, roles=(2, 2, 3))
+FULL = Effort(
+    rounds=9, calls=2_000, threads=64, tasks=1_000, rotations=100, hang=5.0, roles=(10, 50, 200), schedules=10_000
+)
+TINY = Effort(rounds=1, calls=10, threads=4, tasks=8, rotations=2, hang=0.3, roles=(2, 2, 3), schedules=4)
 
 
 @dataclass(frozen=True, kw_only=True)
