@@ -10,7 +10,7 @@ from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc, span
 from klaviyo_access.keys.labels import Disabling, Leaked, Rejected, Retired, SecretLabels, Version
-from klaviyo_access.klaviyo.probe_table import READ_PROBES
+from klaviyo_access.klaviyo.probe_table import READ_PROBES, WRITE_PROBES
 from klaviyo_access.klaviyo.probes import Evidence
 
 _Kind = TypeVar("_Kind", Retired, Disabling, Leaked, Rejected)
@@ -77,7 +77,13 @@ class RoleStatus:
 
 
 def status_of(
-    role: RoleAccess, secrets: RoleSecrets, *, readers: Iterable[str], put: Mapping[str, datetime], now: datetime
+    role: RoleAccess,
+    secrets: RoleSecrets,
+    *,
+    readers: Iterable[str],
+    put: Mapping[str, datetime],
+    writes: bool,
+    now: datetime,
 ) -> RoleStatus:
     """Read a role's status off its secrets.
 
@@ -86,15 +92,14 @@ def status_of(
         secrets: its secrets' labels.
         readers: its services, each with how it reads, as in ``reporting (library)``.
         put: when each version of its key secret was put, by the version's id.
+        writes: whether the stack lets the rotators prove write scopes as well.
         now: the time, in UTC.
     """
     key, reserve = secrets.key.labels, secrets.reserve.labels
     return RoleStatus(
         role=role.name,
         scopes=len(role.scopes),
-        evidence={
-            scope: Evidence.PROBE if scope in READ_PROBES else Evidence.UNPROVED for scope in sorted(role.scopes)
-        },
+        evidence=evidence_of(role, writes=writes),
         current=_held(key.current, put),
         spares=tuple(KeyInLife(fingerprint=spare.fingerprint, since=spare.time) for _, spare in reserve.spares),
         pending=None if key.pending is key.current else _held(key.pending, {}),
@@ -109,6 +114,12 @@ def status_of(
         next_rotation=secrets.key.next_rotation,
         advice=_advice(secrets),
     )
+
+
+def evidence_of(role: RoleAccess, *, writes: bool) -> dict[str, Evidence]:
+    """How the rotator knows each scope of the role, before services read a key."""
+    probed = READ_PROBES.keys() | (WRITE_PROBES.keys() if writes else ())
+    return {scope: Evidence.PROBE if scope in probed else Evidence.UNPROVED for scope in sorted(role.scopes)}
 
 
 def _held(version: Version | None, put: Mapping[str, datetime]) -> KeyInLife | None:

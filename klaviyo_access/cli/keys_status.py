@@ -8,6 +8,7 @@ from typing import Any
 from rich.table import Table
 
 from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.access_model.environment import PROJECT, read_config
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
 from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
@@ -40,19 +41,26 @@ def as_document(row: RoleStatus) -> dict[str, Any]:
 
 def _rows(work: Operations, roles: list[RoleAccess]) -> list[RoleStatus]:
     names = [role.name for role in roles]
-    services, now = work.workspace.access.services, utc_now()
+    services, now, writes = work.workspace.access.services, utc_now(), _proves_writes(work)
     return [
         status_of(
             role,
             secrets,
             readers=[f"{name} ({services[name].reads})" for name in role.services],
             put=put,
+            writes=writes,
             now=now,
         )
         for role, secrets, put in zip(
             roles, work.secrets.of_roles(names), work.secrets.put_times_of_roles(names), strict=True
         )
     ]
+
+
+def _proves_writes(work: Operations) -> bool:
+    """Whether the stack lets its rotators send malformed writes to prove write scopes."""
+    config = read_config(work.workspace.directory, work.workspace.environment.name)
+    return str(config.get(f"{PROJECT}:writeProbes")).lower() == "true"
 
 
 def _plain(value: Any) -> Any:

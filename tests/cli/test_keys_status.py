@@ -12,7 +12,7 @@ from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
 from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets, SecretState
 from klaviyo_access.keys.labels import SecretLabels
-from tests.cli.cli_fakes import ROLES, ROTATOR, Command, FakeAws
+from tests.cli.cli_fakes import ACCOUNT, ROLES, ROTATOR, SETTINGS, Command, FakeAws, lay_out
 
 OLD, NEW, BAD, LOST = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"
 TIME = "20261101T080000Z"
@@ -29,7 +29,7 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime 
         key=SecretState(labels=SecretLabels.of(key), rotator_arn=rotator),
         reserve=SecretState(labels=SecretLabels.of(reserve)),
     )
-    return status_of(viewer, secrets, readers=["app-api (library)"], put=dict.fromkeys(key, PUT), now=now)
+    return status_of(viewer, secrets, readers=["app-api (library)"], put=dict.fromkeys(key, PUT), writes=False, now=now)
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,22 @@ def described_with_dates(aws: FakeAws, asked: Mapping[str, str]) -> dict[str, ob
     dates = {"LastRotatedDate": aws.put_at, "NextRotationDate": aws.put_at + 30 * 86_400}
     rotation = {"RotationEnabled": True, "RotationLambdaARN": ROTATOR}
     return {"VersionIdsToStages": aws.labels[asked["SecretId"]], **rotation, **dates}
+
+
+@pytest.mark.parametrize(("setting", "evidence"), [("", "unproved"), ("  klaviyo-access:writeProbes: true\n", "probe")])
+def test_write_scopes_are_proved_where_the_stack_lets_rotators_ask_for_them(
+    command: Command, aws: FakeAws, shell: pytest.MonkeyPatch, setting: str, evidence: str
+) -> None:
+    shell.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    for role in ROLES:
+        aws.labels |= {f"klaviyo/local/{role}/{kind}": {} for kind in ("key", "reserve")}
+    aws.caller = aws.caller.replace(ACCOUNT, "000000000000")
+    lay_out("Pulumi.local.yaml", SETTINGS.format(region="us-east-1", account="000000000000") + setting)
+    result = command("keys", "status", "--role", "event-tracker", "--stack", "local", "--json")
+    [row] = result.json["roles"]
+    assert row["evidence"] == {
+        "accounts:read": "probe",
+        "events:write": evidence,
+        "profiles:read": "probe",
+        "profiles:write": evidence,
+    }
