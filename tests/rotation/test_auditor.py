@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ import pytest
 from klaviyo_access.keys.labels import Leaked
 from rotation.auditor_events import read_audit
 from rotation.auditor_findings import URGENT, Kind
-from rotation.errors import EventRefusedError
+from rotation.auditor_settings import ROLES_FILE, AuditorSettings
+from rotation.errors import EventRefusedError, SettingsError
 from tests.rotation.auditor_world import (
     CUSTODIAN_SCOPES,
     NOW,
@@ -414,6 +416,50 @@ def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
         "live-disabled",
         "hit-live",
     }
+
+
+def test_the_runbook_says_of_every_finding_what_to_do() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "rotation.md").read_text("utf-8")
+    assert [kind.value for kind in Kind if f"`{kind.value}`" not in page] == []
+
+
+GOOD = {"ENVIRONMENT": "prod", "KLAVIYO_URL": "https://a.klaviyo.com", "LONGEST_AGE_DAYS": "99"}
+ROLE = {"name": "a", "key": "k", "reserve": "r", "rotator": "f", "scopes": [], "isCustodian": False}
+
+
+def bundle(folder: Path, text: str) -> Path:
+    (folder / ROLES_FILE).write_text(text)
+    return folder
+
+
+def test_the_settings_are_read_from_variables_and_the_bundle(tmp_path: Path) -> None:
+    settings = AuditorSettings.of(GOOD, bundle(tmp_path, json.dumps([ROLE])))
+    assert (settings.environment, settings.longest_age.days, settings.custodian) == ("prod", 99, None)
+    assert [role.rotator for role in settings.roles] == ["f"]
+
+
+@pytest.mark.parametrize(
+    ("environ", "text", "says"),
+    [
+        (GOOD | {"ENVIRONMENT": ""}, "[]", "ENVIRONMENT"),
+        (GOOD | {"KLAVIYO_URL": "http://a.klaviyo.com"}, "[]", "KLAVIYO_URL"),
+        (GOOD | {"LONGEST_AGE_DAYS": "a week"}, "[]", "LONGEST_AGE_DAYS"),
+        (GOOD, "no JSON", ROLES_FILE),
+        (GOOD, "{}x", ROLES_FILE),
+        (GOOD, json.dumps([{"name": "a"}]), ROLES_FILE),
+        (GOOD, "[1]", ROLES_FILE),
+    ],
+)
+def test_settings_of_another_form_are_refused_by_name(
+    tmp_path: Path, environ: dict[str, str], text: str, says: str
+) -> None:
+    with pytest.raises(SettingsError, match=says):
+        AuditorSettings.of(environ, bundle(tmp_path, text))
+
+
+def test_a_bundle_without_roles_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=ROLES_FILE):
+        AuditorSettings.of(GOOD, tmp_path)
 
 
 HOSTILE: list[object] = [
