@@ -17,15 +17,15 @@ from klaviyo_access.klaviyo.probes import send
 from rotation.auditor_events import read_audit
 from rotation.auditor_findings import Record, write, write_line
 from rotation.auditor_rotators import FunctionsClient, Rotators
-from rotation.auditor_round import Round
+from rotation.auditor_round import SECONDS_TO_ENABLE, Round
 from rotation.auditor_settings import AuditorSettings
 from rotation.auditor_sight import SecretsClient, Sight
 from rotation.auditor_trail import Trail, TrailClient
 from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
 
 _BUNDLE: Final = Path(__file__).parent.parent
-_SECONDS_TO_END: Final = 60.0
-"""Kept back for what was begun: the second look, the proof of death, the report."""
+_SECONDS_TO_END: Final = 20.0
+"""Kept back for the report."""
 
 _SECONDS_OF_A_ROTATOR: Final = 310
 
@@ -56,7 +56,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
 
 def _round(settings: AuditorSettings, context: LambdaContext) -> Round:
     def time_left() -> float:
-        return context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_END
+        return context.get_remaining_time_in_millis() / 1000 - _SECONDS_TO_END - SECONDS_TO_ENABLE
 
     return Round(
         settings=settings,

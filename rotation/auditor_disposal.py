@@ -87,7 +87,7 @@ class Disposal:
     def _leave_alone(self, role: AuditedRole, entry: Entry | None, fingerprint: str, live: Sequence[str]) -> None:
         """Enable a live key again that a run disabled which was killed then."""
         if entry and self.inventory and not entry.is_active:
-            self._enable(self.inventory, entry, fingerprint)
+            self._enable(role, entry, self.inventory, fingerprint)
         message = (
             f"The key is to be disabled for {role.name} and live in {', '.join(live)}, so it is left alone. Rotate "
             f"{', '.join(live)} to a key of its own; the next audit disables this one."
@@ -108,7 +108,7 @@ class Disposal:
             except InventoryError as error:  # its answer may be lost alone: look nevertheless
                 failed = error
         if self._went_live(fingerprint):
-            self._enable(inventory, entry, fingerprint)
+            self._enable(role, entry, inventory, fingerprint)
             message = (
                 "The key became live in a role while it was being disabled, and was enabled again at once. Look in "
                 "CloudTrail who moved labels, and rotate the role."
@@ -119,14 +119,14 @@ class Disposal:
             raise failed
         return True
 
-    def _enable(self, inventory: Inventory, entry: Entry, fingerprint: str) -> None:
+    def _enable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str) -> None:
         """Enable a key, for as long as it takes: requests fail meanwhile."""
         for left in reversed(range(_TRIES)):
             try:
                 inventory.change(entry, name=entry.marked(fingerprint), status="active")
             except InventoryError:
                 if not left:
-                    self.record.find(Kind.LIVE_DISABLED, "", _ENABLE_BY_HAND.format(entry=entry), fingerprint)
+                    self.record.find(Kind.LIVE_DISABLED, role.name, _ENABLE_BY_HAND.format(entry=entry), fingerprint)
             else:
                 return
 

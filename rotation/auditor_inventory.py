@@ -82,7 +82,8 @@ class Inventory:
         key: the custodian's.
         transport: sends one request.
         sleep: waits that many seconds.
-        time_left: seconds that may still be spent.
+        time_left: seconds in which something may still be begun.
+        reserve: seconds beyond these, for enabling a key again.
     """
 
     url: str
@@ -90,6 +91,7 @@ class Inventory:
     transport: Send
     sleep: Callable[[float], None]
     time_left: Callable[[], float]
+    reserve: float = 0.0
 
     def entries(self) -> tuple[Entry, ...]:
         """All keys of the account.
@@ -100,7 +102,7 @@ class Inventory:
         found: list[Entry] = []
         query = {"additional-fields[api-key]": "redacted_key"}
         while True:
-            page = self._ask("GET", f"{_PATH}?{urlencode(query)}")
+            page = self._ask("GET", f"{_PATH}?{urlencode(query)}", left=self.time_left)
             try:
                 found += [_entry(one) for one in page["data"]]
                 cursor = _cursor(page)
@@ -118,25 +120,30 @@ class Inventory:
         """
         attributes = {"name": name} | ({"status": status} if status else {})
         document = {"data": {"type": "api-key", "id": entry.id, "attributes": attributes}}
-        self._ask("PATCH", f"{_PATH}/{quote(entry.id, safe='')}", json.dumps(document).encode())
+        left = self._to_the_end if status == "active" else self.time_left
+        self._ask("PATCH", f"{_PATH}/{quote(entry.id, safe='')}", json.dumps(document).encode(), left=left)
 
-    def _ask(self, method: Literal["GET", "PATCH"], path: str, body: bytes | None = None) -> dict[str, Any]:
+    def _to_the_end(self) -> float:
+        return self.time_left() + self.reserve
+
+    def _ask(
+        self, method: Literal["GET", "PATCH"], path: str, body: bytes | None = None, *, left: Callable[[], float]
+    ) -> dict[str, Any]:
         while True:
-            status, headers, text = self._send(method, path, body)
+            status, headers, text = self._send(method, path, body, min(_REQUEST_TIMEOUT, left()))
             answer = read_answer(status, headers, text)
             if answer.meaning is Meaning.ACCEPTED:
                 return _document(text)
             if answer.meaning is not Meaning.RATE_LIMITED:
                 raise InventoryError(f"Klaviyo answered {method} {_PATH} with {status} ({answer.meaning.value}).")
             wait = max(1, answer.retry_after or 0)
-            if wait >= self.time_left():
+            if wait >= left():
                 raise InventoryError(
                     "The quota of Klaviyo's list of keys is used up, and the time of this run with it."
                 )
             self.sleep(wait)
 
-    def _send(self, method: str, path: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
-        timeout = min(_REQUEST_TIMEOUT, self.time_left())
+    def _send(self, method: str, path: str, body: bytes | None, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
         if timeout <= 0:
             raise InventoryError("The time of this run is over.")
         headers = {

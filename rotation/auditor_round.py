@@ -20,7 +20,16 @@ from rotation.report import Outcome
 _LOOKS_BACK: Final = timedelta(days=2)
 """How long ago a rotation may have failed: one audit may be missed."""
 
+SECONDS_TO_ENABLE: Final = 90.0
+"""Kept back when a key is disabled: to enable it again may have to wait for Klaviyo's quota of a minute."""
+
 _NEEDS_ROTATION: Final = {Kind.CONDEMNED_LIVE, Kind.OVERDUE, Kind.FAILED, Kind.WEDGED}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CurrentKey:
+    fingerprint: str
+    ends_with: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +61,11 @@ class Round:
     def go(self, chosen: Sequence[AuditedRole]) -> Record:
         """Look after ``chosen``; what fails for one role is a finding, and does not keep the others from their turn."""
         failures = self._failures()
-        endings: dict[str, tuple[str, str]] = {}
+        working: dict[AuditedRole, _CurrentKey] = {}
         for role in self._in_time(chosen):
             with self._noting(role):
-                self._try_current_key(role, endings)
+                if current := self._try_current_key(role):
+                    working[role] = current
                 self._check_rotation(role, failures)
         self._check_shared()
         inventory, entries = self._list_keys()
@@ -70,9 +80,9 @@ class Round:
         for role in self._in_time(chosen):
             with self._noting(role):
                 disposal.dispose(self.sight.look(role))
-        for role in self._in_time([role for role in chosen if role.name in endings]):
+        for role in self._in_time(list(working)):
             with self._noting(role):
-                self._check_current_entry(role, entries, inventory, *endings[role.name])
+                self._check_current_entry(role, working[role], entries=entries, inventory=inventory)
         return self.record
 
     def _failures(self) -> dict[str, datetime]:
@@ -101,14 +111,15 @@ class Round:
         except InventoryError as error:
             self.record.find(Kind.NO_INVENTORY, role.name, str(error))
 
-    def _try_current_key(self, role: AuditedRole, endings: dict[str, tuple[str, str]]) -> None:
+    def _try_current_key(self, role: AuditedRole) -> _CurrentKey | None:
+        """The role's current key, if it works; else what is wrong is noted."""
         if self.sight.look(role).key.current is None:
-            return
+            return None
         answer = self.rotators.ask(role, "canary")
         outcome, fingerprint = answer["outcome"], answer.get("fingerprint")
         if outcome == Outcome.FINE and fingerprint and "ends_with" in answer:
-            endings[role.name] = (str(fingerprint), str(answer["ends_with"]))
-        elif outcome == Outcome.ROLLED_BACK:
+            return _CurrentKey(fingerprint=str(fingerprint), ends_with=str(answer["ends_with"]))
+        if outcome == Outcome.ROLLED_BACK:
             message = (
                 f"Klaviyo refused the current key of {role.name} ({answer.get('reason')}), and the previous one is "
                 f"current again. Stage a good key and rotate, 'klaviyo-access keys stage {role.name}'."
@@ -123,6 +134,7 @@ class Round:
                 f"stage a key and rotate at once, 'klaviyo-access keys stage {role.name}'."
             )
             self.record.find(Kind.REFUSED, role.name, message, fingerprint)
+        return None
 
     def _check_rotation(self, role: AuditedRole, failures: dict[str, datetime]) -> None:
         wedge = self._clear_wedge(role)
@@ -179,6 +191,7 @@ class Round:
                 transport=self.send,
                 sleep=self.sleep,
                 time_left=self.time_left,
+                reserve=SECONDS_TO_ENABLE,
             )
             return inventory if custodian.may_disable else None, inventory.entries()
         except (StoreError, InventoryError) as error:
@@ -186,20 +199,16 @@ class Round:
             return None, ()
 
     def _check_current_entry(
-        self,
-        role: AuditedRole,
-        entries: Sequence[Entry],
-        inventory: Inventory | None,
-        fingerprint: str,
-        ends_with: str,
+        self, role: AuditedRole, key: _CurrentKey, *, entries: Sequence[Entry], inventory: Inventory | None
     ) -> None:
         """Hold the current key against Klaviyo's list, and mark it there, so that it is known when its end comes."""
-        same_ending = [entry for entry in entries if entry.ends_with == ends_with]
+        fingerprint = key.fingerprint
+        same_ending = [entry for entry in entries if entry.ends_with == key.ends_with]
         known = [entry for entry in same_ending if fingerprint in entry.marks] or same_ending
         if len(known) != 1:
             return
         for kind, message in of_inventory(role, known[0]):
             self.record.find(kind, role.name, message, fingerprint)
-        entry = find(entries, fingerprint=fingerprint, ends_with=ends_with, scopes=role.scopes)
+        entry = find(entries, fingerprint=fingerprint, ends_with=key.ends_with, scopes=role.scopes)
         if entry and inventory and fingerprint not in entry.marks:
             inventory.change(entry, name=entry.marked(fingerprint))

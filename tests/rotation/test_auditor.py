@@ -142,6 +142,20 @@ def test_a_live_key_is_enabled_again_though_klaviyo_refuses_at_first() -> None:
     assert disabled(world) == []
 
 
+def test_a_live_key_is_enabled_again_though_the_time_is_over_and_the_quota_used_up() -> None:
+    world = AuditWorld()
+
+    def once() -> None:
+        world.during = lambda: None
+        goes_live(world)
+        world.seconds = -5
+        world.status = [429]
+
+    world.during = once
+    assert "hit-live viewer" in world.kinds("viewer")
+    assert (disabled(world), world.slept) == ([], [7])
+
+
 def test_a_live_key_that_cannot_be_enabled_is_told_of() -> None:
     world = AuditWorld()
 
@@ -152,7 +166,7 @@ def test_a_live_key_that_cannot_be_enabled_is_told_of() -> None:
 
     world.during = once
     kinds = world.kinds("viewer")
-    assert {"live-disabled", "hit-live viewer"} <= set(kinds)
+    assert {"live-disabled viewer", "hit-live viewer"} <= set(kinds)
 
 
 @pytest.mark.parametrize("live", [True, False])
