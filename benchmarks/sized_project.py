@@ -6,21 +6,22 @@ from typing import Final
 
 CHECKOUT: Final = Path(__file__).resolve().parents[1]
 STACK: Final = "local"
-_LINKED: Final = ("__main__.py", "Pulumi.yaml", "components", "klaviyo_access", "rotation")
+PROGRAM: Final = ("__main__.py", "Pulumi.yaml", "components", "klaviyo_access", "rotation")
 
 
-def write_project(directory: Path, *, roles: int) -> None:
-    """Write a project with so many roles, and the program of this checkout.
+def write_project(directory: Path, *, roles: int, program: Path = CHECKOUT) -> None:
+    """Write a project with so many roles, and this project's program.
 
     One role is the custodian; each of the others has a service of its own.
 
     Args:
         directory: where; made when needed. The program's own files are linked there.
         roles: how many.
+        program: folder of those files.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    for name in _LINKED:
-        (directory / name).symlink_to(CHECKOUT / name)
+    for name in PROGRAM:
+        (directory / name).symlink_to(program / name)
     (directory / "access.yaml").write_text(json.dumps(_access(roles), indent=1), "utf-8")
     (directory / f"Pulumi.{STACK}.yaml").write_text(json.dumps(_settings(roles), indent=1), "utf-8")
 

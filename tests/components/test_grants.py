@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from components.application_audit_policies import ERASE, append_audit, verify_audit
+from components.application_audit_policies import append_audit, verify_audit
 from components.auditor_policies import audit_keys, start_function
 from components.key_policies import (
     ForeignUse,
@@ -124,6 +124,18 @@ ADMINISTER = named(
 END_KEY = named("kms", "CreateGrant", "DisableKey", "PutKeyPolicy", "ScheduleKeyDeletion")
 WRITE_LOG = named("logs", "CreateLogStream", "PutLogEvents")
 READ_LOG = named("logs", "FilterLogEvents")
+ERASE = named(
+    "logs",
+    "DeleteLogGroup",
+    "DeleteLogStream",
+    "DeleteRetentionPolicy",
+    "PutRetentionPolicy",
+    "PutDataProtectionPolicy",
+    "DeleteDataProtectionPolicy",
+    "PutLogGroupDeletionProtection",
+    "AssociateKmsKey",
+    "DisassociateKmsKey",
+)
 INVOKE, PUBLISH, LOOK_UP = "lambda:InvokeFunction", "sns:Publish", "cloudtrail:LookupEvents"
 ACTIONS = (
     *SECRET_USE,

@@ -14,9 +14,9 @@ _GENERATED = (
     re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"),
 )
 
-_RECORDED = ("type", "custom", "inputs", "outputs", "parent", "dependencies", "protect", "delete", "initErrors")
+_RECORDED = ("type", "custom", "inputs", "outputs", "parent", "protect", "delete", "initErrors")
 
-Snapshot = dict[str, dict[str, Any]]
+Snapshot = dict[str, dict[Any, Any]]
 
 
 def plain(value: Any) -> Any:
@@ -32,11 +32,14 @@ def in_state(folder: Path) -> Snapshot:
     (file,) = [*folder.glob("local.json"), *folder.glob(".pulumi/stacks/*/local.json")]
     exported = json.loads(file.read_text())
     deployment = exported.get("deployment") or exported["checkpoint"]["latest"]
-    resources = {each["urn"]: plain({name: each.get(name) for name in _RECORDED}) for each in deployment["resources"]}
-    return {
-        "resources": resources,
-        "pending": {each["urn"]: each for each in deployment.get("pending_operations") or ()},
+    resources = {
+        each["urn"]: plain({name: each.get(name) for name in _RECORDED})
+        | {"dependencies": sorted(each.get("dependencies") or ())}
+        for each in deployment["resources"]
     }
+    if ".pulumi" in file.parts:  # the CLI keeps the mark of a creation until `pulumi refresh`, and goes on beside it
+        return {"resources": resources}
+    return {"resources": resources, "pending": dict(enumerate(deployment.get("pending_operations") or ()))}
 
 
 def in_aws(client: Any) -> Snapshot:

@@ -11,13 +11,14 @@ import shutil
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import pytest
 
-from benchmarks.sized_project import write_project
+from benchmarks.sized_project import CHECKOUT, PROGRAM, write_project
 from tests.end_to_end.deployment_snapshot import Snapshot, differences, in_aws, in_state
 from tests.end_to_end.killing_proxy import KillingProxy, Moment
 from tests.sandbox.ended_sandbox import Process
@@ -59,11 +60,11 @@ def kills(victims: tuple[Victim, ...], *, number: int) -> list[Any]:
 class World:
     """A sandbox of its own, a project of few roles, and its deployments by one driver."""
 
-    def __init__(self, directory: Path, driver: Driver) -> None:
+    def __init__(self, directory: Path, program: Path, driver: Driver) -> None:
         self._driver = driver
         self._sandbox = Process(directory / "home")
         self._sandbox.start()
-        write_project(directory / "project", roles=ROLES)
+        write_project(directory / "project", roles=ROLES, program=program)
         (directory / "project" / ".venv").symlink_to(sys.prefix)
         self._place = Place(directory / "project", "klaviyo-access", self._environ())
 
@@ -103,7 +104,9 @@ class World:
     def up_again(self) -> None:
         if self._sandbox.home.running() is None:
             self._sandbox.start()
-        self._driver.unlock(self._place)
+        bring_record_back(self._sandbox.home.state)
+        with suppress(subprocess.CalledProcessError):  # a run that was killed before it took the lock left none
+            self._driver.unlock(self._place)
         told = self._driver.run(self._place, "up")
         assert told.code == 0, told.failures
 
@@ -114,18 +117,31 @@ class World:
         self._sandbox.run("stop")
 
 
+def bring_record_back(folder: Path) -> None:
+    """Do what a person does where the CLI was killed while it wrote its file, which leaves an empty one and a copy."""
+    for file in folder.glob(".pulumi/stacks/*/local.json"):
+        if not file.stat().st_size:
+            shutil.copy(file.with_name(f"{file.name}.bak"), file)
+
+
 @dataclass(frozen=True)
 class Undisturbed:
+    program: Path
     calls: int
     snapshot: Snapshot
 
 
 def undisturbed(directory: Path, driver: Driver) -> Undisturbed:
-    world = World(directory, driver)
+    program = directory / "program"
+    program.mkdir()
+    for name in PROGRAM:  # a copy, which nobody changes while the kills go on
+        copy = shutil.copytree if (CHECKOUT / name).is_dir() else shutil.copy
+        copy(CHECKOUT / name, program / name)
+    world = World(directory, program, driver)
     try:
         calls = world.up_until(None)
         world.up_again()
-        return Undisturbed(calls, world.snapshot())
+        return Undisturbed(program, calls, world.snapshot())
     finally:
         world.close()
 
@@ -141,7 +157,7 @@ def by_cli(tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
 
 
 def end_as_if_nothing_had_happened(kill: Kill, directory: Path, driver: Driver, expected: Undisturbed) -> None:
-    world = World(directory, driver)
+    world = World(directory, expected.program, driver)
     try:
         world.up_until(kill, calls=expected.calls)
         world.up_again()
