@@ -79,15 +79,19 @@ class Disposal:
                 cure=f"Rotate first: {self._work.command(f'keys rotate {places[0]}')}.",
             )
         marked = self._begin(key)
+        try:
+            self._see_dead(key, marked)
+        except KeyboardInterrupt:
+            raise self._not_yet(key, StoppedError) from None
+
+    def _see_dead(self, key: Doomed, marked: Answer) -> None:
         audited = audit(self._work.session, self._work.workspace.environment, key.role)
-        if self._is_dead(key):
-            results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
-            return
-        role = self._work.workspace.role(key.role)
-        if audited:
-            note("The auditor did not disable it; its log says why.")
-        note(by_hand(role, key.fingerprint, marked.ends_with))
-        self._wait(key)
+        if not self._is_dead(key):
+            if audited:
+                note("The auditor did not disable it; its log says why.")
+            note(by_hand(self._work.workspace.role(key.role), key.fingerprint, marked.ends_with))
+            self._wait(key)
+        results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
 
     def _begin(self, key: Doomed) -> Answer:
         secrets = self._work.secrets.of_role(key.role)
@@ -106,14 +110,10 @@ class Disposal:
 
     def _wait(self, key: Doomed) -> None:
         deadline = self._clock() + timedelta(seconds=self._seconds)
-        try:
-            while self._clock() < deadline:
-                self._pause(_PAUSE_SECONDS)
-                if self._is_dead(key):
-                    results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
-                    return
-        except KeyboardInterrupt:
-            raise self._not_yet(key, StoppedError) from None
+        while self._clock() < deadline:
+            self._pause(_PAUSE_SECONDS)
+            if self._is_dead(key):
+                return
         raise self._not_yet(key, CommandError)
 
     def _is_dead(self, key: Doomed) -> bool:

@@ -131,8 +131,8 @@ def _taken_out_of_use(work: Operations, leak: Leak, place: Place) -> list[Doomed
 
 def _rotate(work: Operations, role: str) -> None:
     rotations = Rotations(work.secrets)
-    rotations.start([role])
     try:
+        rotations.start([role])
         rotations.watch(seconds=_SECONDS_TO_ROTATE, ended=lambda _: None)
     except KeyboardInterrupt:
         raise StoppedError(
@@ -176,6 +176,11 @@ def _tell_readers(work: Operations, places: Iterable[Place], *, days: int) -> No
     except (ClientError, BotoCoreError) as error:
         note(f"Who read it cannot be told: {explain(error).cause}")
         return
+    except KeyboardInterrupt:
+        raise StoppedError(
+            "Stopped before it was known who read it; what was said before was done.",
+            cure="Look for GetSecretValue of the role's secrets in CloudTrail.",
+        ) from None
     _print_readers(reading, days=days)
 
 

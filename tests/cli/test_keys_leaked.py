@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from components.names import AuditorNames
+from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.cli import disposal, leaks
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
@@ -303,3 +305,34 @@ def test_an_auditor_that_cannot_be_asked_leaves_it_to_a_person(command: Command,
     result = command("keys", "retire", "viewer", "--yes", "--stack", "dev")
     assert result.code == 0, result.err
     assert "The auditor could not be asked (no custodian)" in result.err
+
+
+@pytest.mark.parametrize("action", ["audit", "prove-dead"])
+def test_a_stop_after_the_mark_does_not_claim_that_nothing_changed(command: Command, world: World, action: str) -> None:
+    def answer(event: Event) -> dict[str, Any]:
+        if event["action"] == action:
+            raise KeyboardInterrupt
+        return World.answer(world, event)
+
+    world.aws.on_invoke = answer
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 130
+    assert "nothing was changed" not in result.err.lower()
+    assert "Who read keys of the role" in result.out
+
+
+def test_a_stop_while_the_trail_is_looked_through_says_that_the_rest_was_done(
+    command: Command, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeAws, "_LookupEvents", stop)
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 130
+    assert "what was said before was done" in result.err
+
+
+def test_the_auditor_that_is_asked_is_the_one_that_the_program_deploys() -> None:
+    environment = Environment(name="e" * 20, prefix="p" * 20, region="eu-west-1", account_id=ACCOUNT)
+    assert environment.auditor_name == AuditorNames.of(environment).function
