@@ -12,10 +12,10 @@ from typing import Any, Final
 from klaviyo_access.keys.labels import Rejected, Version
 from rotation.auditor_findings import Kind, Record
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, find
-from rotation.auditor_rotators import Rotators
+from rotation.auditor_rotators import Rotators, RotatorSilentError
 from rotation.auditor_settings import AuditedRole
 from rotation.auditor_sight import SeenRole, Sight
-from rotation.errors import StoreError
+from rotation.errors import RotationError, StoreError
 from rotation.events import Where
 from rotation.report import Outcome
 
@@ -47,18 +47,28 @@ class Disposal:
     record: Record
 
     def dispose(self, seen: SeenRole) -> None:
-        """Dispose of whatever of a role's keys may go now.
+        """Dispose of whatever of a role's keys may go now. What stands against one keeps no other from its turn.
 
         Raises:
             RotatorSilentError: the role's rotator did not do what it was asked for.
             StoreError: the labels of a role could not be read.
+            InventoryError: Klaviyo did not do what it was asked for.
         """
+        failed: RotationError | None = None
         for where, version in _superseded(seen):
-            answer = self.rotators.ask(seen.role, "begin-disable", secret=where.value, version=version.id)
-            if answer["outcome"] == Outcome.TOO_EARLY:
-                self.record.counts["waiting"] += 1
-            elif answer["outcome"] == Outcome.DISABLING:
-                self._end(seen.role, where, version, answer)
+            try:
+                self._dispose_of(seen.role, where, version)
+            except (RotatorSilentError, StoreError, InventoryError) as error:
+                failed = failed or error
+        if failed:
+            raise failed
+
+    def _dispose_of(self, role: AuditedRole, where: Where, version: Version) -> None:
+        answer = self.rotators.ask(role, "begin-disable", secret=where.value, version=version.id)
+        if answer["outcome"] == Outcome.TOO_EARLY:
+            self.record.counts["waiting"] += 1
+        elif answer["outcome"] == Outcome.DISABLING:
+            self._end(role, where, version, answer)
 
     def _end(self, role: AuditedRole, where: Where, version: Version, answer: Mapping[str, Any]) -> None:
         fingerprint, ends_with = str(answer["fingerprint"]), str(answer.get("ends_with", ""))

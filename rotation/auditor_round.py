@@ -66,6 +66,7 @@ class Round:
             with self._noting(role):
                 if current := self._try_current_key(role):
                     working[role] = current
+            with self._noting(role):
                 self._check_rotation(role, failures)
         self._check_shared()
         inventory, entries = self._list_keys()

@@ -367,6 +367,24 @@ def test_one_rotators_trouble_keeps_no_other_role_from_its_turn(answer: Any) -> 
     assert record.counts["dead"] == 1
 
 
+def test_a_key_that_cannot_be_disposed_of_keeps_no_other_from_its_turn() -> None:
+    failed = payload({"errorType": "LabelsFullError", "errorMessage": "x"}, failed=True)
+    world = AuditWorld()
+    world.roles["viewer"].key["older"] = [holds("older"), rejected("older")]
+    world.make("older")
+    first = {"outcome": "disabling", "fingerprint": print_of("older"), "ends_with": key_value("older")[-4:]}
+    world.answers[("viewer", "begin-disable")] = [failed, first]
+    record = world.audit("viewer")
+    assert [finding.kind for finding in record.findings] == [Kind.ROTATOR_FAILED]
+    assert (disabled(world), record.counts["dead"]) == ([key_value("older")], 1)
+
+
+def test_a_role_whose_key_cannot_be_tried_is_looked_at_nevertheless() -> None:
+    world = AuditWorld(waiting={"old"}, answers={("viewer", "canary"): [error("AccessDeniedException")]})
+    no_spares(world)
+    assert world.kinds("viewer") == ["rotator-failed viewer", "few-spares viewer"]
+
+
 def test_a_busy_rotator_is_asked_again() -> None:
     busy = error("TooManyRequestsException")
     world = AuditWorld(answers={("viewer", "prove-dead"): [busy, busy, {"outcome": "dead"}]})
