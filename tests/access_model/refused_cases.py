@@ -613,4 +613,123 @@ SUSPICIOUS = [
     Case("a suspicion's key is mistyped", suspicious("role: [sender] # here"), r.KNOWN_KEY, "role", "write roles"),
 ]
 
-CASES = [*SHAPE, *SCOPES, *RELATIONS, *SUSPICIOUS]
+
+def lines(*entries: str) -> str:
+    """A list of a line an entry, the last of which is wrong."""
+    return "".join(f"\n      - {entry}" for entry in entries) + " # here\n"
+
+
+NEEDS = "[lists:read, profiles:read]"
+FIRST_SCOPES = "    scopes: [profiles:read]\n"
+
+# A list may have a line an entry: the entry's own line is named.
+ENTRIES = [
+    Case(
+        "a pattern on a line of its own",
+        {FIRST_SCOPES: "    scopes:" + lines("lists:read", '"profiles:*"')},
+        r.NAMED_SCOPES,
+        "profiles:*",
+        "one by one",
+    ),
+    Case(
+        "a permission's scope on a line of its own",
+        {FIRST_SCOPES: "    scopes:" + lines("lists:read", "profile:read")},
+        r.KNOWN_SCOPE,
+        "profile:read",
+        "write profiles:read",
+    ),
+    Case(
+        "a role's scope on a line of its own",
+        {f" {SUPPORT_SCOPES}\n": lines("profiles:read", "list:read")},
+        r.KNOWN_SCOPE,
+        "list:read",
+        "write lists:read",
+    ),
+    Case(
+        "a ceiling's part on a line of its own",
+        {DEV: "  dev:\n    ceiling:" + lines('"*:read"', "require")},
+        r.KNOWN_SCOPE,
+        "require",
+        "write required",
+    ),
+    Case(
+        "a need on a line of its own, twice",
+        {f" {NEEDS}\n": lines("lists:read", "profiles:read", "lists:read")},
+        r.ONCE,
+        "lists:read",
+        "take it out",
+    ),
+    Case(
+        "a service's role on a line of its own",
+        {" [sender, support]\n": lines("sender", "suport")},
+        r.KNOWN_ROLE,
+        "suport",
+        "write support",
+    ),
+    Case(
+        "a suspicion's role on a line of its own",
+        suspicious("roles:" + lines("sender", "senders").rstrip("\n")),
+        r.KNOWN_ROLE,
+        "senders",
+        "write sender",
+    ),
+    Case(
+        "a role's permission on a line of its own",
+        {" [read-profiles]\n": lines("read-profiles", "read-profile")},
+        r.KNOWN_PERMISSION,
+        "read-profile",
+        "write read-profiles",
+    ),
+    Case(
+        "a permission that its role cannot use on a line of its own",
+        {" [read-profiles]\n": lines("read-profiles", "send-campaigns")},
+        r.PERMISSION_SCOPES,
+        "campaigns:write",
+        "add campaigns:write",
+    ),
+    Case(
+        "a need that its role lacks on a line of its own",
+        {f" {NEEDS}\n": lines("lists:read", "profiles:read", "flows:read")},
+        r.SERVICE_SCOPES,
+        "flows:read",
+        "add flows:read",
+    ),
+    Case(
+        "an excess scope on a line of its own",
+        {f" {SUPPORT_SCOPES}\n": lines("profiles:read", "lists:read", "flows:read")},
+        r.EXCESS,
+        "flows:read",
+        "say why",
+    ),
+    Case(
+        "one of several roles is the custodian",
+        {
+            "[sender, support]": "[support, custodian] # here",
+            "role: support": "roles: [support, sender]\n    reason: r",
+        },
+        r.CUSTODIAN_ALONE,
+        "custodian",
+        "name another role",
+    ),
+    Case(
+        "a reason for what the custodian's duty needs",
+        {CUSTODIAN: f"{CUSTODIAN}    reasons:\n      credentials:read: x # here\n"},
+        r.POINTLESS_REASON,
+        "credentials:read",
+        "take the reason out",
+    ),
+    Case(
+        "one role, and no custodian",
+        {
+            "roles:\n": "roles: # here\n",
+            RIGHT[RIGHT.index("  sender:") : RIGHT.index("services:")]: "",
+            "roles: [sender, support]": "role: support",
+            "    reason: It looks people up before it sends\n": "",
+        },
+        r.ONE_CUSTODIAN,
+        "no custodian",
+        "custodian: true",
+    ),
+]
+
+CASES = [*SHAPE, *SCOPES, *RELATIONS, *SUSPICIOUS, *ENTRIES]

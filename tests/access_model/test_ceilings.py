@@ -1,13 +1,15 @@
 """What holds of every ceiling, whatever it and the roles are: it only takes away, and says all that it takes."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.catalog import FAMILIES
-from klaviyo_access.access_model.declarations import Ceiling, Permission, Role, Service
+from klaviyo_access.access_model.declarations import Ceiling, Permission, Reads, Role, Service
 from klaviyo_access.access_model.scopes import ALL_SCOPES, matches
 
 SCOPES = st.sampled_from(sorted(ALL_SCOPES))
@@ -115,11 +117,19 @@ def widened(model: AccessModel, part: str) -> AccessModel:
     return model.model_copy(update={"environments": wider})
 
 
-def test_the_slowest_reader_says_how_a_role_is_read() -> None:
-    reads = {
-        name: Service(description=name, role="only", needs=("lists:read",), reads=name)
-        for name in ("library", "synced", "injected")
-    }
+@pytest.mark.parametrize(
+    ("ways", "slowest", "days"),
+    [
+        ((), "library", 1),
+        (("library",), "library", 1),
+        (("library", "injected"), "injected", 7),
+        (("library", "synced", "injected"), "synced", 7),
+    ],
+)
+def test_the_slowest_reader_says_how_a_role_is_read_and_how_long_its_former_key_works(
+    ways: tuple[Reads, ...], slowest: str, days: int
+) -> None:
+    reads = {name: Service(description=name, role="only", needs=("lists:read",), reads=name) for name in ways}
     model = AccessModel(
         source="access.yaml",
         permissions={},
@@ -128,7 +138,10 @@ def test_the_slowest_reader_says_how_a_role_is_read() -> None:
         environments={"here": Ceiling(ceiling="required")},
     )
 
-    assert model.in_environment("here").roles["only"].reads == "synced"
+    role = model.in_environment("here").roles["only"]
+
+    assert (role.name, role.environment, role.services) == ("only", "here", tuple(sorted(ways)))
+    assert (role.reads, role.grace) == (slowest, timedelta(days=days))
 
 
 @any_speed
