@@ -280,6 +280,23 @@ def audit_entries_tampered_with(*, log_group: str, alarm: str) -> Pattern:
     }
 
 
+def secrets_touched(*, folder: str, arn_prefix: str) -> Pattern:
+    """A call, allowed or denied, by which a secret of ``folder``, which ends with a slash, is opened, copied, or lost.
+
+    ``UpdateSecret`` is one of them because it can write a value too.
+    """
+    touching = ["PutResourcePolicy", "DeleteResourcePolicy", "UpdateSecret", "DeleteSecret"]
+    copying = ["ReplicateSecretToRegions", "AssociateCrossAccountReplica"]
+    return {
+        "source": ["aws.secretsmanager"],
+        "detail-type": ["AWS API Call via CloudTrail"],
+        "detail": {
+            "eventName": [*touching, *copying],
+            "requestParameters": {"secretId": _named(folder, [arn_prefix])},
+        },
+    }
+
+
 def batch_read_by_filter() -> Pattern:
     """A batch read that names no secret but a filter, so that no detection of one secret sees it; nobody here does."""
     return {

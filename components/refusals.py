@@ -30,6 +30,21 @@ LEAST_RETENTION_DAYS: Final[Mapping[str, int]] = MappingProxyType({"prod": 365, 
 """How long each environment keeps its records at least, where that is more than the setting's own 90 days."""
 
 
+_OF_THIS_ACCOUNT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "deployers": "a deployment runs as a role of the environment's own account alone",
+        "breakGlass": "no policy of a secret lets another account manage it, so in an emergency it could do nothing",
+        "operators": "that account's administrators, not this one's, would decide who handles keys",
+    }
+)
+"""Why each kind of manager is of the environment's account."""
+
+
+def protects(environment: Environment) -> bool:
+    """Whether what cannot be brought back is kept from deletion in ``environment``."""
+    return environment.name == "prod"
+
+
 def refuse_unsafe(environment: Environment, settings: Settings, access: EnvironmentAccess) -> None:
     """Refuse settings that break any of the rules of this module.
 
@@ -103,6 +118,19 @@ def _given_roles_are_of_the_right_account(
                 f"services.{name}.roleArn: {platform.role_arn} is of another partition than {environment.partition}, "
                 "and AWS lets no role across. Run the environment in that partition too"
             )
+
+
+def _managers_are_of_the_right_account(
+    environment: Environment, settings: Settings, _access: EnvironmentAccess
+) -> Iterator[str]:
+    named = {"deployers": settings.deployers, "breakGlass": settings.break_glass, "operators": settings.operators}
+    for setting, arns in named.items():
+        for arn in arns:
+            if not arn.startswith(f"arn:{environment.partition}:iam::{environment.account_id}:"):
+                yield (
+                    f"{setting}: {arn} is not of account {environment.account_id}, but {_OF_THIS_ACCOUNT[setting]}. "
+                    f"Make a role in account {environment.account_id} that whoever is meant takes, and name that"
+                )
 
 
 def _one_role_is_one_principal(
@@ -181,6 +209,17 @@ def _records_are_kept(environment: Environment, settings: Settings, _access: Env
             )
 
 
+def _what_is_protected_is_not_destroyed(
+    environment: Environment, settings: Settings, _access: EnvironmentAccess
+) -> Iterator[str]:
+    if settings.force_destroy and protects(environment):
+        yield (
+            f"forceDestroy: {environment.name} keeps what cannot be brought back; given: true, by which secrets are "
+            "deleted at once, with no recovery window, and the trail's bucket with its files. Take it out; "
+            "`recoveryWindowDays` says how long deleted secrets can be restored"
+        )
+
+
 def _bucket_has_a_name(environment: Environment, settings: Settings, _access: EnvironmentAccess) -> Iterator[str]:
     bucket = AuditNames.of(environment).bucket
     if settings.audit.trail == "own" and len(bucket) > BUCKET_LIMIT:
@@ -216,10 +255,12 @@ RULES: Final[tuple[Rule, ...]] = (
     _principals_have_a_path,
     _services_are_of_access_yaml,
     _given_roles_are_of_the_right_account,
+    _managers_are_of_the_right_account,
     _one_role_is_one_principal,
     _oauth_app_has_its_service,
     _webhooks_can_rotate,
     _records_are_kept,
+    _what_is_protected_is_not_destroyed,
     _bucket_has_a_name,
     _replicas_are_elsewhere,
 )

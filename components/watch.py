@@ -10,6 +10,7 @@ from components.detections import (
     read_by_stranger,
     read_in_region,
     rotation_failed,
+    secrets_touched,
     to_json,
 )
 from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name, secret_arn_prefix, webhook_secret_name
@@ -21,9 +22,9 @@ from klaviyo_access.access_model.environment import Environment
 
 
 def key_detections(environment: Environment, settings: Settings, principals: Principals) -> tuple[Detection, ...]:
-    """A stranger's read of each secret of each role, rotations that failed, and whoever silences the alerts."""
+    """A stranger's read of each role's secrets, failed rotations, and whoever opens secrets or silences the alerts."""
     detections = [_rotation_fails(environment), _alerts_are_touched(environment), _batch_reads(environment)]
-    detections.append(_entries_are_touched(environment))
+    detections += [_entries_are_touched(environment), _secrets_are_touched(environment)]
     for role in principals.rotators:
         key, reserve = environment.secret_name(role, "key"), environment.secret_name(role, "reserve")
         who = principals.of_key(role)
@@ -112,6 +113,17 @@ def _entries_are_touched(environment: Environment) -> Detection:
         rule_name=physical_name(environment, "entries-tampered", limit=EVENT_RULE_LIMIT),
         description="Somebody touched the services' audit entries, or the alarm on suspicious ones",
         pattern=to_json(pattern, what="tampering with audit entries"),
+    )
+
+
+def _secrets_are_touched(environment: Environment) -> Detection:
+    folder = f"{environment.prefix}/{environment.name}/"
+    pattern = secrets_touched(folder=folder, arn_prefix=secret_arn_prefix(environment, environment.region))
+    return Detection(
+        label="secrets-touched",
+        rule_name=physical_name(environment, "secrets-touched", limit=EVENT_RULE_LIMIT),
+        description=f"Somebody changed, copied or deleted a secret of {folder}, or its policy",
+        pattern=to_json(pattern, what="changes of secrets"),
     )
 
 

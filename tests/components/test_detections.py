@@ -14,6 +14,7 @@ from components.detections import (
     read_by_stranger,
     read_in_region,
     rotation_failed,
+    secrets_touched,
     to_json,
     trail_tampered_with,
 )
@@ -50,6 +51,13 @@ def test_a_secret_is_recognised_by_name_and_by_arn_alone_and_in_a_batch() -> Non
     pattern = read_by_stranger(secret_name="klaviyo/prod/viewer/key", arn_prefixes=[ARNS], readers=[READER])
     spellings = ["klaviyo/prod/viewer/key", {"prefix": f"{ARNS}klaviyo/prod/viewer/key"}]
     assert pattern["detail"]["requestParameters"]["$or"] == [{"secretId": spellings}, {"secretIdList": spellings}]
+
+
+def test_whoever_touches_a_secret_is_seen_whichever_way_he_names_it_and_in_this_environment_alone() -> None:
+    pattern = secrets_touched(folder="klaviyo/prod/", arn_prefix=ARNS)
+    assert pattern["detail"]["requestParameters"] == {
+        "secretId": [{"prefix": "klaviyo/prod/"}, {"prefix": f"{ARNS}klaviyo/prod/"}]
+    }
 
 
 def test_a_pattern_over_eventbridges_limit_is_refused_before_aws_sees_it() -> None:
@@ -114,6 +122,17 @@ SEEN = {
     "a read in another region": (
         read_in_region(folder="klaviyo/prod/", arn_prefix=ARNS),
         {"GetSecretValue", "BatchGetSecretValue"},
+    ),
+    "secrets touched": (
+        secrets_touched(folder="klaviyo/prod/", arn_prefix=ARNS),
+        {
+            "PutResourcePolicy",
+            "DeleteResourcePolicy",
+            "UpdateSecret",
+            "DeleteSecret",
+            "ReplicateSecretToRegions",
+            "AssociateCrossAccountReplica",
+        },
     ),
     "alerts tampered with": (
         alerts_tampered_with(topic_arn="arn:t", rule_prefix="klaviyo-prod-"),

@@ -44,6 +44,11 @@ def asked(who: str, action: str, resource: str, *, scp: dict[str, Any] | None = 
     return decide(request, identity_policies={"control": control, "own": EVERYTHING})
 
 
+def restrictions() -> list[dict[str, Any]]:
+    statements: list[dict[str, Any]] = policy("resource-control-policy")["Statement"]
+    return statements
+
+
 def without(statement: str) -> dict[str, Any]:
     document = copy.deepcopy(policy("service-control-policy"))
     document["Statement"] = [each for each in document["Statement"] if each["Sid"] != statement]
@@ -89,7 +94,69 @@ def test_a_policy_that_lets_another_organization_read_is_of_no_use() -> None:
         resource = {"Version": "2012-10-17", "Statement": statements}
         return decide(request, identity_policies={"own": EVERYTHING}, resource_policy=resource)
 
-    control = policy("resource-control-policy")["Statement"]
+    control = restrictions()
     assert decided("o-another", [opened]).allowed
     assert decided("o-another", [opened, *control]).explicit_deny
     assert decided(ORGANIZATION, [opened, *control]).allowed
+
+
+SERVICE_ROLE = "arn:aws:iam::333333333333:role/klaviyo/prod/klaviyo-prod-app-api"
+THIEF = "arn:aws:iam::999999999999:role/thief"
+WEB, SAML = "sts:AssumeRoleWithWebIdentity", "sts:AssumeRoleWithSAML"
+CLUSTER = "oidc.eks.eu-west-1.amazonaws.com/id/EXAMPLED539D4633E53DE1B71EXAMPLE:sub"
+OUTSIDE = {"aws:PrincipalOrgID": "o-another", "aws:PrincipalIsAWSService": "false"}
+INSIDE = {"aws:PrincipalOrgID": ORGANIZATION, "aws:PrincipalIsAWSService": "false"}
+
+# who takes a role whose trust was opened: by what, with which context, and the statement that denies it
+TAKEN: dict[str, tuple[str, str, dict[str, str], str | None]] = {
+    "another organization": (THIEF, ASSUME, OUTSIDE, "BecomeAServiceFromTheOrganizationAlone"),
+    "an account without an organization": (
+        THIEF,
+        ASSUME,
+        {"aws:PrincipalIsAWSService": "false"},
+        "BecomeAServiceFromTheOrganizationAlone",
+    ),
+    "an account of the organization": (THIEF, ASSUME, INSIDE, None),
+    "a service of AWS": ("lambda.amazonaws.com", ASSUME, {"aws:PrincipalIsAWSService": "true"}, None),
+    "a token of the cluster": ("web", WEB, {CLUSTER: "system:serviceaccount:shop:app-api"}, None),
+    "a token of another cluster": (
+        "web",
+        WEB,
+        {CLUSTER.replace("EXAMPLED", "ANOTHER"): "system:serviceaccount:shop:app-api"},
+        "BecomeAServiceByOwnClustersAlone",
+    ),
+    "a token of Google": ("web", WEB, {"accounts.google.com:sub": "1"}, "BecomeAServiceByOwnClustersAlone"),
+    "a SAML assertion": ("saml", SAML, {"saml:iss": "https://idp.example.com"}, "BecomeAServiceBySamlNever"),
+}
+
+
+@pytest.mark.parametrize(("who", "action", "context", "denied_by"), TAKEN.values(), ids=TAKEN)
+def test_a_role_whose_trust_was_opened_is_taken_from_the_organization_alone(
+    who: str, action: str, context: dict[str, str], denied_by: str | None
+) -> None:
+    request = Request(principal=Principal(arn=who), action=action, resource=SERVICE_ROLE, context=context)
+
+    def decided(statements: list[dict[str, Any]]) -> Decision:
+        opened = {"Sid": "Open", "Effect": "Allow", "Principal": "*", "Action": action}
+        trust = {"Version": "2012-10-17", "Statement": [opened, *statements]}
+        return decide(request, identity_policies={"own": EVERYTHING}, resource_policy=trust)
+
+    assert decided([]).allowed
+    assert decided(restrictions()).explicit_deny == (denied_by is not None)
+    assert decided([each for each in restrictions() if each["Sid"] != denied_by]).allowed
+
+
+def test_roles_elsewhere_are_none_of_the_control_policys_business() -> None:
+    elsewhere = {each["Resource"] for each in restrictions() if each["Action"] != READ}
+    assert elsewhere == {"arn:aws:iam::*:role/klaviyo/*"}
+
+
+def test_a_session_counts_as_the_organization_of_the_role_that_it_has() -> None:
+    """What the document says of its limit: the control policy sees who calls now, not who took the role before."""
+    arn = "arn:aws:secretsmanager:eu-west-1:333333333333:secret:klaviyo/prod/admin/key-AbCdEf"
+    request = Request(principal=Principal(arn=SERVICE_ROLE), action=READ, resource=arn, context=INSIDE)
+    assert decide(
+        request,
+        identity_policies={"own": EVERYTHING},
+        resource_policy={"Version": "2012-10-17", "Statement": restrictions()},
+    ).allowed

@@ -66,6 +66,26 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         runs(platform="foreign", roleArn=FOREIGN.replace("arn:aws:", "arn:aws-us-gov:")),
         "another partition than aws",
     ),
+    "a deployer of another account": (
+        {"deployers": [FOREIGN]},
+        f"deployers: {FOREIGN} is not of account {ACCOUNT}, but a deployment runs.*Make a role in account {ACCOUNT}",
+    ),
+    "break-glass of another account": (
+        {"breakGlass": [FOREIGN]},
+        f"breakGlass: {FOREIGN} is not of account {ACCOUNT}, but no policy.*could do nothing.*Make a role",
+    ),
+    "an operator of another account": (
+        {"operators": [FOREIGN]},
+        f"operators: {FOREIGN} is not of account {ACCOUNT}, but that account's administrators.*Make a role",
+    ),
+    "an operator of another partition": (
+        {"operators": [f"{ROLE}/people/ada".replace("arn:aws:", "arn:aws-cn:")]},
+        "operators: arn:aws-cn:.*is not of account",
+    ),
+    "a destruction for good where things are protected": (
+        {"forceDestroy": True},
+        "forceDestroy: prod keeps what cannot be brought back; given: true, .*Take it out; `recoveryWindowDays`",
+    ),
     "a service with the role of a rotator, on another path": (
         runs(platform="existing", roleArn=f"{ROLE}/apps/klaviyo-prod-viewer-rotator"),
         "the IAM role of the rotator of viewer.*policies say of one they would say of both.*role of its own",
@@ -129,6 +149,7 @@ ALLOWED: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "the least retention": ("prod", {"auditRetentionDays": LEAST_RETENTION_DAYS["prod"]}),
     "a short retention where nothing asks for more": ("dev", {"auditRetentionDays": 90}),
+    "a destruction for good where nothing is protected": ("dev", {"forceDestroy": True}),
     "replicas elsewhere": ("prod", {"replicaRegions": ["us-east-1", "eu-central-1"]}),
 }
 

@@ -166,6 +166,7 @@ def test_every_detection_sees_reads_and_reaches_the_topic(prod: Recorder) -> Non
         "alerts-tampered",
         "entries-tampered",
         "batch-read",
+        "secrets-touched",
     }
     for name, rule in rules.items():
         assert rule.inputs["state"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
