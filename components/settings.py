@@ -13,6 +13,7 @@ import pulumi
 from pydantic import Field, ValidationError, model_validator
 
 from components.platforms import Platform, PrincipalArn, Section
+from components.setting_problems import sentences
 from klaviyo_access.access_model.environment import (
     PROJECT,
     Environment,
@@ -43,7 +44,10 @@ class OAuthAppSettings(Section):
     def _accounts_are_distinct(self) -> "OAuthAppSettings":
         twice = {account for account in self.accounts if self.accounts.count(account) > 1}
         if twice:
-            raise ValueError(f"an account has one secret; named twice: {', '.join(sorted(twice))}")
+            raise ValueError(
+                "accounts must be distinct, because an account has one secret; named twice: "
+                f"{', '.join(sorted(twice))}. Fix: name each once."
+            )
         return self
 
 
@@ -80,7 +84,7 @@ class AuditSettings(Section):
         if (self.trail == "existing") != (self.trail_arn is not None):
             raise ValueError(
                 f"trailArn goes with trail: existing, and with it alone, because that trail is what is checked; trail "
-                f"is {self.trail}, trailArn {self.trail_arn or 'not given'}"
+                f"is {self.trail}, trailArn {self.trail_arn or 'not given'}. Fix: give both, or neither."
             )
         return self
 
@@ -154,7 +158,8 @@ class Settings(Section):
         both = set(self.operators) & {*self.deployers, *self.break_glass}
         if both:
             raise ValueError(
-                f"operators must be other principals than deployers and breakGlass; in both: {', '.join(sorted(both))}"
+                "operators must be other principals than deployers and breakGlass, because whoever stages keys must "
+                f"not be able to change who reads them; in both: {', '.join(sorted(both))}. Fix: name another there."
             )
         return self
 
@@ -173,12 +178,20 @@ def load_settings(stack: str, directory: Path) -> tuple[Environment, Settings]:
     config, strings = pulumi.Config(PROJECT), {"owner", "rotateEvery", "requireProof"} | _ENVIRONMENT_SETTINGS
     values: dict[str, Any] = {}
     for setting in sorted(_SETTINGS | _ENVIRONMENT_SETTINGS):
-        value = config.get(setting) if setting in strings else config.get_object(setting)
+        value = config.get(setting) if setting in strings else _structured(config, setting)
         if value is not None:
             values[setting] = value
     here = {f"{PROJECT}:{name}": values[name] for name in _ENVIRONMENT_SETTINGS & values.keys()}
     environment = Environment.of_config(stack, here | {"aws:region": pulumi.Config("aws").get("region")}, os.environ)
     return environment, parse_settings(stack, {name: values[name] for name in _SETTINGS & values.keys()})
+
+
+def _structured(config: pulumi.Config, setting: str) -> Any:
+    """A setting that is no text; where text was given, that, so that it is refused by its rule."""
+    try:
+        return config.get_object(setting)
+    except pulumi.ConfigTypeError:
+        return config.get(setting)
 
 
 def parse_settings(stack: str, values: Mapping[str, Any]) -> Settings:
@@ -190,11 +203,7 @@ def parse_settings(stack: str, values: Mapping[str, Any]) -> Settings:
     try:
         return Settings.model_validate(dict(values))
     except ValidationError as error:
-        lines = [f"Pulumi.{stack}.yaml:"]
-        for problem in error.errors():
-            where = ".".join(str(part) for part in problem["loc"]) or "settings"
-            given = "" if problem["type"] == "missing" else f"; given: {problem['input']!r}"
-            lines.append(f"  {PROJECT}:{where}: {problem['msg']}{given}")
+        lines = [f"Pulumi.{stack}.yaml:", *sentences(error.errors(include_url=False))]
         raise EnvironmentSettingsError("\n".join(lines)) from None
 
 

@@ -100,8 +100,7 @@ def _caller(project: Project) -> dict[str, str]:
     """Who a rendering is made by: the first deployer of the stack's account, as STS would show its session."""
     settings = project.configuration
     account = settings.get(f"{project.name}:accountId", "000000000000")
-    deployers = json.loads(settings.get(f"{project.name}:deployers", "[]"))
-    arn = deployers[0] if deployers else f"arn:aws:iam::{account}:root"
+    arn = _first_deployer(settings.get(f"{project.name}:deployers", "[]")) or f"arn:aws:iam::{account}:root"
     if ":role/" in arn:
         session = f"{arn.rpartition('/')[2]}/render"
         return {
@@ -111,3 +110,13 @@ def _caller(project: Project) -> dict[str, str]:
             "Issuer": arn,
         }
     return {"Account": account, "Arn": arn, "UserId": account, "Issuer": arn}
+
+
+def _first_deployer(setting: str) -> str:
+    """The first of the deployers; empty where the setting is no list of text, which the program itself refuses."""
+    try:
+        deployers = json.loads(setting)
+    except ValueError:
+        return ""
+    first = deployers[0] if isinstance(deployers, list) and deployers else ""
+    return first if isinstance(first, str) else ""

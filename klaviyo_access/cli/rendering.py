@@ -38,12 +38,16 @@ class Resource:
         urn: Pulumi's name of it.
         inputs: its arguments; in a preview, what is known only after the deployment is no use.
         refers_to: URNs of the resources that each argument comes from, by the argument's name.
+        external: whether the stack only reads it, as somebody else's: it never makes, changes or removes it.
+        arn: its ARN, where the rendering has it.
     """
 
     type: str
     urn: str
     inputs: Mapping[str, Any]
     refers_to: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    external: bool = False
+    arn: str = ""
 
     @property
     def name(self) -> str:
@@ -97,11 +101,17 @@ def _render(directory: Path, stack: str) -> str:
             f"Rendering {stack} took more than {_SECONDS} s.", cure=f"Look why: {' '.join(command[1:])}"
         ) from None
     if done.returncode:
-        raise CommandError(
-            f"The program does not render for {stack}: {done.stderr.strip() or 'it said nothing'}",
-            cure=f"Mend what it names, and try: python {' '.join(command[1:-1])}",
-        )
+        raise _not_rendered(stack, done.stderr.strip(), again=" ".join(command[1:-1]))
     return done.stdout
+
+
+def _not_rendered(stack: str, said: str, *, again: str) -> CommandError:
+    """What the program said, which has the fix; how to see more only where it said nothing or failed by a defect."""
+    if said and "Traceback" not in said:
+        return CommandError(f"The program does not render for {stack}: {said}", cure="Mend what the program names.")
+    return CommandError(
+        f"The program does not render for {stack}: {said or 'it said nothing'}", cure=f"Look why: python {again}"
+    )
 
 
 def _read(file: Path) -> str:
@@ -115,7 +125,8 @@ def _read(file: Path) -> str:
 
 def _resources(document: Any) -> Iterator[Resource]:
     if "steps" in document:
-        states = [step["newState"] for step in document["steps"] if step.get("op") != "delete" and "newState" in step]
+        steps = [step for step in document["steps"] if step.get("op") != "delete" and "newState" in step]
+        states = [{"external": step.get("op") == "read", **step["newState"]} for step in steps]
     else:
         states = document["deployment"]["resources"]
     for state in states:
@@ -125,4 +136,11 @@ def _resources(document: Any) -> Iterator[Resource]:
                 urn=state["urn"],
                 inputs=state.get("inputs") or {},
                 refers_to={name: tuple(urns or ()) for name, urns in (state.get("propertyDependencies") or {}).items()},
+                external=bool(state.get("external")),
+                arn=_arn(state),
             )
+
+
+def _arn(state: Mapping[str, Any]) -> str:
+    known = (state.get("id"), (state.get("outputs") or {}).get("arn"))
+    return next((text for text in known if isinstance(text, str) and text.startswith("arn:")), "")

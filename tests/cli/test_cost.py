@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from klaviyo_access.cli.bill import Usage, bill, rotations_a_month
+from klaviyo_access.cli.errors import CommandError
 from klaviyo_access.cli.prices import PRICES
-from klaviyo_access.cli.rendering import Resource
+from klaviyo_access.cli.rendering import Resource, rendered_resources
 from tests.cli.cli_fakes import Command
 from tests.cli.rendered_stacks import ROOT, as_preview, rendering, without
 
@@ -145,3 +146,15 @@ def test_bad_input_is_refused_with_the_reason(
     result = command("cost", "--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", *options)
     assert (result.code, result.out) == (2, "")
     assert said in result.err
+
+
+def test_a_program_that_refuses_its_settings_is_passed_on_without_another_cure(tmp_path: Path) -> None:
+    for part in ROOT.iterdir():
+        if part.name != "Pulumi.dev.yaml" and not part.name.startswith("."):
+            (tmp_path / part.name).symlink_to(part)
+    settings = (ROOT / "Pulumi.dev.yaml").read_text()
+    (tmp_path / "Pulumi.dev.yaml").write_text(settings.replace("rotateEvery: quarter", "rotateEvery: week"))
+    with pytest.raises(CommandError) as refusal:
+        rendered_resources(tmp_path, "dev", None)
+    assert "rotateEvery: must be 'month' or 'quarter', because" in refusal.value.cause
+    assert refusal.value.cure == "Mend what the program names."

@@ -56,6 +56,90 @@ def test_every_bad_setting_is_named_at_once() -> None:
     assert {"rotateEvery", "recoveryWindowDays"} <= set(re.findall(r"klaviyo-access:(\w+)", str(refusal.value)))
 
 
+SENTENCES = {
+    "text for a list": (
+        {"deployers": ROLE},
+        (
+            f"deployers: must be a list, also where it has one item, because the program reads nothing else there; "
+            f"given: '{ROLE}'. Fix: write [{ROLE}]."
+        ),
+    ),
+    "an empty list": (
+        {"operators": []},
+        (
+            "operators: must have at least 1 item, because nobody could stage a key; given: []. Fix: name one in "
+            "`operators:`."
+        ),
+    ),
+    "a pattern": (
+        {"alertEmails": ["nobody"]},
+        (
+            "alertEmails.0: must be one e-mail address (pattern ^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$), because AWS sends its "
+            "message for confirmation there; given: 'nobody'. Fix: write it like oncall@example.com."
+        ),
+    ),
+    "a choice": (
+        {"rotateEvery": "week"},
+        (
+            "rotateEvery: must be 'month' or 'quarter', because the program knows no other; given: 'week'. Fix: "
+            "write one of them."
+        ),
+    ),
+    "a rule across settings": (
+        {"operators": [ROLE]},
+        (
+            "settings: operators must be other principals than deployers and breakGlass, because whoever stages "
+            f"keys must not be able to change who reads them; in both: {ROLE}. Fix: name another there."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "sentence"), SENTENCES.values(), ids=SENTENCES)
+def test_a_refused_setting_says_rule_reason_value_and_fix(change: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(EnvironmentSettingsError) as refusal:
+        parse_settings("dev", GOOD | change)
+    assert str(refusal.value) == f"Pulumi.dev.yaml:\n  klaviyo-access:{sentence}"
+
+
+WRONG: list[dict[str, Any]] = [
+    {"owner": None},
+    {"owner": 3},
+    {"services": "all"},
+    {"services": {"app-api": {}}},
+    {"services": {"app-api": {"platform": "heroku"}}},
+    {"services": {"app-api": {"platform": "lambda", "cluster": "a"}}},
+    {"services": {"app-api": {"platform": "ecs-injected", "redeploy": {"cluster": "a/b", "service": "c"}}}},
+    {"audit": "own"},
+    {"audit": {"trail": "existing"}},
+    {"compliance": ["soc2"] * 11},
+    {"forceDestroy": "perhaps"},
+    {"recoveryWindowDays": "seven"},
+    {"recoveryWindowDays": 7.5},
+    {"recoveryWindowDays": 31},
+    {"auditRetentionDays": 401},
+    {"oauthApp": {"accounts": ["AbC123", "AbC123"]}},
+    {"webhooks": {"Orders": {"webhookId": "a", "role": "b", "receivers": ["c"]}}},
+    {"webhooks": {"o" * 33: {"webhookId": "a", "role": "b", "receivers": ["c"]}}},
+]
+
+
+@pytest.mark.parametrize("change", WRONG, ids=str)
+def test_no_refusal_leaves_why_and_fix_to_the_reader(change: dict[str, Any]) -> None:
+    with pytest.raises(EnvironmentSettingsError) as refusal:
+        parse_settings("dev", {name: value for name, value in (GOOD | change).items() if value is not None})
+    for line in str(refusal.value).splitlines()[1:]:
+        assert "because" in line
+        assert "Fix: " in line
+        assert not re.search("Input should|String should|Tuple should|Value error|is against its rule", line)
+
+
+def test_a_list_whose_only_item_is_wrong_is_not_called_too_short_as_well() -> None:
+    with pytest.raises(EnvironmentSettingsError) as refusal:
+        parse_settings("dev", GOOD | {"deployers": ["me"]})
+    assert re.findall(r"klaviyo-access:[\w.]+", str(refusal.value)) == ["klaviyo-access:deployers.0"]
+
+
 def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
     with pytest.raises(EnvironmentSettingsError, match="rotatEvery is no setting; did you mean rotateEvery"):
         unknown_settings("dev", {"klaviyo-access:rotatEvery": "month", "aws:region": "eu-west-1"})

@@ -26,6 +26,8 @@ ACCOUNT = "000000000000"
 HERE = f"us-east-1:{ACCOUNT}"
 ROTATOR = "klaviyo-local-viewer-rotator"
 RULE = "klaviyo-local-rotation-failed"
+TAMPERING = "klaviyo-local-trail-tampered"
+CANARY = "klaviyo-local-viewer-canary"
 ALARM = "klaviyo-local-suspicious-entries"
 OPERATOR = "klaviyo-local-key-operator"
 KEY, RESERVE = "klaviyo/local/viewer/key", "klaviyo/local/viewer/reserve"
@@ -370,9 +372,9 @@ def trail_stopped(world: World) -> Generator[None, None, None]:
     client.start_logging(Name="klaviyo-local-audit")
 
 
-def _put_rule(world: World, **changed: Any) -> Generator[None, None, None]:
+def _put_rule(world: World, rule: str = RULE, **changed: Any) -> Generator[None, None, None]:
     client = world.aws("events")
-    found = client.describe_rule(Name=RULE)
+    found = client.describe_rule(Name=rule)
     as_it_was = {name: found[name] for name in ("Name", "EventPattern", "State", "Description")}
     client.put_rule(**(as_it_was | changed))
     yield
@@ -385,6 +387,20 @@ def rule_disabled(world: World) -> Generator[None, None, None]:
 
 def rule_deaf(world: World) -> Generator[None, None, None]:
     yield from _put_rule(world, EventPattern='{"source":["aws.nothing"]}')
+
+
+def _put_pattern(world: World, rule: str, part: str, other: str) -> Generator[None, None, None]:
+    pattern = str(world.aws("events").describe_rule(Name=rule)["EventPattern"])
+    assert part in pattern
+    yield from _put_rule(world, rule, EventPattern=pattern.replace(part, other))
+
+
+def tampering_with_the_key_unseen(world: World) -> Generator[None, None, None]:
+    yield from _put_pattern(world, TAMPERING, '"ScheduleKeyDeletion",', "")
+
+
+def canary_of_another_secret(world: World) -> Generator[None, None, None]:
+    yield from _put_pattern(world, CANARY, KEY, RESERVE)
 
 
 def rule_deleted(world: World) -> Generator[None, None, None]:
@@ -474,6 +490,8 @@ BROKEN: list[tuple[Breaks, str, str, str, str]] = [
     (trail_stopped, "trail", f"arn:aws:cloudtrail:{HERE}", "stands still", "aws cloudtrail start-logging"),
     (rule_disabled, "rules", RULE, "is DISABLED", "DisableRule"),
     (rule_deaf, "rules", RULE, "watches for something else", "PutRule"),
+    (tampering_with_the_key_unseen, "rules", TAMPERING, "watches for something else", "PutRule"),
+    (canary_of_another_secret, "rules", CANARY, "watches for something else", "PutRule"),
     (rule_deleted, "rules", RULE, "is not deployed", "DeleteRule"),
     (target_removed, "rules", RULE, "has lost its target", "RemoveTargets"),
     (nobody_subscribed, "subscribers", "on@call.example", "not subscribed", "AWS Notifications"),

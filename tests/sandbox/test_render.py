@@ -76,3 +76,19 @@ def test_a_program_that_refuses_its_settings_is_told_without_a_traceback(
     (tmp_path / "__main__.py").write_text("import pulumi\nraise pulumi.RunError('no such setting')\n")
     assert main("dev", as_json=True, project_dir=tmp_path) == 1
     assert capsys.readouterr().err == "no such setting\n"
+
+
+@pytest.mark.parametrize("deployers", ["arn:aws:iam::111111111111:role/ci/one", "5", "[5]", "{a: b}", "[]"])
+def test_deployers_that_are_no_list_of_arns_are_refused_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], deployers: str
+) -> None:
+    for part in CHECKOUT.iterdir():
+        if part.name != "Pulumi.dev.yaml" and not part.name.startswith("."):
+            (tmp_path / part.name).symlink_to(part)
+    (given,) = [line for line in (CHECKOUT / "Pulumi.dev.yaml").read_text().splitlines() if "access:deployers" in line]
+    settings = (CHECKOUT / "Pulumi.dev.yaml").read_text().replace(given, f"  klaviyo-access:deployers: {deployers}")
+    (tmp_path / "Pulumi.dev.yaml").write_text(settings)
+    assert main("dev", as_json=True, project_dir=tmp_path) == 1
+    (_, said) = capsys.readouterr().err.strip().splitlines()
+    assert said.startswith("  klaviyo-access:deployers")
+    assert all(part in said for part in (" must ", "because", "given: ", "Fix: "))

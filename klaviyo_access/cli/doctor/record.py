@@ -1,6 +1,8 @@
 """Whether reads are on record, and somebody hears of the wrong ones: the trail, the alerts, the audit entries."""
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,6 +25,10 @@ _LOG_GROUP: Final = "aws:cloudwatch/logGroup:LogGroup"
 _RULE: Final = "aws:cloudwatch/eventRule:EventRule"
 _SUBSCRIPTION: Final = "aws:sns/topicSubscription:TopicSubscription"
 _TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
+
+# What AWS draws once it makes a secret or a KMS key, and a rendering can only guess.
+_END_OF_SECRET_ARN: Final = re.compile(r"(?<=-)[A-Za-z0-9]{6}\Z")
+_KEY_ID: Final = re.compile(r"(?:mrk-[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 
 
 def trail(sight: Sight) -> Iterator[Trouble]:
@@ -124,10 +130,23 @@ def _why_silent(declared: Resource, found: Any) -> str:
     if found.get("State") != declared.inputs.get("state"):
         return f"is {found.get('State')} instead of {declared.inputs.get('state')}: what it watches for happens unseen"
     pattern = str(declared.inputs.get("eventPattern", ""))
-    comparable = pattern.startswith("{") and "keyId" not in pattern  # ids of KMS keys are drawn by AWS
-    if comparable and not same_document(found.get("EventPattern", "{}"), pattern):
+    if not pattern.startswith("{"):  # in a preview, of what is not there yet
+        return ""
+    there = json.loads(found.get("EventPattern", "{}"))
+    if not same_document(_without_what_aws_draws(there), _without_what_aws_draws(json.loads(pattern))):
         return "watches for something else than the program declares"
     return ""
+
+
+def _without_what_aws_draws(pattern: Any) -> Any:
+    """A pattern with the ends of secrets' ARNs and the ids of KMS keys masked; prefixes hold neither."""
+    if isinstance(pattern, Mapping):
+        return {name: value if name == "prefix" else _without_what_aws_draws(value) for name, value in pattern.items()}
+    if isinstance(pattern, list):
+        return [_without_what_aws_draws(value) for value in pattern]
+    if isinstance(pattern, str) and ":secret:" in pattern:
+        return _END_OF_SECRET_ARN.sub("??????", pattern)
+    return _KEY_ID.sub("?", pattern) if isinstance(pattern, str) else pattern
 
 
 def log_groups(sight: Sight) -> Iterator[Trouble]:
