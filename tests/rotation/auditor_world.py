@@ -68,6 +68,7 @@ class AuditWorld:
         answers: what a role's rotator answers to an action instead; an exception is raised.
         during: what happens when Klaviyo changes a key, before it answers; it may raise.
         unseen: roles that cannot be described.
+        unread: whether the custodian has no key yet.
         failures: when a rotation of a role failed.
     """
 
@@ -77,7 +78,9 @@ class AuditWorld:
     answers: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
     during: Callable[[], object] = lambda: None
     unseen: set[str] = field(default_factory=set)
+    unread: bool = False
     failures: dict[str, datetime] = field(default_factory=dict)
+    events_per_page: int = 50
     seconds: float = 800.0
     custodian_scopes: tuple[str, ...] | None = CUSTODIAN_SCOPES
     page_size: int = 100
@@ -168,6 +171,8 @@ class AuditWorld:
     def get_secret_value(self, **parameters: Any) -> Mapping[str, Any]:
         role, _ = self._named(parameters["SecretId"])
         assert role == "custodian", "the auditor reads the custodian's key alone"
+        if self.unread:
+            raise error("ResourceNotFoundException")
         return {"SecretString": json.dumps({"apiKey": key_value("custodian-key")})}
 
     def rotate_secret(self, **parameters: Any) -> Mapping[str, Any]:
@@ -184,7 +189,9 @@ class AuditWorld:
             for role, time in self.failures.items()
             if wanted == "RotationFailed" and time >= parameters["StartTime"]
         ]
-        return {"Events": events}
+        start = int(parameters.get("NextToken", 0))
+        end = start + self.events_per_page
+        return {"Events": events[start:end]} | ({"NextToken": str(end)} if end < len(events) else {})
 
     def _named(self, secret_id: str) -> tuple[str, str]:
         role, secret = secret_id.split("/")[2:]

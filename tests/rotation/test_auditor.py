@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from klaviyo_access.keys.labels import Leaked
+from klaviyo_access.keys.labels import Leaked, Spare
 from rotation.auditor_events import read_audit
 from rotation.auditor_findings import URGENT, Kind
+from rotation.auditor_inventory import Entry, find
 from rotation.auditor_settings import ROLES_FILE, AuditorSettings
 from rotation.errors import EventRefusedError, SettingsError
 from tests.rotation.auditor_world import (
@@ -177,6 +179,7 @@ def test_a_run_that_was_killed_after_it_disabled_is_completed_by_the_next(live: 
         goes_live(world)
     record = world.audit("viewer")
     assert (disabled(world) == [], record.counts["dead"]) == (live, 0 if live else 1)
+    assert [status for name, status in world.patched if name == marked("old")] == (["active"] if live else [])
 
 
 def test_nothing_is_disabled_while_one_role_cannot_be_seen() -> None:
@@ -227,6 +230,12 @@ def test_a_key_that_is_not_the_only_one_to_fit_is_left_to_a_person(change: Chang
     assert f"ends in {key_value('old')[-4:]}" in finding.message
 
 
+def test_a_disabled_key_without_a_mark_is_taken_for_no_key_of_ours() -> None:
+    entry = Entry(id="1", name="x", is_active=False, scopes=frozenset(SCOPES), ends_with="abcd")
+    assert find([entry], fingerprint="0" * 12, ends_with="abcd", scopes=frozenset(SCOPES)) is None
+    assert find([replace(entry, is_active=True)], fingerprint="0" * 12, ends_with="abcd", scopes=frozenset(SCOPES))
+
+
 def test_a_mark_finds_the_key_among_those_that_end_alike() -> None:
     world = AuditWorld()
     world.entry("old").update(name=marked("old"), scopes=("accounts:read",))
@@ -235,7 +244,11 @@ def test_a_mark_finds_the_key_among_those_that_end_alike() -> None:
     assert disabled(world) == [key_value("old")]
 
 
-@pytest.mark.parametrize("scopes", [None, ("accounts:read", "credentials:read")], ids=["no custodian", "reads alone"])
+@pytest.mark.parametrize(
+    "scopes",
+    [None, ("accounts:read",), ("accounts:read", "credentials:read")],
+    ids=["no custodian", "one without its scopes", "reads alone"],
+)
 def test_where_no_key_may_disable_a_person_is_told_until_klaviyo_refuses_the_key(
     scopes: tuple[str, ...] | None,
 ) -> None:
@@ -278,6 +291,39 @@ def test_klaviyos_list_tells_what_a_current_key_is_like(change: dict[str, Any], 
     world = AuditWorld(waiting={"old"})
     world.entry("reporting-key").update(change)
     assert world.kinds("reporting") == [f"{kind} reporting" for kind in kinds]
+
+
+@pytest.mark.parametrize(("mark", "kinds"), [(True, ["scopes-missing reporting"]), (False, [])])
+def test_of_two_keys_that_end_alike_the_marked_one_is_looked_at_and_else_none(mark: bool, kinds: list[str]) -> None:
+    world = AuditWorld()
+    entry = world.entry("reporting-key")
+    entry.update(scopes=("accounts:read",), name=marked("reporting-key") if mark else "x")
+    world.entries.append(
+        {**entry, "id": "id-other", "name": "y", "scopes": (), "key": f"pk_{'0' * 30}{entry['key'][-4:]}"}
+    )
+    assert world.kinds("reporting") == kinds
+
+
+def test_a_custodian_without_a_key_yet_is_told_of_once() -> None:
+    world = AuditWorld(waiting={"old"}, unread=True)
+    assert world.kinds("viewer") == []
+    assert world.urls == []
+
+
+def test_one_spare_in_two_roles_is_told_of() -> None:
+    world = AuditWorld(waiting={"old"})
+    world.roles["reporting"].reserve["both"] = world.roles["viewer"].reserve["both"] = [
+        str(Spare(NOW, print_of("both")))
+    ]
+    (finding,) = world.audit().findings
+    assert (finding.kind, finding.fingerprint) == (Kind.SHARED_KEY, print_of("both"))
+    assert "viewer, reporting" in finding.message
+
+
+def test_failures_are_looked_up_to_the_last_page() -> None:
+    hours_ago = {role: NOW - timedelta(hours=hours) for role, hours in (("viewer", 3), ("reporting", 2))}
+    world = AuditWorld(waiting={"old"}, failures=hours_ago, events_per_page=1)
+    assert [kind for kind in world.kinds() if kind.startswith("failed")] == ["failed viewer", "failed reporting"]
 
 
 def pending(world: AuditWorld) -> None:
@@ -351,19 +397,20 @@ def test_a_rotation_that_may_be_under_way_is_left_alone() -> None:
     assert (world.kinds("viewer"), world.rotations) == (["failed viewer"], [])
 
 
-BROKEN: dict[str, Any] = {
-    "raises": payload({"errorType": "StoreError", "errorMessage": "x"}, failed=True),
-    "is not allowed": error("AccessDeniedException"),
-    "answers another action": payload({"action": "rollback", "outcome": "fine"}),
-    "answers a list": payload([]),
+BROKEN: dict[str, tuple[Any, str]] = {
+    "raises": (payload({"errorType": "StoreError", "errorMessage": "x"}, failed=True), "with StoreError"),
+    "is not allowed": (error("AccessDeniedException"), "with AccessDeniedException"),
+    "answers another action": (payload({"action": "rollback", "outcome": "fine"}), "in another form"),
+    "answers a list": (payload([]), "in another form"),
 }
 
 
-@pytest.mark.parametrize("answer", BROKEN.values(), ids=BROKEN)
-def test_one_rotators_trouble_keeps_no_other_role_from_its_turn(answer: Any) -> None:
+@pytest.mark.parametrize(("answer", "says"), BROKEN.values(), ids=BROKEN)
+def test_one_rotators_trouble_keeps_no_other_role_from_its_turn(answer: Any, says: str) -> None:
     world = AuditWorld(answers={("reporting", "canary"): [answer]})
     record = world.audit()
     assert [f"{finding.kind.value} {finding.role}" for finding in record.findings] == ["rotator-failed reporting"]
+    assert says in record.findings[0].message
     assert record.counts["dead"] == 1
 
 
