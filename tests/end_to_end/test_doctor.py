@@ -182,7 +182,11 @@ def test_a_role_that_was_never_deployed_is_found_wherever_it_lacks(doctor: Docto
     assert {one["check"]: one["on"] for one in news} == {
         "secrets": ["klaviyo/local/auditor/key", "klaviyo/local/auditor/reserve"],
         "rotators": ["klaviyo-local-auditor-rotator"],
-        "rules": ["klaviyo-local-auditor-key-stranger", "klaviyo-local-auditor-reserve-stranger"],
+        "rules": [
+            "klaviyo-local-auditor-key-stranger",
+            "klaviyo-local-auditor-reserve-stranger",
+            "klaviyo-local-auditor-canary",
+        ],
         "log groups": ["/aws/lambda/klaviyo-local-auditor-rotator"],
         "iam roles": ["klaviyo-local-auditor-rotator"],
     }
