@@ -100,6 +100,20 @@ SHAPE = [
     Case(
         "an environment's name is long", {"  dev:": f"  {'d' * 21}: # here"}, r.ENVIRONMENT_NAME, "d" * 21, "at most 20"
     ),
+    Case(
+        "an environment's name has a hyphen",
+        {"  dev:": "  dev-1: # here"},
+        r.ENVIRONMENT_NAME,
+        "dev-1",
+        "without hyphens, like prod",
+    ),
+    Case(
+        "a section is an empty mapping",
+        {ENVIRONMENTS: "environments: {} # here\n"},
+        r.SECTION,
+        "environments: ",
+        "one entry per name",
+    ),
     Case("a key is mistyped", {"    reasons:": "    reason: # here"}, r.KNOWN_KEY, "reason", "write reasons"),
     Case(
         "a key is unlike any",

@@ -118,6 +118,19 @@ def test_where_a_key_stands_comes_first_what_to_do_about_it(tmp_path: Path) -> N
     assert problem.fix.startswith("disable that key in Klaviyo's dashboard now")
 
 
+def test_a_section_that_is_missing_is_named_and_one_that_may_be_is_not(tmp_path: Path) -> None:
+    (problem,) = problems(tmp_path, RIGHT[: RIGHT.index("environments:")])
+
+    assert (problem.line, problem.value) == (1, "no environments")
+
+
+def test_a_name_may_be_as_long_as_the_rule_says(tmp_path: Path) -> None:
+    path = tmp_path / "access.yaml"
+    path.write_text(RIGHT.replace("  desk:", f"  {'d' * 40}:").replace("  dev:", f"  {'e' * 20}:"), "utf-8")
+
+    assert {"d" * 40} < set(AccessModel.load(path).in_environment("e" * 20).services)
+
+
 def test_an_unknown_environment_names_the_nearest_one(tmp_path: Path) -> None:
     (tmp_path / "access.yaml").write_text(RIGHT, "utf-8")
     model = AccessModel.load(tmp_path / "access.yaml")
@@ -127,5 +140,6 @@ def test_an_unknown_environment_names_the_nearest_one(tmp_path: Path) -> None:
     with pytest.raises(AccessModelError) as far:
         model.in_environment("zzz")
 
+    assert near.value.problems[0].line == 0
     assert near.value.problems[0].fix == "write prod, or add it under environments"
     assert far.value.problems[0].fix == "write one of: dev, prod, or add it under environments"

@@ -637,6 +637,8 @@ def test_nobody_who_appends_audit_entries_erases_them_though_other_policies_allo
 
 
 def test_nobody_of_this_account_is_allowed_anything_by_a_secrets_policy_alone() -> None:
+    allowing = [each for each in secret_resource_policy(WHO_IS_WHO)["Statement"] if each["Effect"] == "Allow"]
+    assert [each["Principal"] for each in allowing] == [{"AWS": [f"arn:aws:iam::{ELSEWHERE}:root"]}]
     for who, action in product(OF_THIS_ACCOUNT, (*SECRET_USE, *LOOK, *MANAGE)):
         request = Request(principal=Principal(arn=who), action=action, resource=KEY, context={"aws:PrincipalArn": who})
         policy = secret_resource_policy(WHO_IS_WHO)
@@ -644,7 +646,9 @@ def test_nobody_of_this_account_is_allowed_anything_by_a_secrets_policy_alone() 
 
 
 def test_principals_stand_in_the_order_of_the_alphabet_so_that_no_document_changes_by_itself() -> None:
-    people = tuple(role(name, account) for account in ("3" * 12, "1" * 12, "2" * 12) for name in ("c", "a", "b"))
+    people = tuple(
+        role(name, account) for account in map(str, range(999999999999, 999999999990, -1)) for name in ("c", "a", "b")
+    )
     foreign = ForeignUse(readers=people, secrets=people)
     principals = SecretPrincipals(
         readers=people, writers=people, labellers=people, managers=people, may_rotate=people, foreign_readers=people
