@@ -1,26 +1,30 @@
 """What an operator asks of a role's rotator, and what it answers: never a key."""
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
 
+from klaviyo_access.cli.console import note
 from klaviyo_access.cli.errors import CommandError, ExitCode, StoppedError
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.workspace import Workspace
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
+    from types_boto3_lambda.type_defs import InvocationResponseTypeDef
 
-_WHILE_IT_RUNS: Final = Config(
-    connect_timeout=3, read_timeout=310, retries={"mode": "standard", "total_max_attempts": 6}
-)
-"""A rotator has 300 s; it runs one at a time, and turns away who comes meanwhile: that is tried again a few times."""
+_WHILE_IT_RUNS: Final = Config(connect_timeout=3, read_timeout=310, retries={"total_max_attempts": 1})
+"""A rotator has 300 s."""
+
+_PAUSE_SECONDS: Final = 3.0
+_TIMES_TURNED_AWAY: Final = 60
+"""A rotator runs one at a time, and turns away whoever comes meanwhile."""
 
 _SILENT: Final = frozenset({"KlaviyoSilentError", "StoreError"})
 """Errors of a rotator by which it could not reach Klaviyo or Secrets Manager."""
@@ -68,9 +72,13 @@ class Rotators:
     Args:
         session: the operators'.
         workspace: says which environment.
+        pause: waits between two tries of a rotator that is busy; the argument is seconds.
     """
 
-    def __init__(self, session: boto3.Session, workspace: Workspace) -> None:
+    def __init__(
+        self, session: boto3.Session, workspace: Workspace, *, pause: Callable[[float], None] = time.sleep
+    ) -> None:
+        self._pause = pause
         self._client: LambdaClient = session.client("lambda", config=_WHILE_IT_RUNS)
         self._workspace = workspace
 
@@ -109,27 +117,33 @@ class Rotators:
                 f"Only the rotator of {role!r} can do this, and the role's secret has none.",
                 cure="Let a deployer run 'pulumi up'; 'klaviyo-access doctor' says what is missing.",
             )
+        payload = json.dumps({"action": action, **fields})
         try:
-            answer = self._client.invoke(
-                FunctionName=secrets.key.rotator_arn, Payload=json.dumps({"action": action, **fields})
-            )
-            document = json.loads(answer["Payload"].read())
+            answer = self._invoke(secrets, payload)
         except KeyboardInterrupt:
             raise StoppedError(
                 f"Stopped waiting for the rotator of {role}; it may have done what it was asked for.",
                 cure=f"'{command('keys status')}' shows where it stands.",
             ) from None
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "TooManyRequestsException":
-                raise
-            raise CommandError(
-                f"A rotator does one thing at a time, and that of {role} is busy. Nothing was changed.",
-                cure=f"Try again in a minute; '{command('keys status')}' shows whether a rotation is under way.",
-                exit_code=ExitCode.UNREACHABLE,
-            ) from None
+        document = json.loads(answer["Payload"].read())
         if answer.get("FunctionError"):
             raise self._failure(secrets, document)
         return Answer.of(document)
+
+    def _invoke(self, secrets: RoleSecrets, payload: str) -> "InvocationResponseTypeDef":
+        """Ask until it is free: it may be at a step of a rotation, or at the look that follows one."""
+        for turned_away in range(_TIMES_TURNED_AWAY):
+            try:
+                return self._client.invoke(FunctionName=secrets.key.rotator_arn, Payload=payload)
+            except self._client.exceptions.TooManyRequestsException:
+                if not turned_away:
+                    note(f"The rotator of {secrets.role} is busy; waiting for it.")
+                self._pause(_PAUSE_SECONDS)
+        raise CommandError(
+            f"A rotator does one thing at a time, and that of {secrets.role} stays busy. Nothing was changed.",
+            cure=f"Try again; '{self._workspace.command('keys status')}' shows whether a rotation is under way.",
+            exit_code=ExitCode.UNREACHABLE,
+        )
 
     def _failure(self, secrets: RoleSecrets, document: Mapping[str, Any]) -> CommandError:
         name = secrets.key.rotator_arn.rpartition(":")[2]

@@ -84,6 +84,7 @@ class FakeAws:
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
     on_invoke: Callable[[dict[str, Any]], dict[str, Any]] = field(default=_no_rotator)
     events: list[dict[str, Any]] = field(default_factory=list)
+    busy: int = 0
     calls: list[str] = field(default_factory=list)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
     date: str = ""
@@ -120,8 +121,9 @@ class FakeAws:
         """A rotator's answer, or its error where the answer has an ``errorMessage``."""
         self.calls.append("Invoke")
         self.events.append(event)
-        if "Invoke" in self.refusals:
-            return self._refuse(request, *self.refusals["Invoke"], query=False, headers={})
+        if self.busy:
+            self.busy -= 1
+            return self._refuse(request, "TooManyRequestsException", "Rate Exceeded.", query=False, headers={})
         answer = self.on_invoke(event)
         headers = {"x-amz-function-error": "Unhandled"} if "errorMessage" in answer else {}
         return _answer(request, 200, json.dumps(answer), headers)

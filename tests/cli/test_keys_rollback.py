@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from klaviyo_access.cli import rotators
 from tests.cli.cli_fakes import Command, FakeAws
 
 OLD, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
@@ -116,12 +117,27 @@ def test_on_a_terminal_it_asks_and_everything_but_yes_is_no(
     assert len(rotated.events) == asked
 
 
-def test_a_rotator_that_is_busy_is_tried_again_and_then_said_to_be(command: Command, rotated: FakeAws) -> None:
-    rotated.refusals["Invoke"] = ("TooManyRequestsException", "Rate Exceeded.")
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits between two tries."""
+    monkeypatch.setattr(rotators, "_PAUSE_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_rotator_that_is_busy_is_waited_for(command: Command, rotated: FakeAws) -> None:
+    rotated.on_invoke = always({"outcome": "rolled back"})
+    rotated.busy = 2
+    result = command("keys", "rollback", "viewer", "--yes", "--stack", "dev")
+    assert (result.code, rotated.busy) == (0, 0)
+    assert result.err.count("The rotator of viewer is busy; waiting for it.") == 1
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_rotator_that_stays_busy_has_changed_nothing(command: Command, rotated: FakeAws) -> None:
+    rotated.busy = 1_000
     result = command("keys", "rollback", "viewer", "--yes", "--stack", "dev")
     assert result.code == 3
-    assert "that of viewer is busy. Nothing was changed." in result.err
-    assert rotated.calls.count("Invoke") > 1
+    assert "that of viewer stays busy. Nothing was changed." in result.err
 
 
 def test_stopping_while_the_rotator_works_does_not_claim_that_nothing_changed(
