@@ -53,6 +53,7 @@ class World:
         url: str,
         headers: Mapping[str, str],  # noqa: ARG002 - the same
         timeout: float,  # noqa: ARG002 - the same
+        body: bytes | None = None,  # noqa: ARG002 - the same
     ) -> tuple[int, dict[str, str], bytes]:
         """The network."""
         if any(part in url for part in self.unreachable):
