@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.catalog import GA_SCOPES
@@ -185,6 +186,11 @@ def test_the_values_handed_down_cannot_be_changed(model: AccessModel) -> None:
         model.roles["marketer"].owner = "intruder"  # type: ignore[misc]  # the attribute is read-only
     with pytest.raises(AttributeError):
         grants.roles["marketer"].scopes = ()  # type: ignore[misc]  # the attribute is read-only
+
+
+def test_the_model_itself_cannot_be_changed(model: AccessModel) -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        setattr(model, "roles", {})  # noqa: B010 - what a type checker refuses, too
 
 
 def test_the_oauth_app_asks_for_three_scopes_and_for_less_where_nothing_is_changed(model: AccessModel) -> None:

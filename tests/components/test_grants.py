@@ -13,6 +13,7 @@ import pytest
 
 from components.application_audit_policies import append_audit, verify_audit
 from components.auditor_policies import audit_keys, start_function
+from components.examination_policies import Examined, examine
 from components.key_policies import (
     ForeignUse,
     KeyPlace,
@@ -153,10 +154,14 @@ ACTIONS = (
     *named("secretsmanager", "BatchGetSecretValue", "ListSecrets", "ValidateResourcePolicy"),
     *named("kms", "ReEncryptFrom", "Sign", "ReplicateKey", "UpdatePrimaryRegion"),
     *named("logs", "GetLogEvents", "CreateLogGroup"),
-    *named("lambda", "UpdateFunctionCode"),
-    *named("cloudtrail", "StopLogging"),
+    *named("logs", "DescribeLogGroups"),
+    *named("lambda", "UpdateFunctionCode", "GetFunction", "GetFunctionConfiguration", "GetFunctionConcurrency"),
+    *named("cloudtrail", "StopLogging", "GetTrailStatus"),
+    *named("cloudwatch", "DescribeAlarms", "PutMetricAlarm"),
+    *named("events", "DescribeRule", "ListTargetsByRule", "PutRule"),
+    *named("iam", "GetRole", "PassRole"),
     *named("s3", "GetBucketAcl", "PutObject", "GetObject", "PutBucketPolicy"),
-    *named("sns", "Subscribe"),
+    *named("sns", "Subscribe", "ListSubscriptionsByTopic"),
     *named("sts", "AssumeRole", "AssumeRoleWithWebIdentity", "TagSession"),
 )
 
@@ -439,6 +444,26 @@ OF_CALLERS = {
     ),
 }
 
+RULE = f"arn:aws:events:{HERE}:{ACCOUNT}:rule/klaviyo-prod-alert"
+EXAMINED = Examined(
+    rotators=FUNCTION, rules=RULE, topic=TOPIC, trail=TRAIL, alarms=ALARM, log_groups=f"{LOGS}:*", roles=(ME, ROTATOR)
+)
+OF_CALLERS["who examines what is deployed"] = Held(
+    document=examine(EXAMINED, encryption_key_arn=KMS),
+    rows=(
+        Row(may=named("secretsmanager", "ListSecrets"), on=("*",)),
+        Row(may=(DESCRIBE_KEY,), on=(KMS,)),
+        Row(may=named("lambda", "GetFunctionConfiguration", "GetFunctionConcurrency"), on=(FUNCTION,)),
+        Row(may=named("events", "DescribeRule", "ListTargetsByRule"), on=(RULE,)),
+        Row(may=named("sns", "ListSubscriptionsByTopic"), on=(TOPIC,)),
+        Row(may=named("cloudtrail", "GetTrailStatus"), on=(TRAIL,)),
+        Row(may=named("cloudwatch", "DescribeAlarms"), on=(ALARM,)),
+        Row(may=named("logs", "DescribeLogGroups"), on=(LOG, OTHER_LOG)),
+        Row(may=named("iam", "GetRole"), on=(ME, ROTATOR)),
+    ),
+    others=(ANOTHER, f"{FUNCTION}-2", f"{RULE}-2", f"{TOPIC}-2", f"{TRAIL}-2", f"{ALARM}-2", KEY, KMS_THERE),
+)
+
 PLACE = KeyPlace(account_root=ROOT, account_id=ACCOUNT, region=HERE, managers=(DEPLOYER, ROOT))
 FOREIGN_USE = ForeignUse(readers=(FOREIGN,), secrets=(KEY,))
 OURS = (ME, ANOTHER, DEPLOYER)
@@ -552,7 +577,7 @@ OF_RESOURCES = {
         rows=(
             Row(who=(EVENTS,), may=(PUBLISH,), on=(TOPIC,)),
             Row(who=(ALARMS,), may=(PUBLISH,), on=(TOPIC,), where={"aws:SourceArn": ALARM}),
-            Row(who=(ANOTHER,), may=named("sns", "Publish", "Subscribe"), on=("*",)),
+            Row(who=(ANOTHER,), may=named("sns", "Publish", "Subscribe", "ListSubscriptionsByTopic"), on=("*",)),
         ),
         others=(f"{TOPIC}-2",),
     ),
