@@ -1,8 +1,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STACKS := local dev staging prod
+SLICE := 1/1
 
-.PHONY: up down test bench check generate
+.PHONY: up down test bench mutate check generate
 .DEFAULT_GOAL := help
 
 help: ## what there is to do
@@ -19,6 +20,9 @@ test: .venv/installed ## every test, the end-to-end ones on sandboxes of their o
 
 bench: .venv/installed ## what the project promises in numbers, beside what one would use instead; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
+
+mutate: .venv/installed ## change every policy and rule of access in small ways: does a test see each? SLICE=1/4: a quarter of them
+	$(BIN)/python -m tools.mutate --slice $(SLICE)
 
 check: .venv/installed ## formats, types, directions of imports, generated files, and that every stack renders
 	$(BIN)/ruff format --check .
