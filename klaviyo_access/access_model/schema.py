@@ -99,7 +99,7 @@ def _name_findings(section: str, name: str) -> Iterator[Finding]:
 
 
 def _finding(entry: Where, details: "ErrorDetails") -> Finding:
-    where = (*entry, *(part for part in details["loc"] if part != "[key]"))
+    where = (*entry, *details["loc"])
     given = details["input"]
     model = ENTRIES[str(entry[0])]
     match details["type"]:
