@@ -47,7 +47,10 @@ def test_a_changed_key_of_its_role_starts_the_named_deployment(deployed: Recorde
     policy = json.loads(
         deployed.of_type("aws:iam/rolePolicy:RolePolicy")["klaviyo-redeployment-policy"].inputs["policy"]
     )
-    assert policy["Statement"][0]["Resource"] == [SERVICE]
+    redeploy, log = policy["Statement"]
+    assert (redeploy["Effect"], redeploy["Action"], redeploy["Resource"]) == ("Allow", ["ecs:UpdateService"], [SERVICE])
+    assert (log["Effect"], log["Action"]) == ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"])
+    assert [arn.rpartition("111111111111:")[2] for arn in log["Resource"]] == ["klaviyo-redeployment-log:*"]
 
 
 def test_a_rotation_and_a_roll_back_count_as_a_change() -> None:
