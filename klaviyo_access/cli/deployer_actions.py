@@ -21,6 +21,7 @@ class TypeActions:
         update: to change it in place.
         delete: to remove it.
         tag: to change its tags.
+        restore: to call it back from deletion ('klaviyo-access restore').
     """
 
     create: str = ""
@@ -28,18 +29,20 @@ class TypeActions:
     update: str = ""
     delete: str = ""
     tag: str = ""
+    restore: str = ""
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every action, once, in the order of the alphabet."""
-        return tuple(sorted({*" ".join((self.create, self.read, self.update, self.delete, self.tag)).split()}))
+        every = (self.create, self.read, self.update, self.delete, self.tag, self.restore)
+        return tuple(sorted({*" ".join(every).split()}))
 
 
 PROGRAM: Final = TypeActions(read="iam:GetRole secretsmanager:ListSecrets servicequotas:GetServiceQuota")
 """What the program asks before it builds: whose session the caller is, which secrets there are, and Lambda's quota."""
 
 REPLICATE: Final = TypeActions(
-    create="secretsmanager:ReplicateSecretToRegions", delete="secretsmanager:RemoveRegionsFromReplication"
+    create="kms:Encrypt secretsmanager:ReplicateSecretToRegions", delete="secretsmanager:RemoveRegionsFromReplication"
 )
 """Beside the actions of a secret, where the secret has replicas."""
 
@@ -125,6 +128,7 @@ ACTIONS: Final[Mapping[str, TypeActions]] = MappingProxyType(
             update="kms:EnableKey kms:PutKeyPolicy kms:UpdateKeyDescription",
             delete="kms:ScheduleKeyDeletion",
             tag="kms:TagResource kms:UntagResource",
+            restore="kms:CancelKeyDeletion kms:DescribeKey kms:EnableKey",
         ),
         "aws:lambda/function:Function": TypeActions(
             create="iam:PassRole lambda:CreateFunction lambda:PutFunctionConcurrency lambda:TagResource",
@@ -175,6 +179,7 @@ ACTIONS: Final[Mapping[str, TypeActions]] = MappingProxyType(
             update="secretsmanager:UpdateSecret",
             delete="secretsmanager:DeleteSecret",
             tag="secretsmanager:TagResource secretsmanager:UntagResource",
+            restore="secretsmanager:DescribeSecret secretsmanager:ListSecrets secretsmanager:RestoreSecret",
         ),
         "aws:secretsmanager/secretPolicy:SecretPolicy": TypeActions(
             create="secretsmanager:PutResourcePolicy",
@@ -218,7 +223,6 @@ BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "iam:ListRolePolicies": "iam/role.go, resourceRoleRead",
         "iam:UpdateRole": _ON_CHANGE,
         "iam:UpdateRoleDescription": _ON_CHANGE,
-        "kms:EnableKey": _ON_CHANGE,
         "kms:UpdateAlias": _ON_CHANGE,
         "kms:UpdateKeyDescription": _ON_CHANGE,
         "lambda:GetFunctionCodeSigningConfig": _FUNCTION_GO,

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from klaviyo_access.cli.deployer_actions import ACTIONS, EMPTY, PROGRAM, REPLICATE
-from klaviyo_access.cli.deployer_rules import RULES, Rule
+from klaviyo_access.cli.deployer_rules import RULES, Rule, has_no_resource
 from klaviyo_access.cli.deployer_stack import BUCKET, PASSED, SECRET, Stack
 from klaviyo_access.cli.errors import UsageError
 
@@ -25,8 +25,8 @@ def statements(stack: Stack) -> list[Statement]:
                 taken.setdefault(rule.sid, []).append(action)
                 if not rule.goes_on:
                     break
-    found = [_statement(rule, taken[rule.sid], stack) for rule in RULES if rule.sid in taken]
-    return [*_own_role(stack), *found, *_passes(stack)]
+    found = [_statement(rule, taken[rule.sid], stack) for rule in RULES if rule.sid in taken and rule.on(stack)]
+    return [*_own_role(stack), *found, *_reads(stack), *_passes(stack)]
 
 
 def reasons(documents: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -36,7 +36,9 @@ def reasons(documents: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _needed(stack: Stack) -> set[str]:
-    actions = {action for resource in stack.resources for action in ACTIONS[resource.type].all}
+    actions = {action for one in stack.resources if not one.external for action in ACTIONS[one.type].all}
+    reads = {action for one in stack.read_only for action in ACTIONS[one.type].read.split()}
+    actions.update(filter(has_no_resource, reads))
     actions.update(action for action in PROGRAM.all if action != "iam:GetRole")
     if any(secret.inputs.get("replicas") for secret in stack.of(SECRET)):
         actions.update(REPLICATE.all)
@@ -55,6 +57,20 @@ def _own_role(stack: Stack) -> Iterator[Statement]:
     roles = sorted(arn for arn in stack.deployers if ":role/" in arn)
     if roles:
         yield {"Sid": "KnowOneself", "Effect": "Allow", "Action": ["iam:GetRole"], "Resource": roles}
+
+
+def _reads(stack: Stack) -> Iterator[Statement]:
+    """What the stack reads of resources that are not its own, and nothing that would change them."""
+    for kind in sorted({one.type for one in stack.read_only}):
+        ones = [one for one in stack.read_only if one.type == kind]
+        if nameless := [one.name for one in ones if not one.arn]:
+            raise UsageError(
+                f"The rendering has no ARN of {', '.join(nameless)}, which the stack reads and does not manage.",
+                cure="Write it with 'pulumi stack export', or with 'python -m sandbox render --json'.",
+            )
+        actions = [action for action in sorted(ACTIONS[kind].read.split()) if not has_no_resource(action)]
+        sid = f"ReadExisting{kind.rpartition(':')[2]}s"
+        yield {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": sorted({one.arn for one in ones})}
 
 
 def _passes(stack: Stack) -> Iterator[Statement]:

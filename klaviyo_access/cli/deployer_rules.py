@@ -53,7 +53,7 @@ def _everything(_: Stack) -> list[str]:
 
 
 def _keys(stack: Stack) -> list[str]:
-    return [f"arn:{stack.partition}:kms:{stack.region}:{stack.account}:key/*"]
+    return [f"arn:{stack.partition}:kms:{region}:{stack.account}:key/*" for region in stack.key_regions]
 
 
 def _secrets(stack: Stack) -> list[str]:
@@ -83,6 +83,12 @@ def _roles(stack: Stack) -> list[str]:
     return stack.widened(stack.role_arns.values())
 
 
+def _given_roles(stack: Stack) -> list[str]:
+    """By any path: a rendering has a role's name alone, which is unique in its account."""
+    start = f"arn:{stack.partition}:iam::{stack.account}:role"
+    return [f"{start}{path}{name}" for name in stack.given_roles for path in ("/", "/*/")]
+
+
 def _buckets(stack: Stack) -> list[str]:
     return stack.arns(BUCKET, "s3", "{bucket}", regional=False)
 
@@ -97,7 +103,8 @@ def _tagging(stack: Stack) -> Condition:
 
 def _through_secrets_manager(stack: Stack) -> Condition:
     tagged = _tagged(stack)["StringEquals"]
-    return {"StringEquals": {**tagged, "kms:ViaService": f"secretsmanager.{stack.region}.amazonaws.com"}}
+    services = [f"secretsmanager.{region}.amazonaws.com" for region in stack.key_regions]
+    return {"StringEquals": {**tagged, "kms:ViaService": services if len(services) > 1 else services[0]}}
 
 
 def _own_rotators(stack: Stack) -> Condition:
@@ -128,7 +135,7 @@ RULES: Final = (
     Rule(sid="Buckets", takes="s3:*", on=_buckets),
     Rule(
         sid="UseKeysForSecrets",
-        takes="kms:Decrypt kms:GenerateDataKey",
+        takes="kms:Decrypt kms:Encrypt kms:GenerateDataKey",
         on=_keys,
         condition=_through_secrets_manager,
         reason=f"{_KEYS_HAVE_NO_NAME}. Only Secrets Manager may use a key so, and no value is read without "
@@ -212,6 +219,19 @@ RULES: Final = (
         on=lambda s: s.arns(PROFILE, "iam", "instance-profile{path}{name}", regional=False),
     ),
     Rule(sid="AttachPolicies", takes="iam:AttachRolePolicy iam:DetachRolePolicy", on=_roles, condition=_these_policies),
+    Rule(
+        sid="GivenRoles",
+        takes="iam:DeleteRolePolicy iam:GetRolePolicy iam:PutRolePolicy",
+        on=_given_roles,
+        reason="these roles are the settings' own, and the stack only writes its grant into them; a rendering has no "
+        "path of theirs, and no two roles of an account have one name",
+        goes_on=True,
+    ),
     Rule(sid="Roles", takes="iam:*", on=_roles),
 )
 """In this order; an action that none takes is a defect."""
+
+
+def has_no_resource(action: str) -> bool:
+    """Whether AWS gives an action no resource to name."""
+    return next(rule for rule in RULES if rule.fits(action)).on is _everything

@@ -10,10 +10,12 @@ from klaviyo_access.cli.rendering import Resource
 
 ASSOCIATION: Final = "aws:eks/podIdentityAssociation:PodIdentityAssociation"
 BUCKET: Final = "aws:s3/bucket:Bucket"
+EVENT_TARGET: Final = "aws:cloudwatch/eventTarget:EventTarget"
 FUNCTION: Final = "aws:lambda/function:Function"
 KEY: Final = "aws:kms/key:Key"
 PROFILE: Final = "aws:iam/instanceProfile:InstanceProfile"
 ROLE: Final = "aws:iam/role:Role"
+ROLE_POLICY: Final = "aws:iam/rolePolicy:RolePolicy"
 SCHEDULE: Final = "aws:scheduler/schedule:Schedule"
 SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type's name
 TOPIC: Final = "aws:sns/topic:Topic"
@@ -28,6 +30,7 @@ PASSED: Final[Mapping[str, tuple[str, str]]] = {
     PROFILE: ("role", "ec2.amazonaws.com"),
     FUNCTION: ("role", "lambda.amazonaws.com"),
     SCHEDULE: ("target", "scheduler.amazonaws.com"),
+    EVENT_TARGET: ("roleArn", "events.amazonaws.com"),
 }
 """Which argument of which type hands a role to which service: only so may a role be passed."""
 
@@ -54,8 +57,18 @@ class Stack:
     marks: Sequence[str] = ()
 
     def of(self, kind: str) -> list[Resource]:
-        """The resources of a type."""
-        return [resource for resource in self.resources if resource.type == kind]
+        """The stack's own resources of a type."""
+        return [resource for resource in self.resources if resource.type == kind and not resource.external]
+
+    @property
+    def read_only(self) -> list[Resource]:
+        """The resources that the stack reads and does not manage."""
+        return [resource for resource in self.resources if resource.external]
+
+    @property
+    def key_regions(self) -> list[str]:
+        """The regions that the stack has KMS keys in."""
+        return sorted({key.inputs.get("region", self.region) for key in self.of(KEY)} or {self.region})
 
     def arns(self, kind: str, service: str, pattern: str, *, regional: bool = True) -> list[str]:
         """ARNs of a type's resources; ``pattern`` makes the last part of one out of the resource's arguments."""
@@ -77,6 +90,13 @@ class Stack:
         """ARN of each of the stack's roles by URN."""
         start = f"arn:{self.partition}:iam::{self.account}:role"
         return {role.urn: f"{start}{role.inputs.get('path', '/')}{role.inputs['name']}" for role in self.of(ROLE)}
+
+    @property
+    def given_roles(self) -> list[str]:
+        """Names of the roles that the stack writes a policy into and does not make."""
+        own = {role.inputs["name"] for role in self.of(ROLE)}
+        given = (one.inputs.get("role") for one in self.of(ROLE_POLICY) if not one.refers_to.get("role"))
+        return sorted({str(name) for name in given if name and name not in own})
 
     def passed(self, kind: str) -> list[str]:
         """ARNs of the roles that resources of a type hand on: the stack's own, or one that exists already."""

@@ -97,6 +97,16 @@ _REFUSED: Final = frozenset({"AccessDenied", "AccessDeniedException", "Unauthori
 _BAD_CREDENTIALS: Final = frozenset(
     {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
+_OF_DEPLOYERS: Final = frozenset({"RestoreSecret", "CancelKeyDeletion", "EnableKey"})
+_DEPLOYERS_CURE: Final = (
+    "Secrets are restored by a deployer, one of the stack's setting klaviyo-access:deployers, with the policy that "
+    "'klaviyo-access deployer-policy' writes. If you are one, write that policy again and have it attached."
+)
+_OPERATORS_CURE: Final = (
+    "Keys are staged and rotated in the operators' role, which whoever is named by the stack's setting "
+    "klaviyo-access:operators may assume ('klaviyo-access doctor' says who you are). If you have it already, "
+    "the stack was not deployed to its end: let a deployer run 'pulumi up'."
+)
 _BUSY: Final = frozenset({"Throttling", "ThrottlingException", "TooManyRequestsException", "ServiceUnavailable"})
 
 
@@ -134,9 +144,7 @@ def _explain_answer(error: aws.ClientError) -> Explanation:
     if is_refusal(error):
         return Explanation(
             cause=f"{asked}: {message}.",
-            cure="Keys are staged and rotated in the operators' role, which whoever is named by the stack's setting "
-            "klaviyo-access:operators may assume ('klaviyo-access doctor' says who you are). If you have it already, "
-            "the stack was not deployed to its end: let a deployer run 'pulumi up'.",
+            cure=_DEPLOYERS_CURE if error.operation_name in _OF_DEPLOYERS else _OPERATORS_CURE,
             exit_code=ExitCode.FAILED,
         )
     if code == "ResourceNotFoundException":

@@ -177,6 +177,64 @@ def test_replicas_and_buckets_that_are_emptied_bring_actions_of_their_own(policy
         assert (allows(before, action, resource), allows(after, action, resource)) == (False, True)
 
 
+def varied(variant: str) -> str:
+    rendered = json.loads(rendering("dev"))
+    resources = rendered["deployment"]["resources"]
+    urn = resources[-1]["urn"]
+    if variant == "replicas":
+        key = next(one for one in resources if one["type"] == "aws:kms/key:Key")
+        resources.append({**key, "inputs": {**key["inputs"], "region": "eu-central-1"}})
+        secret = next(one for one in resources if one["type"] == "aws:secretsmanager/secret:Secret")
+        secret["inputs"]["replicas"] = [{"region": "eu-central-1"}]
+        passing = {"rule": "klaviyo-dev-reads", "roleArn": ROTATORS_ROLE}
+        resources.append({"type": "aws:cloudwatch/eventTarget:EventTarget", "urn": urn, "inputs": passing})
+    elif variant == "existing role":
+        given = {"role": "api", "name": "read-klaviyo-key"}
+        resources.append({"type": "aws:iam/rolePolicy:RolePolicy", "urn": urn, "inputs": given})
+    else:
+        trail = {"type": "aws:cloudtrail/trail:Trail", "urn": urn, "id": TRAIL, "external": True, "inputs": {}}
+        resources.append(trail)
+    return json.dumps(rendered)
+
+
+TRAIL = f"arn:aws:cloudtrail:us-east-1:{DEV}:trail/organization"
+GIVEN_ROLE = f"arn:aws:iam::{DEV}:role/apps/web/api"
+REPLICA_KEY = KMS_KEY.replace("eu-west-1", "eu-central-1")
+REPLICA_VIA = {"kms__ViaService": "secretsmanager.eu-central-1.amazonaws.com"}
+
+
+@pytest.mark.parametrize(
+    ("variant", "action", "resource", "context"),
+    [
+        ("replicas", "kms:PutKeyPolicy", REPLICA_KEY, TAGGED),
+        ("replicas", "kms:Encrypt", REPLICA_KEY, {**TAGGED, **REPLICA_VIA}),
+        ("replicas", "iam:PassRole", ROTATORS_ROLE, {"iam__PassedToService": "events.amazonaws.com"}),
+        ("existing role", "iam:PutRolePolicy", GIVEN_ROLE, {}),
+        ("existing trail", "cloudtrail:GetTrailStatus", TRAIL, {}),
+        ("existing trail", "cloudtrail:GetEventSelectors", TRAIL, {}),
+        ("existing trail", "cloudtrail:ListTags", TRAIL, {}),
+    ],
+)
+def test_each_variant_of_a_stack_brings_what_it_asks_for_and_only_then(
+    policy: Any, variant: str, action: str, resource: str, context: dict[str, str]
+) -> None:
+    assert allows(policy(varied(variant)), action, resource, **context)
+    assert not allows(policy(rendering("dev")), action, resource, **context)
+
+
+@pytest.mark.parametrize(
+    ("variant", "action", "resource"),
+    [
+        ("existing role", "iam:UpdateAssumeRolePolicy", GIVEN_ROLE),
+        ("existing role", "iam:DeleteRole", GIVEN_ROLE),
+        ("existing trail", "cloudtrail:DeleteTrail", TRAIL),
+        ("existing trail", "cloudtrail:UpdateTrail", TRAIL),
+    ],
+)
+def test_what_the_stack_does_not_make_it_does_not_remove(policy: Any, variant: str, action: str, resource: str) -> None:
+    assert not allows(policy(varied(variant)), action, resource)
+
+
 def test_the_documents_are_written_with_the_commands_that_attach_them(command: Command, tmp_path: Path) -> None:
     (tmp_path / "rendered.json").write_text(rendering("dev"))
     given = ("--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", "--out", "policies")
