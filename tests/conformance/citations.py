@@ -8,16 +8,11 @@ import html
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import Final
 
 import botocore.session
 import pytest
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-MARKERS: Final = {
-    "cites": "cites(operation, text, service): the text of botocore's model that the test holds",
-    "documented": "documented(where, rule): the rule of AWS's documentation that the test holds",
-}
 cites = pytest.mark.cites
 documented = pytest.mark.documented
 

@@ -11,20 +11,13 @@ import pytest
 
 from sandbox.aws.secrets_manager.readings import POINTS, choices
 from tests.conformance.account import Account, AwsAccount
-from tests.conformance.citations import MARKERS, unfounded
+from tests.conformance.citations import unfounded
 from tests.conformance.rotations import Rotator, deploy
 from tests.conformance.sandbox_account import SandboxAccount, running_sandbox
 from tests.conformance.secret import Secret, create
 
 CHOICES: Final = choices()
 AWS_ACCOUNT: Final = pytest.StashKey[AwsAccount]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    every = "every_reading: holds whichever reading of an open point is right; one more run for each choice of them"
-    settles = "settles(point): says which reading of an open point is right"
-    for line in (*MARKERS.values(), every, settles):
-        config.addinivalue_line("markers", line)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

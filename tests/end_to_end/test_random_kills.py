@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
+from zlib import crc32
 
 import pytest
 
@@ -29,7 +30,9 @@ pytestmark = pytest.mark.end_to_end
 Victim = Literal["sandbox", "engine", "provider"]
 MOMENTS: Final[tuple[Moment, ...]] = ("asked", "answered")
 ROLES: Final = 2
-SEED: Final = int(os.environ.get("KILLS_SEED", random.SystemRandom().randrange(10**6)))
+# Workers of one run must draw alike; what they share is the id that pytest-xdist gives the run.
+RUN: Final = os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(random.SystemRandom().random())
+SEED: Final = int(os.environ.get("KILLS_SEED", crc32(RUN.encode()) % 10**6))
 
 
 @dataclass(frozen=True, kw_only=True)

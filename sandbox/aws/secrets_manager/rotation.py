@@ -22,10 +22,14 @@ SERVICE: Final = "secretsmanager.amazonaws.com"
 
 @dataclass(frozen=True, kw_only=True)
 class Retry:
-    """How often a failing rotation is begun in all, and the seconds between; AWS says "multiple times"."""
+    """How often a failing rotation is begun in all, and the seconds between; AWS says "multiple times".
+
+    A function that runs as often as it may is asked again ``throttled`` times a second apart, as AWS's SDKs do.
+    """
 
     attempts: int = 3
     pause: float = 0.2
+    throttled: int = 60
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
 
@@ -185,7 +189,16 @@ class Rotations:
             "ClientRequestToken": token,
             "RotationToken": str(self._vault.new_uuid()),
         }
-        await self._invoke(secret.rotation.lambda_arn, event, caller=self._service)
+        for _ in range(self._retry.throttled):
+            try:
+                await self._invoke(secret.rotation.lambda_arn, event, caller=self._service)
+            except AwsError as error:
+                if error.code != "TooManyRequestsException":
+                    raise
+                await self._retry.sleep(1.0)
+            else:
+                return
+        raise AwsError("TooManyRequestsException", "Rate Exceeded.", status=429)
 
     def _is_running(self, secret: Secret, token: str) -> bool:
         """Whether the rotation still stands: neither cancelled nor abandoned nor stopped with its secret."""
