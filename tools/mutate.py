@@ -58,11 +58,8 @@ class Subject:
 
 
 _POLICIES: Final = ("tests/components/test_grants.py",)
-_MODEL: Final = (
-    "tests/access_model/test_refused_files.py",
-    "tests/access_model/test_shipped_access_model.py",
-    "tests/access_model/test_ceilings.py",
-)
+_FILES: Final = ("tests/access_model/test_refused_files.py", "tests/access_model/test_shipped_access_model.py")
+_VALUES: Final = (*_FILES, "tests/access_model/test_ceilings.py")
 SUBJECTS: Final = (
     *(
         Subject(path=f"components/{name}.py", tests=_POLICIES, documents=True)
@@ -79,8 +76,12 @@ SUBJECTS: Final = (
     ),
     Subject(path="components/principals.py", tests=("tests/components/test_principals.py",)),
     *(
-        Subject(path=f"klaviyo_access/access_model/{name}.py", tests=_MODEL)
-        for name in ("checks", "relations", "grants", "scopes", "declarations", "schema", "model")
+        Subject(path=f"klaviyo_access/access_model/{name}.py", tests=tests)
+        for tests, names in (
+            (_FILES, ("checks", "relations", "schema")),
+            (_VALUES, ("grants", "scopes", "declarations", "model")),
+        )
+        for name in names
     ),
 )
 
@@ -163,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     for name in _PRELOADED:
         importlib.import_module(name)
-    hypothesis.settings.register_profile("the same every time", derandomize=True, database=None)
+    hypothesis.settings.register_profile("the same every time", derandomize=True, database=None, max_examples=30)
     hypothesis.settings.load_profile("the same every time")
     subjects = [subject for subject in SUBJECTS if options.only in {None, subject.path}]
     listed = tomllib.loads(SURVIVORS.read_text("utf-8"))
