@@ -13,7 +13,7 @@ from typing import Any
 
 from pulumi.errors import RunError
 from pulumi.runtime import configure, set_all_config
-from pulumi.runtime.settings import Settings
+from pulumi.runtime.settings import ROOT, Settings
 from pulumi.runtime.stack import run_in_stack
 
 from sandbox.engine.monitor import Engine, Monitor
@@ -45,6 +45,7 @@ def run_program(project: Project, monitor: Monitor, engine: Engine, *, preview: 
 
 
 async def _main(project: Project, monitor: Monitor, engine: Engine, *, preview: bool) -> None:
+    ROOT.set(None)  # a program that ran before in this process left its stack there
     loop = asyncio.get_running_loop()
     loop.set_default_executor(ThreadPoolExecutor(PARALLEL))
     loop.set_exception_handler(_already_reported)

@@ -148,5 +148,5 @@ def test_an_administrator_who_erases_entries_or_their_alarm_is_told_of(
         deployed.client("logs", intruder).delete_log_stream(**stream)
         assert inbox.wait() == ["DeleteLogStream"]
     deployed.client("cloudwatch", intruder).disable_alarm_actions(AlarmNames=["klaviyo-local-suspicious-entries"])
-    assert inbox.wait() == ["DisableAlarmActions"]
+    assert set(inbox.wait()) == {"DisableAlarmActions"}  # told as tampering with the alerts, and with the entries
     deployed.client("cloudwatch", intruder).enable_alarm_actions(AlarmNames=["klaviyo-local-suspicious-entries"])
