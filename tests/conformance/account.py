@@ -43,6 +43,7 @@ class Account(ABC):
         self._made: list[tuple[str, Callable[[], object]]] = []
         self._numbers = itertools.count(1)
         self._clients: dict[tuple[str, str], Any] = {}
+        self._passed = 0.0
 
     @abstractmethod
     def session(self) -> boto3.Session:
@@ -51,6 +52,10 @@ class Account(ABC):
     @abstractmethod
     def pass_days(self, days: float) -> None:
         """Let time pass: the sandbox's clock is moved, on AWS the test is skipped."""
+
+    def now(self) -> float:
+        """Seconds since the epoch, by the account's clock."""
+        return time.time() + self._passed
 
     @abstractmethod
     def settle(self, point: str, reading: str) -> None:

@@ -30,7 +30,7 @@ class World:
         self.kms, self.iam = account.client("kms"), account.client("iam")
         self.is_aws = account.is_aws
         self.account, self.region = account.id, account.region
-        self.name, self.client, self.until = account.name, account.client, account.until
+        self.name, self.client, self.until, self.now = account.name, account.client, account.until, account.now
 
     @property
     def root(self) -> dict[str, str]:

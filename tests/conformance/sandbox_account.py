@@ -65,6 +65,7 @@ class SandboxAccount(Account):
 
     def pass_days(self, days: float) -> None:
         self.command("clock", f"+{days}d")
+        self._passed += days * 86400
         self._sign_in_again()
 
     def follow(self, readings: Readings) -> None:

@@ -1,7 +1,6 @@
 """Metric filters with JSON patterns, and the alarms on their metrics."""
 
 import json
-import time
 from typing import Any, Final
 
 import pytest
@@ -81,7 +80,7 @@ class Group:
     """A log group with a metric filter."""
 
     def __init__(self, world: World, pattern: str, **transformation: Any) -> None:
-        self._logs, self.name = world.client("logs"), world.name("log")
+        self._logs, self.name, self._now = world.client("logs"), world.name("log"), world.now
         self._logs.create_log_group(logGroupName=self.name)
         world.later(self._logs.delete_log_group, logGroupName=self.name)
         self._logs.create_log_stream(logGroupName=self.name, logStreamName="s")
@@ -91,13 +90,13 @@ class Group:
         )
 
     def write(self, *entries: dict[str, Any]) -> None:
-        events = [{"timestamp": int(time.time() * 1000), "message": json.dumps(entry)} for entry in entries]
+        events = [{"timestamp": int(self._now() * 1000), "message": json.dumps(entry)} for entry in entries]
         self._logs.put_log_events(logGroupName=self.name, logStreamName="s", logEvents=events)
 
 
 def points(world: World, namespace: str, *dimensions: dict[str, str]) -> tuple[float, float]:
     """How many data points the metric has, and their sum."""
-    now = time.time()
+    now = world.now()
     found = world.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,
         MetricName="Marked",
