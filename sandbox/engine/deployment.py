@@ -65,6 +65,8 @@ class Deployment:
         """Make one resource as the program wants it."""
         self._claim(goal.urn)
         old = self._recorded(goal)
+        if old and old.external:
+            old = None  # looked at so far, and now to be made
         if not goal.custom:
             outputs = old.outputs if old else {}
             return self._steps.finish("unchanged" if old else "created", goal, inputs=goal.inputs, outputs=outputs)
@@ -76,6 +78,14 @@ class Deployment:
         if old is None:
             return self._steps.create(goal, provider)
         return self._apply_change(goal, provider, old)
+
+    def look_at(self, goal: Goal, resource_id: str) -> Resource:
+        """A resource that is not this stack's: recorded as external, never made, changed or removed."""
+        self._claim(goal.urn)
+        recorded = self._recorded(goal)
+        if recorded and not recorded.external:
+            raise UnsupportedFeatureError(f"letting go of '{goal.urn}', which this stack has made, to only look at it")
+        return self._steps.look_at(goal, self.provider(goal.provider), resource_id)
 
     def record_outputs(self, urn: str, outputs: Properties) -> None:
         """Record what a component, or the stack, says it gives."""

@@ -97,16 +97,21 @@ class Monitor:
             return resource_pb2.RegisterResourceResponse(urn=urn, id=resource.id, object=struct(outputs))
 
     def ReadResource(self, request: resource_pb2.ReadResourceRequest) -> resource_pb2.ReadResourceResponse:
-        """A resource that is not this stack's: looked at, and recorded nowhere."""
+        """A resource that is not this stack's."""
         urn = self._deployment.urn(request.type, request.name, request.parent)
         with self._reported(urn):
             package = request.type.partition(":")[0]
-            reference = request.provider or self._deployment.default_provider(package, request.version)
-            looked_up = provider_pb2.ReadRequest(id=request.id, urn=urn, properties=request.properties)
-            answer = ask(self._deployment.provider(reference).Read, looked_up)
-            if not answer.id:
-                raise RefusedError(f"There is no {request.type} '{request.id}' to look at.")
-            return resource_pb2.ReadResourceResponse(urn=urn, properties=answer.properties)
+            goal = Goal(
+                urn=urn,
+                type=request.type,
+                custom=True,
+                inputs=plain(request.properties),
+                parent=request.parent,
+                provider=request.provider or self._deployment.default_provider(package, request.version),
+                dependencies=tuple(sorted(request.dependencies)),
+            )
+            found = self._deployment.look_at(goal, request.id)
+            return resource_pb2.ReadResourceResponse(urn=urn, properties=struct(found.outputs))
 
     def RegisterResourceOutputs(self, request: resource_pb2.RegisterResourceOutputsRequest) -> Empty:
         with self._reported(request.urn):

@@ -24,7 +24,11 @@ class StateLockedError(RuntimeError):
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """One resource as recorded; ``condemned`` ones were replaced and wait for their removal."""
+    """One resource as recorded.
+
+    ``condemned`` ones were replaced and wait for their removal; ``external`` ones are not the stack's, which only looks
+    at them.
+    """
 
     urn: str
     type: str
@@ -37,6 +41,7 @@ class Resource:
     property_dependencies: dict[str, list[str]] = field(default_factory=dict)
     provider: str = ""
     protect: bool = False
+    external: bool = False
     init_errors: tuple[str, ...] = ()
     condemned: bool = False
 
@@ -59,6 +64,7 @@ class Resource:
             "propertyDependencies": {name: sorted(urns) for name, urns in sorted(self.property_dependencies.items())},
             "provider": self.provider,
             "protect": self.protect,
+            "external": self.external,
             "initErrors": list(self.init_errors),
         }
         return {name: value for name, value in spelled.items() if value or name == "custom"}
@@ -78,6 +84,7 @@ class Resource:
             property_dependencies=export.get("propertyDependencies", {}),
             provider=export.get("provider", ""),
             protect=export.get("protect", False),
+            external=export.get("external", False),
             init_errors=tuple(export.get("initErrors", ())),
             condemned=export.get("delete", False),
         )

@@ -131,8 +131,26 @@ class Steps:
         self._state.put(imported)
         return imported
 
+    def look_at(self, goal: Goal, provider: Provider, resource_id: str) -> Resource:
+        """A resource that is somebody else's, recorded as such.
+
+        Raises:
+            ProviderError: it does not exist.
+        """
+        looked_up = provider_pb2.ReadRequest(id=resource_id, urn=goal.urn, properties=struct(goal.inputs))
+        answer = ask(provider.Read, looked_up)
+        if not answer.id:
+            raise _refused(f"There is no {goal.type} '{resource_id}' to look at.")
+        found = goal.reached(resource_id=answer.id, inputs=plain(answer.inputs), outputs=plain(answer.properties))
+        found = replace(found, external=True)
+        self._state.put(found)
+        return found
+
     def delete(self, resource: Resource) -> None:
-        """Remove a resource."""
+        """Remove a resource; one that is somebody else's is only forgotten."""
+        if resource.external:
+            self._state.drop(resource)
+            return
         is_provider = resource.type.startswith(urns.PROVIDER_PREFIX)
         if resource.custom and not is_provider and not self._preview:
             if not resource.condemned:

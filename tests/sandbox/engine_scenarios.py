@@ -12,6 +12,7 @@ pulumi.export("arn", a.arn)
 NAMELESS = 'a = aws.iam.Role("a", assume_role_policy=TRUST, path="/one/")\npulumi.export("name", a.name)\n'
 BROKEN = TWO + 'aws.iam.RolePolicy("c", role="nobody", policy="{}", opts=ResourceOptions(depends_on=[b]))\n'
 PROTECTED = 'role("a", opts=ResourceOptions(protect=True))'
+READ = 'a = aws.iam.Role.get("a", f"{NAME}-a")\ngrant("b", a)\npulumi.export("arn", a.arn)\n'
 IMPORTED = 'role("a", opts=ResourceOptions(import_=f"{NAME}-a"))'
 TAGGED = """
 def tag(args):
@@ -102,6 +103,14 @@ SCENARIOS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(program="pass", by_hand=("create_role", {"AssumeRolePolicyDocument": "{trust}"}), summary={}),
         Step(program=IMPORTED.replace('"a",', '"a", description="new",'), summary={"imported": 1, "updated": 1}),
         Step(program='role("a", description="new")', summary={"unchanged": 1}),
+    ),
+    "somebody else's role, which is looked at and never removed": (
+        Step(program="pass", by_hand=("create_role", {"AssumeRolePolicyDocument": "{trust}"}), summary={}),
+        Step(program=READ, summary={"created": 1}, outputs={"arn": "arn:aws:iam::000000000000:role/{name}-a"}),
+        Step(summary={"unchanged": 1}),
+        Step(command="destroy", summary={"deleted": 1}),
+        Step(program=IMPORTED, summary={"imported": 1}),
+        Step(command="destroy", summary={"deleted": 1}),
     ),
     "a failure half way, and a run that goes on from there": (
         Step(program=BROKEN, names={"created": ["a", "b"]}, says="PutRolePolicy was refused with NoSuchEntity"),

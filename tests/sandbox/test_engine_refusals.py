@@ -45,6 +45,7 @@ UNSUPPORTED = {
         "a transform that changes a resource's options",
     ),
     "a lookup of nothing": ('aws.iam.Role.get("a", "some-role")', "no aws:iam/role:Role 'some-role'"),
+    "looking at what is ours": ('aws.iam.Role.get("a", f"{NAME}-a")', "which this stack has made, to only look at it"),
     "two of one name": ('role("a")\nrole("a")', "two resources with the URN"),
     "a wildcard": ('role("a", opts=ResourceOptions(ignore_changes=["tags[*]"]))', "ignoreChanges with the path"),
     "an unknown type": ('aws.sqs.Queue("a")', "has no resource type 'aws:sqs/queue:Queue'"),
@@ -54,7 +55,7 @@ UNSUPPORTED = {
 
 @pytest.mark.parametrize(("program", "message"), UNSUPPORTED.values(), ids=UNSUPPORTED)
 def test_what_is_not_supported_is_refused_by_name(stack: Stack, program: str, message: str) -> None:
-    if "ignore_changes" in program:
+    if "ignore_changes" in program or "NAME" in program:
         stack.run("up", 'role("a")')
     run = stack.run("up", program)
     assert run.code == 1
