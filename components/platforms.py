@@ -56,10 +56,14 @@ class EksIrsa(Section):
 
 
 class EksPodIdentity(Section):
-    """A service on EKS with Pod Identity."""
+    """A service on EKS with Pod Identity: the role is taken for this service account of this cluster alone.
+
+    Attributes:
+        cluster: name of the cluster, which is in the environment's account and region.
+    """
 
     platform: Literal["eks-pod-identity"]
-    cluster: str
+    cluster: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,99}$")]
     namespace: str
     service_account: str
 

@@ -20,7 +20,7 @@ from components.platforms import (
     Platform,
 )
 from components.policies import Document, Encryption, read_keys, to_json
-from components.trust import trust_service, trust_service_account, trust_service_of_any_account
+from components.trust import trust_pods, trust_service, trust_service_account, trust_service_of_any_account
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +77,7 @@ class ServiceAccess(pulumi.ComponentResource):
                 self.role_arn = pulumi.Output.from_input(arn)
                 self._grant(name, args, arn.rsplit("/", 1)[-1])
             case platform:
-                role = self._role(name, args, trust(platform, args.account_id))
+                role = self._role(name, args, trust(platform, args))
                 self.role_arn = role.arn
                 self._attach_to_platform(name, args, role)
                 self._grant(name, args, role.name)
@@ -140,20 +140,24 @@ def _reads(arns: Mapping[str, Any], region: str) -> str:
 
 
 def trust(
-    platform: EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance, account_id: str
+    platform: EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance, args: ServiceAccessArgs
 ) -> Document:
     """The trust policy that lets ``platform``, and nobody else, take a service's role."""
     match platform:
         case EcsTask() | EcsInjected():
-            return trust_service("ecs-tasks.amazonaws.com", account_id=account_id)
+            return trust_service("ecs-tasks.amazonaws.com", account_id=args.account_id)
         case EksIrsa() as irsa:
             return trust_service_account(
                 oidc_provider_arn=irsa.oidc_provider_arn,
                 namespace=irsa.namespace,
                 service_account=irsa.service_account,
             )
-        case EksPodIdentity():
-            return trust_service_of_any_account("pods.eks.amazonaws.com", actions=["sts:AssumeRole", "sts:TagSession"])
+        case EksPodIdentity() as pod:
+            return trust_pods(
+                cluster_arn=f"arn:{args.partition}:eks:{args.region}:{args.account_id}:cluster/{pod.cluster}",
+                namespace=pod.namespace,
+                service_account=pod.service_account,
+            )
         case LambdaFunction():
             return trust_service_of_any_account("lambda.amazonaws.com")
         case Ec2Instance():

@@ -17,9 +17,25 @@ def trust_service(service: str, *, account_id: str) -> Document:
     return _taken("Service", service, ["sts:AssumeRole"], {"StringEquals": {"aws:SourceAccount": account_id}})
 
 
-def trust_service_of_any_account(service: str, *, actions: Sequence[str] = ("sts:AssumeRole",)) -> Document:
-    """Trust policy for services that name no source when they take a role: Lambda, EC2, Pod Identity, CloudTrail."""
-    return _taken("Service", service, actions)
+def trust_service_of_any_account(service: str) -> Document:
+    """Trust policy for services that name no source when they take a role: Lambda, EC2, CloudTrail."""
+    return _taken("Service", service, ["sts:AssumeRole"])
+
+
+def trust_pods(*, cluster_arn: str, namespace: str, service_account: str) -> Document:
+    """Trust policy of a role that EKS Pod Identity takes for one service account of one cluster.
+
+    EKS says for whom by session tags, which is why it may tag.
+    Source: https://docs.aws.amazon.com/eks/latest/userguide/pod-id-role.html and pod-id-abac.html
+    """
+    condition = {
+        "StringEquals": {
+            "aws:RequestTag/eks-cluster-arn": cluster_arn,
+            "aws:RequestTag/kubernetes-namespace": namespace,
+            "aws:RequestTag/kubernetes-service-account": service_account,
+        }
+    }
+    return _taken("Service", "pods.eks.amazonaws.com", ["sts:AssumeRole", "sts:TagSession"], condition)
 
 
 def trust_service_account(*, oidc_provider_arn: str, namespace: str, service_account: str) -> Document:

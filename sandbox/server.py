@@ -105,7 +105,12 @@ class Server:
         from sandbox.klaviyo.app import create_app  # noqa: PLC0415 - the reason above
 
         self.cloud = Cloud(application=ministack, clock=clock, endpoint=self.ports.endpoint)
-        self.platform = Platform(sts=self.cloud.sts, identities=self.cloud.identities, sessions=self.cloud.sessions)
+        self.platform = Platform(
+            sts=self.cloud.sts,
+            identities=self.cloud.identities,
+            sessions=self.cloud.sessions,
+            backend=self.cloud.backend,
+        )
         control = Control(
             token=control_token,
             platform=self.platform,

@@ -3,7 +3,7 @@
 import uuid
 from typing import Any, Final
 
-from sandbox.aws.backend import ACCOUNT
+from sandbox.aws.backend import ACCOUNT, Backend
 from sandbox.aws.bootstrap import bootstrap_arn
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.credentials import Session, Sessions
@@ -12,11 +12,12 @@ from sandbox.aws.sts import Sts
 
 _SIGN_IN_SECONDS: Final = 12 * 3600
 _REGION: Final = "us-east-1"
+_PODS: Final = "pods.eks.amazonaws.com"
 _SOURCES: Final = {
     "ecs-tasks.amazonaws.com": "ecs",
     "lambda.amazonaws.com": "lambda",
     "ec2.amazonaws.com": "ec2",
-    "pods.eks.amazonaws.com": "eks",
+    _PODS: "eks",
 }
 """The services that the sandbox can stand for, and the name of each in the ARNs of what it runs."""
 
@@ -28,12 +29,14 @@ class Platform:
         sts: decides and issues.
         identities: knows the roles.
         sessions: issues the sessions of the roles of the start.
+        backend: knows which service account of which cluster of EKS has a role.
     """
 
-    def __init__(self, *, sts: Sts, identities: Identities, sessions: Sessions) -> None:
+    def __init__(self, *, sts: Sts, identities: Identities, sessions: Sessions, backend: Backend) -> None:
         self._sts = sts
         self._identities = identities
         self._sessions = sessions
+        self._backend = backend
 
     async def sign_in(self, name: str) -> Session:
         """A session of a role of the start: ``deployer``, ``engineer`` or ``intruder``.
@@ -70,6 +73,8 @@ class Platform:
         context = {}
         if source := _SOURCES.get(caller.principal_arn):
             context = {"aws:SourceAccount": ACCOUNT, "aws:SourceArn": f"arn:aws:{source}:{_REGION}:{ACCOUNT}:sandbox"}
+        if caller.principal_arn == _PODS:
+            context |= await self._pods_tags(stored.role.arn)
         call = Call(
             service="sts",
             operation="AssumeRole",
@@ -79,6 +84,24 @@ class Platform:
             request_id=str(uuid.uuid4()),
         )
         return await self._sts.assume(call, context=context)
+
+    async def _pods_tags(self, role_arn: str) -> dict[str, str]:
+        """The session tags by which EKS says for whom it takes a role; none where no service account has the role."""
+        clusters = (await self._eks("ListClusters"))["clusters"]
+        for cluster in clusters:
+            for listed in (await self._eks("ListPodIdentityAssociations", clusterName=cluster))["associations"]:
+                which = {"clusterName": cluster, "associationId": listed["associationId"]}
+                found = (await self._eks("DescribePodIdentityAssociation", **which))["association"]
+                if found["roleArn"] == role_arn:
+                    return {
+                        "aws:RequestTag/eks-cluster-arn": f"arn:aws:eks:{_REGION}:{ACCOUNT}:cluster/{cluster}",
+                        "aws:RequestTag/kubernetes-namespace": found["namespace"],
+                        "aws:RequestTag/kubernetes-service-account": found["serviceAccount"],
+                    }
+        return {}
+
+    async def _eks(self, operation: str, **parameters: str) -> Json:
+        return await self._backend.call("eks", operation, parameters, region=_REGION)
 
     async def _role(self, arn: str) -> StoredRole:
         stored = await self._identities.role(arn)

@@ -36,7 +36,13 @@ from components.policies import (
     to_json,
     write_trail_log,
 )
-from components.trust import trust_principals, trust_service, trust_service_account, trust_service_of_any_account
+from components.trust import (
+    trust_pods,
+    trust_principals,
+    trust_service,
+    trust_service_account,
+    trust_service_of_any_account,
+)
 from components.webhook_policies import (
     change_webhook_secret,
     receive_webhook,
@@ -606,6 +612,7 @@ def trusting(document: dict[str, Any]) -> dict[str, Any]:
 
 TASKS, FUNCTIONS, PODS = "ecs-tasks.amazonaws.com", "lambda.amazonaws.com", "pods.eks.amazonaws.com"
 ASSUME, TAG = named("sts", "AssumeRole", "TagSession")
+CLUSTER = f"arn:aws:eks:{HERE}:{ACCOUNT}:cluster/shop"
 OF_ROLES = {
     "a service here": Held(
         document=trust_service(TASKS, account_id=ACCOUNT),
@@ -614,9 +621,20 @@ OF_ROLES = {
     "a service anywhere": Held(
         document=trust_service_of_any_account(FUNCTIONS), rows=(Row(who=(FUNCTIONS,), may=(ASSUME,), on=("*",)),)
     ),
-    "a service that tags": Held(
-        document=trust_service_of_any_account(PODS, actions=(ASSUME, TAG)),
-        rows=(Row(who=(PODS,), may=(ASSUME, TAG), on=("*",)),),
+    "pods of one service account": Held(
+        document=trust_pods(cluster_arn=CLUSTER, namespace="shop", service_account="web"),
+        rows=(
+            Row(
+                who=(PODS,),
+                may=(ASSUME, TAG),
+                on=("*",),
+                where={
+                    "aws:RequestTag/eks-cluster-arn": CLUSTER,
+                    "aws:RequestTag/kubernetes-namespace": "shop",
+                    "aws:RequestTag/kubernetes-service-account": "web",
+                },
+            ),
+        ),
     ),
     "people": Held(
         document=trust_principals([OPERATOR, ME]), rows=(Row(who=(ME, OPERATOR), may=(ASSUME,), on=("*",)),)

@@ -14,6 +14,13 @@ ACCOUNT = "111111111111"
 OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/ABC"
 POD = {"cluster": "shop", "namespace": "web", "serviceAccount": "api"}
 FROM_HERE = {"StringEquals": {"aws:SourceAccount": ACCOUNT}}
+POD_ALONE = {
+    "StringEquals": {
+        "aws:RequestTag/eks-cluster-arn": f"arn:aws:eks:eu-west-1:{ACCOUNT}:cluster/shop",
+        "aws:RequestTag/kubernetes-namespace": "web",
+        "aws:RequestTag/kubernetes-service-account": "api",
+    }
+}
 POD_ACTIONS = ["sts:AssumeRole", "sts:TagSession"]
 
 # platform: who takes the role, with which actions, under which condition, and the other resources' types
@@ -42,7 +49,7 @@ PLATFORMS: dict[str, tuple[dict[str, str], dict[str, str], list[str], Any, set[s
         POD,
         {"Service": "pods.eks.amazonaws.com"},
         POD_ACTIONS,
-        None,
+        POD_ALONE,
         {"aws:eks/podIdentityAssociation:PodIdentityAssociation"},
     ),
     "lambda": ({}, {"Service": "lambda.amazonaws.com"}, ["sts:AssumeRole"], None, set()),

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from components.trust import trust_pods
+from sandbox.aws.calls import AwsError
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox, document
 
 EVERYTHING = {"Effect": "Allow", "Action": "*", "Resource": "*"}
@@ -155,6 +157,27 @@ def test_a_role_is_assumed_by_whom_it_trusts(sandbox: Sandbox, trusted: str, *, 
     else:
         code, message = refused(sts.assume_role, RoleArn=arn, RoleSessionName="me")
         assert (code, "sts:AssumeRole" in message) == ("AccessDenied", True)
+
+
+def test_pod_identity_takes_a_role_for_the_service_account_of_its_association_alone(sandbox: Sandbox) -> None:
+    cluster, eks, iam = f"c-{uuid.uuid4().hex[:12]}", sandbox.client("eks"), sandbox.client("iam")
+    eks.create_cluster(name=cluster, roleArn=sandbox.role(service="eks.amazonaws.com"), resourcesVpcConfig={})
+    role = sandbox.role(service="pods.eks.amazonaws.com")
+    trust = trust_pods(
+        cluster_arn=f"arn:aws:eks:us-east-1:{ACCOUNT}:cluster/{cluster}", namespace="shop", service_account="web"
+    )
+    iam.update_assume_role_policy(RoleName=role.rpartition("/")[2], PolicyDocument=json.dumps(trust))
+    for namespace, fine in [("other", False), ("shop", True)]:
+        made = eks.create_pod_identity_association(
+            clusterName=cluster, namespace=namespace, serviceAccount="web", roleArn=role
+        )["association"]
+        if fine:
+            assert sandbox.client("sts", role).get_caller_identity()["Account"] == ACCOUNT
+        else:
+            with pytest.raises(AwsError, match="names nobody that the sandbox can be"):
+                sandbox.session(role)
+        eks.delete_pod_identity_association(clusterName=cluster, associationId=made["associationId"])
+    eks.delete_cluster(name=cluster)
 
 
 def test_a_role_that_is_not_there_is_refused_like_one_that_may_not_be_assumed(sandbox: Sandbox) -> None:
