@@ -16,7 +16,7 @@ down: .venv/installed ## remove all that `make up` made
 	@$(BIN)/python -m sandbox.tour down
 
 test: .venv/installed ## every test, the end-to-end ones on sandboxes of their own
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --numprocesses auto --dist loadfile --no-loadscope-reorder --durations 15
 
 bench: .venv/installed ## what the project promises in numbers, beside what one would use instead; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
