@@ -1,16 +1,13 @@
 """A stack's bill for a month, line by line: a pure function of its rendered resources and of how it is used."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
+from klaviyo_access.cli.counted_stack import DAYS, CountedStack
 from klaviyo_access.cli.prices import PRICES
 from klaviyo_access.cli.rendering import Resource
-
-DAYS: Final = 30.4
-"""Days of a month."""
 
 EVENT_BYTES: Final = 1_500
 """A management event as CloudTrail writes it."""
@@ -28,9 +25,6 @@ STEP_SECONDS: Final = 5
 """How long such a call takes; the one that proves a key against Klaviyo takes longest."""
 STEP_CALLS: Final = 5
 """Calls to Secrets Manager in such a step."""
-
-_CRON_MONTHS = re.compile(r"cron\(\S+ \S+ \S+ (?:\*|1/(?P<every>\d+)) \S+ \S+\)")
-_RATE = re.compile(r"rate\((?P<count>\d+) (?P<unit>hour|day)s?\)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +83,7 @@ class Line:
 
 def bill(resources: Sequence[Resource], usage: Usage) -> list[Line]:
     """The lines of a month's bill, in the state that a stack reaches when its logs are as old as they get."""
-    stack = _Counted(resources)
+    stack = CountedStack(resources)
     return [
         *_secrets(stack, usage),
         *_keys(stack, usage),
@@ -100,54 +94,7 @@ def bill(resources: Sequence[Resource], usage: Usage) -> list[Line]:
     ]
 
 
-def rotations_a_month(schedule: str) -> float:
-    """How often a schedule expression of Secrets Manager rotates in a month.
-
-    Raises:
-        ValueError: it is none of the forms that the program writes.
-    """
-    if match := _CRON_MONTHS.fullmatch(schedule):
-        return 1 / int(match["every"] or 1)
-    if match := _RATE.fullmatch(schedule):
-        return DAYS * (24 if match["unit"] == "hour" else 1) / int(match["count"])
-    raise ValueError(f"no schedule of the program: {schedule!r}")
-
-
-class _Counted:
-    def __init__(self, resources: Sequence[Resource]) -> None:
-        self._resources = resources
-
-    def of(self, kind: str) -> list[Resource]:
-        return [resource for resource in self._resources if resource.type == kind]
-
-    def count(self, kind: str) -> int:
-        return len(self.of(kind))
-
-    @property
-    def rotations(self) -> float:
-        """Rotations of all secrets in a month."""
-        rules = [one.inputs["rotationRules"] for one in self.of("aws:secretsmanager/secretRotation:SecretRotation")]
-        return sum(
-            rotations_a_month(rule.get("scheduleExpression") or f"rate({rule['automaticallyAfterDays']} days)")
-            for rule in rules
-        )
-
-    @property
-    def trail_files(self) -> bool:
-        """Whether the stack has a trail of its own."""
-        return self.count("aws:cloudtrail/trail:Trail") > 0
-
-    def months_kept(self, group: str) -> float:
-        """How long a log group, by a part of its name, keeps its lines; a year where it keeps them for good."""
-        kept = [
-            float(one.inputs.get("retentionInDays") or 0)
-            for one in self.of("aws:cloudwatch/logGroup:LogGroup")
-            if group in str(one.inputs.get("name", ""))
-        ]
-        return (max(kept, default=0.0) or 365.0) / DAYS
-
-
-def _secrets(stack: _Counted, usage: Usage) -> Iterator[Line]:
+def _secrets(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     secrets = stack.count("aws:secretsmanager/secret:Secret")
     replicas = sum(len(one.inputs.get("replicas") or ()) for one in stack.of("aws:secretsmanager/secret:Secret"))
     calls = usage.reads + round(stack.rotations * STEPS * STEP_CALLS)
@@ -163,7 +110,7 @@ def _secrets(stack: _Counted, usage: Usage) -> Iterator[Line]:
     )
 
 
-def _keys(stack: _Counted, usage: Usage) -> Iterator[Line]:
+def _keys(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     keys, files = stack.count("aws:kms/key:Key"), _files(stack, usage)
     requests = usage.reads + round(stack.rotations * STEPS * STEP_CALLS) + files
     yield Line(
@@ -182,7 +129,7 @@ def _keys(stack: _Counted, usage: Usage) -> Iterator[Line]:
     )
 
 
-def _functions(stack: _Counted) -> Iterator[Line]:
+def _functions(stack: CountedStack) -> Iterator[Line]:
     functions = stack.of("aws:lambda/function:Function")
     calls = stack.rotations * STEPS
     yield Line(
@@ -204,8 +151,8 @@ def _functions(stack: _Counted) -> Iterator[Line]:
         )
 
 
-def _trail(stack: _Counted, usage: Usage) -> Iterator[Line]:
-    if not stack.trail_files:
+def _trail(stack: CountedStack, usage: Usage) -> Iterator[Line]:
+    if not stack.has_trail:
         return
     which = "first" if usage.first_trail else "further"
     yield Line(
@@ -222,7 +169,7 @@ def _trail(stack: _Counted, usage: Usage) -> Iterator[Line]:
         price="data-event",
         because="the trail records none: reads of secrets are management events",
     )
-    kept = _days_in_bucket(stack) / DAYS
+    kept = stack.days_in_bucket / DAYS
     stored = _gigabytes(usage.account_events * EVENT_BYTES) * float(COMPRESSED) * kept
     files = _files(stack, usage)
     yield Line(
@@ -241,9 +188,9 @@ def _trail(stack: _Counted, usage: Usage) -> Iterator[Line]:
     )
 
 
-def _logs(stack: _Counted, usage: Usage) -> Iterator[Line]:
+def _logs(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     sources = {
-        "events of the trail": (usage.account_events * EVENT_BYTES if stack.trail_files else 0, "/audit"),
+        "events of the trail": (usage.account_events * EVENT_BYTES if stack.has_trail else 0, "/audit"),
         "audit entries of services": (usage.audit_entries * ENTRY_BYTES, "/application-audit"),
         "rotators": (stack.rotations * STEPS * ROTATOR_BYTES, "/aws/lambda/"),
     }
@@ -265,7 +212,7 @@ def _logs(stack: _Counted, usage: Usage) -> Iterator[Line]:
         )
 
 
-def _alerts(stack: _Counted, usage: Usage) -> Iterator[Line]:
+def _alerts(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     alarms = stack.count("aws:cloudwatch/metricAlarm:MetricAlarm")
     emails = usage.alerts * stack.count("aws:sns/topicSubscription:TopicSubscription")
     rules = stack.count("aws:cloudwatch/eventRule:EventRule")
@@ -286,17 +233,8 @@ def _alerts(stack: _Counted, usage: Usage) -> Iterator[Line]:
     )
 
 
-def _files(stack: _Counted, usage: Usage) -> int:
-    return round(FILES_A_DAY * DAYS * usage.active_regions) if stack.trail_files else 0
-
-
-def _days_in_bucket(stack: _Counted) -> float:
-    rules = [
-        rule
-        for one in stack.of("aws:s3/bucketLifecycleConfiguration:BucketLifecycleConfiguration")
-        for rule in one.inputs.get("rules", ())
-    ]
-    return max((float((rule.get("expiration") or {}).get("days") or 0) for rule in rules), default=0.0) or 365.0
+def _files(stack: CountedStack, usage: Usage) -> int:
+    return round(FILES_A_DAY * DAYS * usage.active_regions) if stack.has_trail else 0
 
 
 def _gigabytes(size: float) -> float:

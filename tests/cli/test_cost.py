@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.cli.bill import Usage, bill, rotations_a_month
+from klaviyo_access.cli.bill import Usage, bill
+from klaviyo_access.cli.counted_stack import rotations_a_month
 from klaviyo_access.cli.errors import CommandError
 from klaviyo_access.cli.prices import PRICES
 from klaviyo_access.cli.rendering import Resource, rendered_resources
@@ -88,6 +89,18 @@ def test_a_second_trail_is_charged(cost: Any) -> None:
 
 def test_a_stack_without_a_trail_pays_for_none(cost: Any) -> None:
     answer = cost(without(rendering("dev"), "aws:cloudtrail/trail:Trail"))
+    assert not {"CloudTrail", "S3"} & {one["service"] for one in answer["lines"]}
+    assert line(answer, "CloudWatch Logs", "events of the trail")["quantity"] == 0
+
+
+def test_the_accounts_own_trail_is_not_on_the_stacks_bill(cost: Any) -> None:
+    rendered = json.loads(without(rendering("dev"), "aws:cloudtrail/trail:Trail", "aws:s3/bucket:Bucket"))
+    resources = rendered["deployment"]["resources"]
+    kind = "aws:cloudtrail/trail:Trail"
+    arn = "arn:aws:cloudtrail:us-east-1:111111111111:trail/organization"
+    urn = f"{resources[-1]['urn'].rpartition('::')[0]}::organization"
+    resources.append({"type": kind, "urn": urn, "id": arn, "external": True, "inputs": {"enableLogging": True}})
+    answer = cost(json.dumps(rendered))
     assert not {"CloudTrail", "S3"} & {one["service"] for one in answer["lines"]}
     assert line(answer, "CloudWatch Logs", "events of the trail")["quantity"] == 0
 
