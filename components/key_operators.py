@@ -23,6 +23,7 @@ class KeyOperatorsArgs:
         keys: pattern of the ARNs of the secrets that services read.
         reserves: pattern of the ARNs of the secrets that hold the spares.
         rotators: pattern of the ARNs of the rotators.
+        findings: ARN of the log group with what the auditor found.
         examined: what they describe when they look for what is wrong.
         encryption_key_arn: KMS key of the secrets.
         region: region of the secrets.
@@ -35,6 +36,7 @@ class KeyOperatorsArgs:
     keys: str
     reserves: str
     rotators: str
+    findings: str
     examined: Examined
     encryption_key_arn: pulumi.Input[str]
     region: str
@@ -67,6 +69,7 @@ class KeyOperators(pulumi.ComponentResource):
                     keys=args.keys,
                     reserves=args.reserves,
                     rotators=args.rotators,
+                    findings=args.findings,
                     encryption=Encryption(key_arn=key_arn, region=args.region),
                 )
             )

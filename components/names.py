@@ -175,6 +175,7 @@ class AuditorNames:
     """Physical names of an environment's auditor, and the ARN of its IAM role, known before anything exists."""
 
     function: str
+    log_group_arn: str
     role: str
     role_arn: str
     schedule: str
@@ -187,8 +188,10 @@ class AuditorNames:
     def of(cls, environment: Environment) -> "AuditorNames":
         """The names in ``environment``."""
         role = physical_name(environment, "key-auditor", limit=IAM_ROLE_LIMIT)
+        logs = f"arn:{environment.partition}:logs:{environment.region}:{environment.account_id}:log-group"
         return cls(
             function=environment.auditor_name,
+            log_group_arn=f"{logs}:{environment.auditor_log_group}",
             role=role,
             role_arn=role_arn(environment, role),
             schedule=physical_name(environment, "key-audit", limit=SCHEDULE_LIMIT),

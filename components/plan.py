@@ -21,6 +21,7 @@ from components.key_policies import (
 )
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
+    AuditorNames,
     Tags,
     account_root_arn,
     canary_rule_name,
@@ -252,6 +253,7 @@ class Plan:
             keys=secret_arn_pattern(here, "key"),
             reserves=secret_arn_pattern(here, "reserve"),
             rotators=function_arn_pattern(here),
+            findings=AuditorNames.of(here).log_group_arn,
             examined=Examined.of(here, self.settings.audit.trail_arn),
             encryption_key_arn=encryption_key_arn,
             region=self.environment.region,

@@ -261,7 +261,7 @@ def rotate_key(
     )
 
 
-def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encryption) -> Document:
+def operate_keys(*, keys: str, reserves: str, rotators: str, findings: str, encryption: Encryption) -> Document:
     """Identity policy of the operators: stage a spare and ask for a rotation; read no value.
 
     RotateSecret only without naming a Lambda or a schedule, so that nobody points a secret at a function of his own, or
@@ -273,6 +273,7 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encrypt
             of each role's secrets would pass at 18 roles.
         reserves: pattern of the ARNs of all roles' reserves.
         rotators: pattern of the ARNs of all rotators.
+        findings: ARN of the log group with what the auditor found, among it the scopes that Klaviyo lists.
         encryption: KMS key of the secrets.
     """
     return document(
@@ -297,6 +298,7 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, encryption: Encrypt
             },
         ),
         allow("RunRotator", ["lambda:InvokeFunction"], [rotators]),
+        allow("ReadFindings", ["logs:FilterLogEvents"], [findings, f"{findings}:*"]),
         allow("LookUpEvents", ["cloudtrail:LookupEvents"], ["*"]),
     )
 

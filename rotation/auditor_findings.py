@@ -3,6 +3,7 @@
 import json
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -133,6 +134,11 @@ class Record:
             "dead": self.counts["dead"],
             "waiting": self.counts["waiting"],
         }
+
+
+def tell_listed(role: str, fingerprint: str, scopes: Iterable[str]) -> None:
+    """Write what Klaviyo lists a role's current key to be allowed: operators read it there, as the exact evidence."""
+    write("INFO", action="listed key", role=role, fingerprint=fingerprint, scopes=sorted(scopes))
 
 
 def write(level: str, **fields: object) -> None:

@@ -112,6 +112,11 @@ class Environment(BaseModel):
         return f"{self.prefix}-{self.name}-key-auditor"
 
     @property
+    def auditor_log_group(self) -> str:
+        """The log group of what the auditor finds."""
+        return f"/aws/lambda/{self.auditor_name}"
+
+    @property
     def operator_role_arn(self) -> str:
         """The role in which operators stage and rotate."""
         return f"arn:{self.partition}:iam::{self.account_id}:role{self.iam_path}{self.prefix}-{self.name}-key-operator"

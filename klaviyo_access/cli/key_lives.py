@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.cli.key_evidence import ScopeEvidence
 from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc, span
 from klaviyo_access.keys.labels import Disabling, Leaked, Rejected, Retired, SecretLabels, Version
-from klaviyo_access.klaviyo.probe_table import READ_PROBES, WRITE_PROBES
 from klaviyo_access.klaviyo.probes import Evidence
 
 _Kind = TypeVar("_Kind", Retired, Disabling, Leaked, Rejected)
@@ -43,7 +43,9 @@ class RoleStatus:
     Attributes:
         role: the role's name.
         scopes: how many scopes its key has in this environment.
-        evidence: each of them, and how the rotator knows that a key has it before services read the key.
+        evidence: each of them, and how it is known that the key in use has it; or, where Klaviyo's list did not show
+            it, how the rotator knows it of a key before services read that.
+        listed: when Klaviyo's list last showed the key in use to the auditor.
         current: the key that services read.
         spares: staged and waiting, oldest first.
         pending: the key of a rotation under way, or left behind by one.
@@ -59,6 +61,7 @@ class RoleStatus:
     role: str
     scopes: int
     evidence: Mapping[str, Evidence]
+    listed: datetime | None
     current: KeyInLife | None
     spares: tuple[KeyInLife, ...]
     pending: KeyInLife | None
@@ -73,7 +76,15 @@ class RoleStatus:
     @property
     def unproved(self) -> tuple[str, ...]:
         """The scopes that nothing proves."""
-        return tuple(scope for scope, evidence in self.evidence.items() if evidence is Evidence.UNPROVED)
+        return self._known_by(Evidence.UNPROVED)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """The scopes that the key in use has not."""
+        return self._known_by(Evidence.ABSENT)
+
+    def _known_by(self, kind: Evidence) -> tuple[str, ...]:
+        return tuple(scope for scope, evidence in self.evidence.items() if evidence is kind)
 
 
 def status_of(
@@ -82,7 +93,7 @@ def status_of(
     *,
     readers: Iterable[str],
     put: Mapping[str, datetime],
-    writes: bool,
+    evidence: ScopeEvidence,
     now: datetime,
 ) -> RoleStatus:
     """Read a role's status off its secrets.
@@ -92,14 +103,15 @@ def status_of(
         secrets: its secrets' labels.
         readers: its services, each with how it reads, as in ``reporting (library)``.
         put: when each version of its key secret was put, by the version's id.
-        writes: whether the stack lets the rotators prove write scopes as well.
+        evidence: what is known of its key's scopes.
         now: the time, in UTC.
     """
     key, reserve = secrets.key.labels, secrets.reserve.labels
     return RoleStatus(
         role=role.name,
         scopes=len(role.scopes),
-        evidence=evidence_of(role, writes=writes),
+        evidence=evidence.scopes,
+        listed=evidence.listed,
         current=_held(key.current, put),
         spares=tuple(KeyInLife(fingerprint=spare.fingerprint, since=spare.time) for _, spare in reserve.spares),
         pending=None if key.pending is key.current else _held(key.pending, {}),
@@ -114,12 +126,6 @@ def status_of(
         next_rotation=secrets.key.next_rotation,
         advice=_advice(secrets),
     )
-
-
-def evidence_of(role: RoleAccess, *, writes: bool) -> dict[str, Evidence]:
-    """How the rotator knows each scope of the role, before services read a key."""
-    probed = READ_PROBES.keys() | (WRITE_PROBES.keys() if writes else ())
-    return {scope: Evidence.PROBE if scope in probed else Evidence.UNPROVED for scope in sorted(role.scopes)}
 
 
 def _held(version: Version | None, put: Mapping[str, datetime]) -> KeyInLife | None:

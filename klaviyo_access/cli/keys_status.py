@@ -11,18 +11,23 @@ from klaviyo_access.access_model import RoleAccess
 from klaviyo_access.access_model.environment import PROJECT, read_config
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
+from klaviyo_access.cli.key_evidence import evidence_of, listings
 from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
+from klaviyo_access.cli.keys_retire import slow_readers
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Json, OneRole, Project, Stack
-from klaviyo_access.cli.times import day, span
+from klaviyo_access.cli.secrets_manager import RoleSecrets
+from klaviyo_access.cli.times import day, in_utc, span
+from klaviyo_access.cli.workspace import Workspace
 
 
 def status(stack: Stack = None, project: Project = None, role: OneRole = None, *, as_json: Json = False) -> None:
     """Show each role's key in use, its spares, and the keys on their way out with what they wait for.
 
     Everything is read off the labels and dates of the role's two secrets: no key is read, and a key appears only as its
-    fingerprint, the first 12 digits of its SHA-256. Of the scopes it says how many the rotator proves at Klaviyo before
-    services read a key.
+    fingerprint, the first 12 digits of its SHA-256. How many of the role's scopes are proved it takes from what Klaviyo
+    listed to the daily audit (inventory), which is exact; else from what the rotator asks Klaviyo before services read
+    a key (probe).
 
     Example: klaviyo-access keys status --stack dev --role viewer
     """
@@ -41,20 +46,31 @@ def as_document(row: RoleStatus) -> dict[str, Any]:
 
 def _rows(work: Operations, roles: list[RoleAccess]) -> list[RoleStatus]:
     names = [role.name for role in roles]
-    services, now, writes = work.workspace.access.services, utc_now(), _proves_writes(work)
+    now, writes = utc_now(), _proves_writes(work)
+    listed = listings(work.session, work.workspace.environment, now=now)
     return [
         status_of(
             role,
             secrets,
-            readers=[f"{name} ({services[name].reads})" for name in role.services],
+            readers=_waited_for(work.workspace, role),
             put=put,
-            writes=writes,
+            evidence=evidence_of(role, listed.get(_fingerprint(secrets)), writes=writes),
             now=now,
         )
         for role, secrets, put in zip(
             roles, work.secrets.of_roles(names), work.secrets.put_times_of_roles(names), strict=True
         )
     ]
+
+
+def _waited_for(workspace: Workspace, role: RoleAccess) -> list[str]:
+    """The services for which a superseded key of the role is kept: those that do not follow by themselves, if any."""
+    return slow_readers(workspace, role) or [f"{name} (library)" for name in role.services]
+
+
+def _fingerprint(secrets: RoleSecrets) -> str:
+    current = secrets.key.labels.current
+    return (current and current.fingerprint) or ""
 
 
 def _proves_writes(work: Operations) -> bool:
@@ -70,7 +86,9 @@ def _plain(value: Any) -> Any:
 def remarks(rows: list[RoleStatus]) -> list[str]:
     """What the table has no room for: keys that are neither in use nor spares, evidence, and what to do next."""
     lines = [f"{row.role}: {other}" for row in rows for other in _others(row)]
+    lines += [f"{row.role}: Klaviyo lists its key without {', '.join(row.absent)}" for row in rows if row.absent]
     lines += _grouped((row.role, f"without proof: {', '.join(row.unproved)}") for row in rows if row.unproved)
+    lines += _grouped((row.role, _source(row.listed)) for row in rows if row.listed)
     return lines + _grouped((row.role, row.advice) for row in rows if row.advice)
 
 
@@ -79,6 +97,11 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> list[str]:
     for role, said in pairs:
         roles_of.setdefault(said, []).append(role)
     return [f"{', '.join(roles)}: {said}" for said, roles in roles_of.items()]
+
+
+def _source(listed: datetime) -> str:
+    ago = span(utc_now() - listed)
+    return f"scopes as Klaviyo listed them to the audit of {in_utc(listed)}, {ago} ago (inventory)"
 
 
 def _print_table(stack: str, rows: list[RoleStatus]) -> None:
@@ -94,7 +117,7 @@ def _print_table(stack: str, rows: list[RoleStatus]) -> None:
             str(len(row.spares)),
             day(row.last_rotation),
             day(row.next_rotation),
-            f"{row.scopes - len(row.unproved)} of {row.scopes}",
+            f"{row.scopes - len(row.unproved) - len(row.absent)} of {row.scopes}",
         )
     results().print(table)
     for line in remarks(rows):

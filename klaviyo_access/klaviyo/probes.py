@@ -49,8 +49,12 @@ class Transport(Protocol):
 class Evidence(StrEnum):
     """How it is known that a key has a scope."""
 
+    INVENTORY = "inventory"
+    """Klaviyo's own list of keys says so, which the auditor reads: exact."""
     PROBE = "probe"
     UNPROVED = "unproved"
+    ABSENT = "absent"
+    """Klaviyo's list says that it has it not."""
 
 
 class ProbeError(Exception):

@@ -84,6 +84,7 @@ class FakeAws:
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
     on_invoke: Callable[[dict[str, Any]], dict[str, Any]] = field(default=_no_rotator)
     events: list[dict[str, Any]] = field(default_factory=list)
+    lines: list[tuple[float, str]] = field(default_factory=list)
     busy: int = 0
     calls: list[str] = field(default_factory=list)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -171,6 +172,10 @@ class FakeAws:
         version = asked["ClientRequestToken"]
         self.on_rotate(self.labels[asked["SecretId"]], version)
         return {"VersionId": version}
+
+    def _FilterLogEvents(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        found = [(time * 1000, line) for time, line in self.lines if time * 1000 >= asked["startTime"]]
+        return {"events": [{"timestamp": int(time), "message": line} for time, line in found]}
 
     def _LookupEvents(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         name = asked["LookupAttributes"][0]["AttributeValue"]

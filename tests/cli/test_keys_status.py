@@ -1,17 +1,19 @@
 """``keys status``: the life of a role's keys as its labels tell it."""
 
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.cli import keys_status
+from klaviyo_access.cli.key_evidence import evidence_of
 from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
 from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets, SecretState
 from klaviyo_access.keys.labels import SecretLabels
+from rotation.auditor_findings import tell_listed
 from tests.cli.cli_fakes import ACCOUNT, ROLES, ROTATOR, SETTINGS, Command, FakeAws, lay_out
 
 OLD, NEW, BAD, LOST = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"
@@ -29,7 +31,14 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime 
         key=SecretState(labels=SecretLabels.of(key), rotator_arn=rotator),
         reserve=SecretState(labels=SecretLabels.of(reserve)),
     )
-    return status_of(viewer, secrets, readers=["app-api (library)"], put=dict.fromkeys(key, PUT), writes=False, now=now)
+    return status_of(
+        viewer,
+        secrets,
+        readers=["app-api (library)"],
+        put=dict.fromkeys(key, PUT),
+        evidence=evidence_of(viewer, None, writes=False),
+        now=now,
+    )
 
 
 @pytest.mark.parametrize(
@@ -106,7 +115,8 @@ def test_the_table_has_a_line_for_each_role_and_reads_no_value(command: Command,
         f"{without}: no key yet: stage one, then rotate",
         "viewer: no spare: stage one before the next rotation",
     ]
-    assert set(aws.calls) == {"GetCallerIdentity", "AssumeRole", "DescribeSecret", "ListSecretVersionIds"}
+    looks = {"DescribeSecret", "ListSecretVersionIds", "FilterLogEvents"}
+    assert set(aws.calls) == {"GetCallerIdentity", "AssumeRole", *looks}
 
 
 def test_one_role_alone_costs_two_looks(command: Command, aws: FakeAws) -> None:
@@ -191,3 +201,96 @@ def test_write_scopes_are_proved_where_the_stack_lets_rotators_ask_for_them(
         "profiles:read": "probe",
         "profiles:write": evidence,
     }
+
+
+AUDITED = datetime(2026, 11, 22, 5, 30, tzinfo=UTC)
+
+
+def listed(capsys: pytest.CaptureFixture[str], *lacking: str, fingerprint: str = NEW) -> str:
+    """The auditor's line on a current key that has the scopes of viewer, but for those that it lacks."""
+    viewer = AccessModel.load(Path("access.yaml")).in_environment("dev").roles["viewer"]
+    tell_listed("viewer", fingerprint, set(viewer.scopes) - set(lacking))
+    return capsys.readouterr().out
+
+
+@pytest.fixture
+def audited(aws: FakeAws, shell: pytest.MonkeyPatch, project: Path, capsys: pytest.CaptureFixture[str]) -> FakeAws:
+    """The viewer uses a key that Klaviyo's list showed to the auditor 3 hours ago, as it did the day before."""
+    shell.setattr(keys_status, "utc_now", lambda: AUDITED + timedelta(hours=3))
+    aws.labels["klaviyo/dev/viewer/key"] = {"k1": ["AWSCURRENT", f"KEY:{NEW}"]}
+    yesterday = listed(capsys, "lists:read", "tags:read")
+    aws.lines = [(AUDITED.timestamp(), listed(capsys)), ((AUDITED - timedelta(days=1)).timestamp(), yesterday)]
+    return aws
+
+
+def test_what_klaviyo_listed_to_the_auditor_is_evidence_with_its_source_and_age(
+    command: Command, audited: FakeAws
+) -> None:
+    result = command("keys", "status", "--role", "viewer", "--stack", "dev", "--json")
+    [row] = result.json["roles"]
+    assert set(row["evidence"].values()) == {"inventory"}
+    assert row["listed"] == "2026-11-22T05:30:00+00:00"
+    table = command("keys", "status", "--role", "viewer", "--stack", "dev").out
+    assert "27 of 27" in table
+    assert (
+        "viewer: scopes as Klaviyo listed them to the audit of 2026-11-22 05:30 UTC, 3 h ago (inventory)"
+        in table.splitlines()
+    )
+    assert audited.asked["FilterLogEvents"]["logGroupName"] == "/aws/lambda/klaviyo-dev-key-auditor"
+
+
+def test_a_scope_that_klaviyo_lists_without_is_no_scope_that_is_proved(
+    command: Command, audited: FakeAws, capsys: pytest.CaptureFixture[str]
+) -> None:
+    audited.lines = [(AUDITED.timestamp(), listed(capsys, "lists:read"))]
+    table = command("keys", "status", "--role", "viewer", "--stack", "dev").out
+    assert "26 of 27" in table
+    assert "viewer: Klaviyo lists its key without lists:read" in table.splitlines()
+
+
+OTHER_LINES = {
+    "another key": lambda capsys: listed(capsys, fingerprint=OLD),
+    "another line": lambda _: '{"level": "INFO", "action": "audit"}',
+    "no json": lambda _: "listed key",
+    "no scopes": lambda _: f'{{"action": "listed key", "fingerprint": "{NEW}"}}',
+    "scopes of another form": lambda _: f'{{"action": "listed key", "fingerprint": "{NEW}", "scopes": [[]]}}',
+}
+
+
+@pytest.mark.parametrize("line", OTHER_LINES.values(), ids=OTHER_LINES)
+def test_a_line_about_something_else_is_no_evidence(
+    command: Command, audited: FakeAws, capsys: pytest.CaptureFixture[str], line: Callable[[object], str]
+) -> None:
+    audited.lines = [(AUDITED.timestamp(), line(capsys))]
+    [row] = command("keys", "status", "--role", "viewer", "--stack", "dev", "--json").json["roles"]
+    assert (row["evidence"]["lists:read"], row["listed"]) == ("probe", None)
+
+
+def test_a_listing_older_than_a_week_is_not_looked_at(command: Command, audited: FakeAws) -> None:
+    audited.lines = [((AUDITED - timedelta(days=7)).timestamp(), line) for _, line in audited.lines]
+    [row] = command("keys", "status", "--role", "viewer", "--stack", "dev", "--json").json["roles"]
+    assert row["listed"] is None
+
+
+def test_where_the_auditors_log_cannot_be_read_the_rest_is_shown(command: Command, audited: FakeAws) -> None:
+    audited.refusals = {"FilterLogEvents": ("AccessDeniedException", "not authorized")}
+    result = command("keys", "status", "--role", "viewer", "--stack", "dev")
+    assert result.code == 0
+    assert "What Klaviyo lists of keys is not known: " in result.err
+    assert "25 of 27" in result.out
+
+
+@pytest.mark.parametrize(
+    ("role", "waits_for"),
+    [
+        ("admin", "the end of its grace of 7 d, for admin-console (injected)"),  # app-api follows by itself
+        ("viewer", "the end of its grace of 24 h, for app-api (library)"),
+    ],
+)
+def test_a_retired_key_waits_for_those_that_keep_it_longest(
+    command: Command, aws: FakeAws, role: str, waits_for: str
+) -> None:
+    now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
+    aws.labels[f"klaviyo/dev/{role}/key"] = {"k1": ["AWSPREVIOUS", f"KEY:{OLD}", f"RETIRED:{now}:{OLD}"]}
+    [row] = command("keys", "status", "--role", role, "--stack", "dev", "--json").json["roles"]
+    assert row["retired"][0]["waits_for"].endswith(waits_for)

@@ -344,6 +344,7 @@ OF_CALLERS = {
             keys=secret("*/key-??????"),
             reserves=secret("*/reserve-??????"),
             rotators=f"arn:aws:lambda:{HERE}:{ACCOUNT}:function:klaviyo-prod-*",
+            findings=LOG,
             encryption=AT_HOME,
         ),
         rows=(
@@ -352,9 +353,10 @@ OF_CALLERS = {
             Row(may=(DECRYPT, DATA_KEY), on=(KMS,), where=through(RESERVE)),
             Row(may=(ROTATE,), on=(KEY, OTHER), where=AS_IT_IS, unless=OWN_SCHEDULE),
             Row(may=(INVOKE,), on=(FUNCTION,)),
+            Row(may=READ_LOG, on=(LOG, STREAM)),
             Row(may=(LOOK_UP,), on=("*",)),
         ),
-        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev")),
+        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev"), OTHER_LOG, *STREAMS),
     ),
     "the auditor": Held(
         document=audit_keys(
@@ -374,7 +376,7 @@ OF_CALLERS = {
             Row(may=(LOOK_UP,), on=("*",)),
             Row(may=WRITE_LOG, on=(STREAM,)),
         ),
-        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev"), *STREAMS),
+        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev"), OTHER_LOG, *STREAMS),
     ),
     "the auditor without a custodian": Held(
         document=audit_keys(

@@ -58,6 +58,7 @@ IDENTITIES: Mapping[str, Any] = {
         keys=f"{SECRETS}/*/key-??????",
         reserves=f"{SECRETS}/*/reserve-??????",
         rotators=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:klaviyo-prod-*",
+        findings=LOG,
         encryption=ENCRYPTION,
     ),
     DEPLOYER: ANYTHING,

@@ -96,6 +96,13 @@ def test_the_superseded_key_is_disabled_marked_and_proved_dead(world: World) -> 
     assert world.deployed.status("viewer")["retired"] == []
 
 
+def test_the_scopes_that_klaviyo_listed_to_the_audit_are_shown_to_operators(world: World) -> None:
+    rows = world.deployed.statuses()
+    assert set(rows["viewer"]["evidence"].values()) == {"inventory"}
+    assert rows["viewer"]["listed"] is not None
+    assert (set(rows["marketer"]["evidence"].values()), rows["marketer"]["listed"]) == ({"probe", "unproved"}, None)
+
+
 def test_keys_in_use_are_marked_and_go_on_working(world: World) -> None:
     entries = world.entries()
     for key in (world.new, world.custodian):

@@ -374,6 +374,22 @@ FOUND: dict[str, tuple[Change, list[str], list[str]]] = {
         ["refused"],
         [],
     ),
+    "scope drift: no key has what the role has got since": (
+        lambda world: world.answers.update(
+            {
+                ("viewer", "canary"): [
+                    {
+                        "outcome": "nothing to fall back on",
+                        "reason": "missing:profiles:read; the previous key is no better",
+                        "fingerprint": print_of("viewer-key"),
+                        "ends_with": key_value("viewer-key")[-4:],
+                    }
+                ]
+            }
+        ),
+        ["scopes-missing"],
+        [],
+    ),
     "Klaviyo is silent": (
         lambda world: world.answers.update({("viewer", "canary"): [{"outcome": "no answer"}]}),
         ["silent"],
@@ -471,7 +487,8 @@ def test_findings_and_metrics_are_lines_of_json_without_a_key(capsys: pytest.Cap
     world.answers[("viewer", "canary")] = [{"outcome": "rolled back", "reason": "refused"}]
     record = world.audit()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [(line["finding"], line["urgent"]) for line in lines] == [("rolled-back", True), ("by-hand", False)]
+    found = [(line["finding"], line["urgent"]) for line in lines if line["level"] == "WARNING"]
+    assert found == [("rolled-back", True), ("by-hand", False)]
     metrics = record.metrics("prod", NOW)
     assert {
         name: metrics[name] for name in ("Environment", "Audits", "Findings", "UrgentFindings", "KeysDisabled")
@@ -484,6 +501,30 @@ def test_findings_and_metrics_are_lines_of_json_without_a_key(capsys: pytest.Cap
     }
     said = json.dumps([lines, metrics, record.answer()])
     assert not [entry["key"] for entry in world.entries if entry["key"][3:] in said]
+
+
+def same_ending(world: AuditWorld) -> None:
+    world.make("twin")["key"] = key_value("viewer-key")
+
+
+TOLD: dict[str, tuple[Change, list[str] | None]] = {
+    "as its role": (lambda _: None, ["accounts:read", "profiles:read"]),
+    "another scope": (lambda world: world.entry("viewer-key").update(scopes=["lists:read"]), ["lists:read"]),
+    "two that end alike": (same_ending, None),
+    "not listed": (lambda world: world.entries.remove(world.entry("viewer-key")), None),
+}
+
+
+@pytest.mark.parametrize(("change", "scopes"), TOLD.values(), ids=TOLD)
+def test_what_klaviyo_lists_of_a_current_key_is_told_where_it_is_certain_which_one_it_is(
+    change: Change, scopes: list[str] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world = AuditWorld()
+    change(world)
+    world.audit("viewer")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    told = [(line["role"], line["fingerprint"], line["scopes"]) for line in lines if line.get("action") == "listed key"]
+    assert told == ([("viewer", print_of("viewer-key"), scopes)] if scopes else [])
 
 
 def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
