@@ -10,9 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import Final, cast
 
-import boto3
-from botocore.config import Config
-
 from klaviyo_access.klaviyo.probes import send
 from rotation.auditor_events import read_audit
 from rotation.auditor_findings import Record, write, write_line
@@ -21,6 +18,7 @@ from rotation.auditor_round import SECONDS_TO_ENABLE, Round
 from rotation.auditor_settings import AuditorSettings
 from rotation.auditor_sight import SecretsClient, Sight
 from rotation.auditor_trail import Trail, TrailClient
+from rotation.clients import make_client
 from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
 
 _BUNDLE: Final = Path(__file__).parent.parent
@@ -78,13 +76,11 @@ def _summary(record: Record) -> dict[str, object]:
 @cache
 def _functions() -> FunctionsClient:
     """The function's client for Lambda, made once. An invocation is never sent twice by itself."""
-    config = Config(connect_timeout=3, read_timeout=_SECONDS_OF_A_ROTATOR, retries={"total_max_attempts": 1})
-    client: FunctionsClient = boto3.client("lambda", config=config)
+    client: FunctionsClient = make_client("lambda", read_timeout=_SECONDS_OF_A_ROTATOR, attempts=1)
     return client
 
 
 @cache
 def _trail() -> TrailClient:
-    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 4, "mode": "standard"})
-    client: TrailClient = boto3.client("cloudtrail", config=config)
+    client: TrailClient = make_client("cloudtrail")
     return client

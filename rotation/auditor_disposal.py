@@ -16,7 +16,7 @@ from rotation.auditor_rotators import Rotators, RotatorSilentError
 from rotation.auditor_settings import AuditedRole
 from rotation.auditor_sight import SeenRole, Sight
 from rotation.errors import RotationError, StoreError
-from rotation.events import Where
+from rotation.store import Where
 from rotation.report import Outcome
 
 _TRIES: Final = 5

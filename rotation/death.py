@@ -16,10 +16,10 @@ from klaviyo_access.keys.labels import (
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
 from rotation.errors import EventRefusedError
-from rotation.events import ProveDead, Where
+from rotation.events import ProveDead
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
-from rotation.store import StoredSecret
+from rotation.store import StoredSecret, Where
 from rotation.values import find_key
 
 _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling, HoldsKey)

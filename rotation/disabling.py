@@ -4,10 +4,11 @@ from datetime import datetime
 
 from klaviyo_access.keys.labels import Disabling, Rejected, Retired, Version
 from rotation.errors import EventRefusedError, LabelsFullError
-from rotation.events import BeginDisable, Retire, Where
+from rotation.events import BeginDisable, Retire
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.room import make_room
+from rotation.store import Where
 from rotation.values import find_key
 
 

@@ -7,9 +7,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Final, Protocol
 
-import boto3
-from botocore.config import Config
-
+from rotation.clients import make_client
 from rotation.errors import EventRefusedError, RotationError, RotatorFailedError
 from rotation.log import log_failure
 from rotation.report import Report
@@ -89,8 +87,7 @@ def take_step(
 @cache
 def secrets_manager() -> SecretsManagerClient:
     """The function's client, made once."""
-    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 4, "mode": "standard"})
-    client: SecretsManagerClient = boto3.client("secretsmanager", config=config)
+    client: SecretsManagerClient = make_client("secretsmanager")
     return client
 
 

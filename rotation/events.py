@@ -24,6 +24,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from rotation.errors import EventRefusedError
+from rotation.store import Where
 
 
 class Step(StrEnum):
@@ -33,13 +34,6 @@ class Step(StrEnum):
     SET = "setSecret"
     TEST = "testSecret"
     FINISH = "finishSecret"
-
-
-class Where(StrEnum):
-    """Which of a role's two secrets is meant."""
-
-    KEY = "key"
-    RESERVE = "reserve"
 
 
 @dataclass(frozen=True)

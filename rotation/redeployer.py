@@ -11,11 +11,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Final, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from rotation.auditor_findings import write
+from rotation.clients import make_client
 from rotation.entry import LambdaContext, only_own_errors
 from rotation.errors import EventRefusedError, RotationError, SettingsError
 from rotation.settings import required
@@ -97,6 +96,5 @@ def _services(text: str) -> dict[str, dict[str, str]]:
 @cache
 def container_service() -> ContainerServiceClient:
     """The function's client, made once."""
-    config = Config(connect_timeout=3, read_timeout=10, retries={"total_max_attempts": 4, "mode": "standard"})
-    client: ContainerServiceClient = boto3.client("ecs", config=config)
+    client: ContainerServiceClient = make_client("ecs")
     return client

@@ -7,9 +7,8 @@ from datetime import datetime
 from klaviyo_access.keys.labels import SecretLabels
 from klaviyo_access.klaviyo.probes import Prober
 from rotation.errors import StoreError
-from rotation.events import Where
 from rotation.settings import Settings
-from rotation.store import StoredSecret
+from rotation.store import StoredSecret, Where
 
 
 @dataclass(frozen=True, kw_only=True)

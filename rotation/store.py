@@ -3,12 +3,20 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from klaviyo_access.keys.labels import AwsLabel, Label, SecretLabels
 from rotation.errors import StoreError
+
+
+class Where(StrEnum):
+    """Which of a role's two secrets is meant."""
+
+    KEY = "key"
+    RESERVE = "reserve"
 
 
 class SecretsManagerClient(Protocol):

@@ -1,15 +1,19 @@
-"""The rotator's bundle in a bare interpreter: its own files, the standard library, boto3, and nothing else."""
+"""The rotator's bundle: it runs in a bare interpreter on botocore alone, is small, and hashes as its sources do."""
 
 import ast
 import io
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
-import boto3
+import botocore
+import pulumi
+import pytest
 
-from components.bundle import bundle_files
+from components.bundle import auditor_code, bundle_files, rotator_code
 
 PROJECT = Path(__file__).parents[2]
 
@@ -17,7 +21,7 @@ IMPORT_IT = """
 import sys
 
 bundle, libraries = sys.argv[1:]
-known = sys.stdlib_module_names | {"boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "urllib3"}
+known = sys.stdlib_module_names | {"botocore", "jmespath", "dateutil", "six", "urllib3"}
 
 
 class NothingElse:
@@ -48,8 +52,8 @@ def copied(folder: Path) -> Path:
     return folder
 
 
-def test_the_bundle_runs_on_the_standard_library_and_boto3_alone(tmp_path: Path) -> None:
-    libraries = Path(boto3.__file__).parents[1]
+def test_the_bundle_runs_on_the_standard_library_and_botocore_alone(tmp_path: Path) -> None:
+    libraries = Path(botocore.__file__).parents[1]
 
     run = subprocess.run(
         [sys.executable, "-I", "-S", "-W", "error", "-c", IMPORT_IT, str(copied(tmp_path)), str(libraries)],
@@ -69,3 +73,56 @@ def test_the_bundle_that_lambda_loads_is_under_100_kb() -> None:
         for name in bundle_files(PROJECT):
             bundle.write(PROJECT / name, name)
     assert len(archive.getvalue()) < 100_000
+
+
+def members(archive: pulumi.AssetArchive) -> list[tuple[str, str]]:
+    """What Pulumi hashes: each name in the archive, with the file or the text that stands there."""
+    return [
+        (name, asset.path if isinstance(asset, pulumi.FileAsset) else asset.text)
+        for name, asset in archive.assets.items()
+        if isinstance(asset, pulumi.FileAsset | pulumi.StringAsset)
+    ]
+
+
+def test_the_same_sources_hash_the_same_wherever_and_whenever_they_were_checked_out(tmp_path: Path) -> None:
+    here, there = copied(tmp_path / "here"), copied(tmp_path / "lies" / "there")
+    for path in there.rglob("*"):
+        os.utime(path, (86_400, 86_400))
+        path.chmod(0o755)
+    shutil.move(there / "rotation/errors.py", there / "errors.py")
+    shutil.move(there / "errors.py", there / "rotation/errors.py")  # a folder's own order has changed
+    (there / "rotation/__pycache__").mkdir()
+    (there / "rotation/__pycache__/errors.cpython-313.pyc").write_bytes(b"compiled")
+    (there / "klaviyo_access/notes.txt").write_text("none of the bundle's")
+    for one, other in (
+        (rotator_code(here), rotator_code(there)),
+        (auditor_code(here, "[]"), auditor_code(there, "[]")),
+    ):
+        assert one.version == other.version
+        assert members(one.archive) == members(other.archive)
+    assert [(name, name) for name in bundle_files(here)] == members(rotator_code(here).archive)
+    assert members(auditor_code(here, "[]").archive)[-1] == ("audited_roles.json", "[]")
+
+
+@pytest.mark.parametrize("changed", ["rotation/errors.py", "klaviyo_access/keys/labels.py", "the roles"])
+def test_other_sources_hash_otherwise(changed: str, tmp_path: Path) -> None:
+    checkout = copied(tmp_path)
+    before = auditor_code(checkout, "[]").version
+    if changed != "the roles":
+        (checkout / changed).write_bytes((checkout / changed).read_bytes() + b"\n")
+    assert auditor_code(checkout, '["viewer"]' if changed == "the roles" else "[]").version != before
+
+
+def test_a_checkout_that_converts_line_ends_leaves_the_sources_as_they_are(tmp_path: Path) -> None:
+    def git(*arguments: str) -> None:
+        settings = ("-c", "core.autocrlf=true", "-c", "user.name=a", "-c", "user.email=a@example.com")
+        subprocess.run(["git", *settings, *arguments], cwd=tmp_path, check=True, capture_output=True)  # noqa: S607 - the git of whoever tests
+
+    shutil.copy(PROJECT / ".gitattributes", tmp_path)
+    (tmp_path / "module.py").write_bytes(b"one\ntwo\n")
+    git("init")
+    git("add", ".gitattributes", "module.py")
+    git("commit", "-m", "first")
+    (tmp_path / "module.py").unlink()
+    git("checkout", "--", "module.py")
+    assert (tmp_path / "module.py").read_bytes() == b"one\ntwo\n"

@@ -18,10 +18,10 @@ from rotation.events import (
     Step,
     StepRequest,
     Unstick,
-    Where,
     read_event,
     read_step,
 )
+from rotation.store import Where
 from tests.rotation.rotation_world import World
 
 ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:klaviyo/local/viewer/key-AbCdEf"
