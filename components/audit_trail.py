@@ -9,12 +9,13 @@ from pulumi import ResourceOptions
 
 from components.alerts import Alerts, AlertsArgs
 from components.audit_bucket import AuditBucket, AuditBucketArgs
-from components.detections import Detection, trail_tampered_with
+from components.detections import Detection
 from components.detections import to_json as pattern_json
 from components.encryption_key import EncryptionKey, EncryptionKeyArgs
 from components.key_policies import KeyPlace, audit_key_policy
 from components.names import AuditNames
 from components.policies import audit_bucket_policy, to_json, write_trail_log
+from components.tampering import trail_tampered_with
 from components.trust import trust_service_of_any_account
 
 

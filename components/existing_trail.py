@@ -9,11 +9,12 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.alerts import Alerts, AlertsArgs
-from components.detections import Detection, existing_trail_tampered_with
+from components.detections import Detection
 from components.detections import to_json as pattern_json
 from components.encryption_key import EncryptionKey, EncryptionKeyArgs
 from components.key_policies import KeyPlace, alerts_key_policy
 from components.names import AuditNames
+from components.tampering import existing_trail_tampered_with
 
 SECRETS_MANAGER: Final = "secretsmanager.amazonaws.com"
 

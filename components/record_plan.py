@@ -9,7 +9,7 @@ from components.names import IAM_ROLE_LIMIT, AuditNames, physical_name
 from components.plan import Plan
 from components.replica_watch import ReplicaWatchArgs
 from components.suspicion_alarm import SuspicionAlarmArgs
-from components.watch import key_detections, oauth_detections, replica_reads, webhook_detections
+from components.watch import key_detections, oauth_detections, replica_events, webhook_detections
 
 
 def audit_trail(plan: Plan) -> AuditTrailArgs:
@@ -52,13 +52,13 @@ def suspicion_alarm(plan: Plan, *, log_group: pulumi.Input[str], topic_arn: pulu
 
 
 def replica_watch(plan: Plan, region: str) -> ReplicaWatchArgs:
-    """What passes reads in another region on to the alerts at home."""
+    """What passes reads and changes in another region on to the alerts at home."""
     here = plan.environment
     return ReplicaWatchArgs(
         region=region,
-        reads=replica_reads(here, region),
+        events=replica_events(here, region),
         home_bus_arn=f"arn:{here.partition}:events:{here.region}:{here.account_id}:event-bus/default",
-        role_name=physical_name(here, "replica-reads", region, limit=IAM_ROLE_LIMIT),
+        role_name=physical_name(here, "replica-events", region, limit=IAM_ROLE_LIMIT),
         iam_path=here.iam_path,
         account_id=here.account_id,
         tags=plan.tags(),

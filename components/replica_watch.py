@@ -1,4 +1,4 @@
-"""Reads in another region, told at home: CloudTrail gives each region's events to that region's own event bus."""
+"""What is done to replicas, told at home: CloudTrail gives each region's events to that region's own event bus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class ReplicaWatchArgs:
 
     Attributes:
         region: where the replicas are.
-        reads: what is passed on.
+        events: what is passed on.
         home_bus_arn: the event bus at home, where the detections are.
         role_name: name of the IAM role by which events are passed on.
         iam_path: path of that role.
@@ -27,7 +27,7 @@ class ReplicaWatchArgs:
     """
 
     region: str
-    reads: Detection
+    events: Detection
     home_bus_arn: str
     role_name: str
     iam_path: str
@@ -36,7 +36,7 @@ class ReplicaWatchArgs:
 
 
 class ReplicaWatch(pulumi.ComponentResource):
-    """A rule in another region that passes reads of keys on to the alerts at home.
+    """A rule in another region that passes reads and changes of keys on to the alerts at home.
 
     Outputs:
         rule_arn: ARN of the rule.
@@ -51,7 +51,7 @@ class ReplicaWatch(pulumi.ComponentResource):
             f"{name}-role",
             name=args.role_name,
             path=args.iam_path,
-            description=f"Passes reads of Klaviyo keys in {args.region} on",
+            description=f"Passes reads and changes of Klaviyo keys in {args.region} on",
             assume_role_policy=to_json(trust_service("events.amazonaws.com", account_id=args.account_id)),
             tags=args.tags,
             opts=child,
@@ -65,9 +65,9 @@ class ReplicaWatch(pulumi.ComponentResource):
         )
         rule = aws.cloudwatch.EventRule(
             f"{name}-rule",
-            name=args.reads.rule_name,
-            description=args.reads.description,
-            event_pattern=args.reads.pattern,
+            name=args.events.rule_name,
+            description=args.events.description,
+            event_pattern=args.events.pattern,
             state=ALL_MANAGEMENT_EVENTS,
             region=args.region,
             tags=args.tags,

@@ -4,11 +4,9 @@ from collections.abc import Sequence
 
 from components.detections import (
     Detection,
-    alerts_tampered_with,
-    audit_entries_tampered_with,
     batch_read_by_filter,
+    passed_on,
     read_by_stranger,
-    read_in_region,
     rotation_failed,
     secrets_touched,
     to_json,
@@ -18,13 +16,14 @@ from components.oauth_policies import tokens_principals as oauth_tokens_principa
 from components.policies import SecretPrincipals
 from components.principals import Principals
 from components.settings import Settings
+from components.tampering import alerts_tampered_with, audit_entries_tampered_with
 from klaviyo_access.access_model.environment import Environment
 
 
 def key_detections(environment: Environment, settings: Settings, principals: Principals) -> tuple[Detection, ...]:
     """A stranger's read of each role's secrets, failed rotations, and whoever opens secrets or silences the alerts."""
     detections = [_rotation_fails(environment), _alerts_are_touched(environment), _batch_reads(environment)]
-    detections += [_entries_are_touched(environment), _secrets_are_touched(environment)]
+    detections += [_entries_are_touched(environment), _secrets_are_touched(environment, settings.replica_regions)]
     for role in principals.rotators:
         key, reserve = environment.secret_name(role, "key"), environment.secret_name(role, "reserve")
         who = principals.of_key(role)
@@ -53,15 +52,15 @@ def webhook_detections(environment: Environment, principals: Principals, setting
     )
 
 
-def replica_reads(environment: Environment, region: str) -> Detection:
-    """Every read of a replica in ``region``, which is passed on to where the other detections are."""
+def replica_events(environment: Environment, region: str) -> Detection:
+    """Every read and every touch of a replica in ``region``, which is passed on to where the other detections are."""
     folder = f"{environment.prefix}/{environment.name}/"
-    pattern = read_in_region(folder=folder, arn_prefix=secret_arn_prefix(environment, region))
+    pattern = passed_on(folder=folder, arn_prefix=secret_arn_prefix(environment, region))
     return Detection(
-        label="replica-reads",
-        rule_name=physical_name(environment, "replica-reads", limit=EVENT_RULE_LIMIT),
-        description=f"Passes reads of the Klaviyo keys of {environment.name} on to {environment.region}",
-        pattern=to_json(pattern, what=f"reads in {region}"),
+        label="replica-events",
+        rule_name=physical_name(environment, "replica-events", limit=EVENT_RULE_LIMIT),
+        description=f"Passes reads and changes of the Klaviyo keys of {environment.name} on to {environment.region}",
+        pattern=to_json(pattern, what=f"events in {region}"),
     )
 
 
@@ -70,7 +69,7 @@ def _stranger_reads(
 ) -> Detection:
     pattern = read_by_stranger(
         secret_name=secret,
-        arn_prefixes=[secret_arn_prefix(environment, region) for region in (environment.region, *replica_regions)],
+        arn_prefixes=_arn_prefixes(environment, replica_regions),
         readers=who.readers,
         foreign_accounts=sorted({arn.split(":")[4] for arn in who.foreign_readers}),
     )
@@ -80,6 +79,10 @@ def _stranger_reads(
         description=f"Somebody who is no reader of {secret} asked for its value",
         pattern=to_json(pattern, what=f"strangers who read {secret}"),
     )
+
+
+def _arn_prefixes(environment: Environment, replica_regions: Sequence[str]) -> list[str]:
+    return [secret_arn_prefix(environment, region) for region in (environment.region, *replica_regions)]
 
 
 def _rotation_fails(environment: Environment) -> Detection:
@@ -116,13 +119,13 @@ def _entries_are_touched(environment: Environment) -> Detection:
     )
 
 
-def _secrets_are_touched(environment: Environment) -> Detection:
+def _secrets_are_touched(environment: Environment, replica_regions: Sequence[str]) -> Detection:
     folder = f"{environment.prefix}/{environment.name}/"
-    pattern = secrets_touched(folder=folder, arn_prefix=secret_arn_prefix(environment, environment.region))
+    pattern = secrets_touched(folder=folder, arn_prefixes=_arn_prefixes(environment, replica_regions))
     return Detection(
         label="secrets-touched",
         rule_name=physical_name(environment, "secrets-touched", limit=EVENT_RULE_LIMIT),
-        description=f"Somebody changed, copied or deleted a secret of {folder}, or its policy",
+        description=f"Somebody changed, copied or deleted a secret of {folder}, its policy, or its replicas",
         pattern=to_json(pattern, what="changes of secrets"),
     )
 

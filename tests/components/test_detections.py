@@ -7,15 +7,17 @@ import pytest
 
 from components.detections import (
     PatternTooLargeError,
-    alerts_tampered_with,
-    audit_entries_tampered_with,
     batch_read_by_filter,
-    existing_trail_tampered_with,
+    passed_on,
     read_by_stranger,
-    read_in_region,
     rotation_failed,
     secrets_touched,
     to_json,
+)
+from components.tampering import (
+    alerts_tampered_with,
+    audit_entries_tampered_with,
+    existing_trail_tampered_with,
     trail_tampered_with,
 )
 
@@ -54,7 +56,7 @@ def test_a_secret_is_recognised_by_name_and_by_arn_alone_and_in_a_batch() -> Non
 
 
 def test_whoever_touches_a_secret_is_seen_whichever_way_he_names_it_and_in_this_environment_alone() -> None:
-    pattern = secrets_touched(folder="klaviyo/prod/", arn_prefix=ARNS)
+    pattern = secrets_touched(folder="klaviyo/prod/", arn_prefixes=[ARNS])
     assert pattern["detail"]["requestParameters"] == {
         "secretId": [{"prefix": "klaviyo/prod/"}, {"prefix": f"{ARNS}klaviyo/prod/"}]
     }
@@ -71,6 +73,16 @@ def test_the_same_pattern_gives_the_same_text() -> None:
     assert to_json({"b": 1, "a": 2}, what="x") == json.dumps({"a": 2, "b": 1}, separators=(",", ":"))
 
 
+TOUCHES = {
+    "PutResourcePolicy",
+    "DeleteResourcePolicy",
+    "UpdateSecret",
+    "DeleteSecret",
+    "ReplicateSecretToRegions",
+    "RemoveRegionsFromReplication",
+    "StopReplicationToReplica",
+    "AssociateCrossAccountReplica",
+}
 SEEN = {
     "rotation failed": (
         rotation_failed(secret_arn_prefix=f"{ARNS}klaviyo/prod/"),
@@ -119,21 +131,11 @@ SEEN = {
             "PutKeyPolicy",
         },
     ),
-    "a read in another region": (
-        read_in_region(folder="klaviyo/prod/", arn_prefix=ARNS),
-        {"GetSecretValue", "BatchGetSecretValue"},
+    "whatever is done in another region": (
+        passed_on(folder="klaviyo/prod/", arn_prefix=ARNS),
+        {"GetSecretValue", "BatchGetSecretValue"} | TOUCHES,
     ),
-    "secrets touched": (
-        secrets_touched(folder="klaviyo/prod/", arn_prefix=ARNS),
-        {
-            "PutResourcePolicy",
-            "DeleteResourcePolicy",
-            "UpdateSecret",
-            "DeleteSecret",
-            "ReplicateSecretToRegions",
-            "AssociateCrossAccountReplica",
-        },
-    ),
+    "secrets touched": (secrets_touched(folder="klaviyo/prod/", arn_prefixes=[ARNS]), TOUCHES),
     "alerts tampered with": (
         alerts_tampered_with(topic_arn="arn:t", rule_prefix="klaviyo-prod-"),
         {

@@ -180,13 +180,22 @@ def test_the_rotator_may_have_its_key_encrypted_for_the_replica(far_prod: Record
     }
 
 
-def test_reads_in_another_region_are_passed_on_to_the_alerts_at_home(far_prod: Recorder) -> None:
+def test_reads_and_changes_in_another_region_are_passed_on_to_the_alerts_at_home(far_prod: Recorder) -> None:
     rule = far_prod.of_type("aws:cloudwatch/eventRule:EventRule")["klaviyo-watch-us-east-1-rule"].inputs
     target = far_prod.of_type("aws:cloudwatch/eventTarget:EventTarget")["klaviyo-watch-us-east-1-target"].inputs
     home = f"arn:aws:events:{HOME}:{HERE.account_id}:event-bus/default"
     assert (rule["region"], target["region"], target["arn"]) == (THERE, THERE, home)
     assert rule["state"] == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
-    assert f"arn:aws:secretsmanager:{THERE}:{HERE.account_id}:secret:klaviyo/prod/" in rule["eventPattern"]
+    there = f"arn:aws:secretsmanager:{THERE}:{HERE.account_id}:secret:klaviyo/prod/"
+    heard = json.loads(rule["eventPattern"])["detail"]
+    assert {"secretId": ["klaviyo/prod/", there]} in [
+        {name: [each["prefix"] for each in prefixes] for name, prefixes in one.items() if name == "secretId"}
+        for one in heard["requestParameters"]["$or"]
+    ]
+    at_home = far_prod.of_type("aws:cloudwatch/eventRule:EventRule")["klaviyo-audit-alerts-secrets-touched"].inputs
+    touched = json.loads(at_home["eventPattern"])["detail"]
+    assert {"GetSecretValue", "StopReplicationToReplica", *touched["eventName"]} <= {*heard["eventName"]}
+    assert {"prefix": there} in touched["requestParameters"]["secretId"]
     grant = json.loads(
         far_prod.of_type("aws:iam/rolePolicy:RolePolicy")["klaviyo-watch-us-east-1-policy"].inputs["policy"]
     )
