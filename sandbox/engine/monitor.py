@@ -42,6 +42,22 @@ class StoppedError(grpc.RpcError):
         return ""
 
 
+class LookUpFailedError(grpc.RpcError):
+    """The cloud refused a look-up: the program is told, and may go on without it."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(said)
+        self._said = said
+
+    def code(self) -> grpc.StatusCode:
+        """The status of a refusal."""
+        return grpc.StatusCode.UNKNOWN
+
+    def details(self) -> str:
+        """What the cloud said."""
+        return self._said
+
+
 class Monitor:
     """The SDK's resource monitor.
 
@@ -123,7 +139,12 @@ class Monitor:
             package = request.tok.partition(":")[0]
             reference = request.provider or self._deployment.default_provider(package, request.version)
             provider = self._deployment.provider(reference)
-            answer = ask(provider.Invoke, provider_pb2.InvokeRequest(tok=request.tok, args=request.args))
+            try:
+                answer = ask(provider.Invoke, provider_pb2.InvokeRequest(tok=request.tok, args=request.args))
+            except ProviderError as error:
+                if error.code is grpc.StatusCode.UNKNOWN:
+                    raise LookUpFailedError(str(error)) from error
+                raise
             found = getattr(answer, "return")
             return resource_pb2.ResourceInvokeResponse(**{"return": found}, failures=answer.failures)
 

@@ -18,10 +18,17 @@ Answer = TypeVar("Answer")
 
 
 class ProviderError(Exception):
-    """A provider refused a request; ``incomplete`` tells of a resource that exists nevertheless."""
+    """A provider refused a request.
+
+    Attributes:
+        code: the status; UNKNOWN where the cloud said no.
+        unreachable: whether the cloud could not be reached.
+        incomplete: tells of a resource that exists nevertheless.
+    """
 
     def __init__(self, code: grpc.StatusCode, message: str, incomplete: Message | None = None) -> None:
         super().__init__(message)
+        self.code = code
         self.unreachable = code is grpc.StatusCode.FAILED_PRECONDITION
         self.incomplete = incomplete
 

@@ -14,6 +14,13 @@ BROKEN = TWO + 'aws.iam.RolePolicy("c", role="nobody", policy="{}", opts=Resourc
 PROTECTED = 'role("a", opts=ResourceOptions(protect=True))'
 READ = 'a = aws.iam.Role.get("a", f"{NAME}-a")\ngrant("b", a)\npulumi.export("arn", a.arn)\n'
 IMPORTED = 'role("a", opts=ResourceOptions(import_=f"{NAME}-a"))'
+REFUSED = """
+try:
+    aws.lambda_.get_function(function_name="nobody")
+except Exception as error:
+    pulumi.export("said", "not found" if "ResourceNotFoundException" in str(error) else str(error))
+role("a")
+"""
 TAGGED = """
 def tag(args):
     if args.type_ == "aws:iam/role:Role":
@@ -151,5 +158,8 @@ SCENARIOS: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(program=TAGGED, summary={"created": 2}, outputs={"tags": {"own": "1", "team": "one"}}),
         UNCHANGED,
         Step(program=TAGGED.replace('"one"', '"two"'), summary={"updated": 1, "unchanged": 1}),
+    ),
+    "a look-up that AWS refuses, without which the program goes on": (
+        Step(program=REFUSED, summary={"created": 1}, outputs={"said": "not found"}),
     ),
 }
