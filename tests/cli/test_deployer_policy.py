@@ -90,6 +90,11 @@ def test_whatever_is_wider_than_the_stacks_names_has_a_reason(policy: Any) -> No
     assert wide == answer["reasons"].keys()
 
 
+def test_the_page_says_of_every_wide_statement_why() -> None:
+    page = (ROOT / "docs" / "deployer.md").read_text()
+    assert [rule.sid for rule in RULES if rule.reason and f"`{rule.sid}`" not in page] == []
+
+
 def test_a_preview_of_the_real_cli_gives_the_same_policy_as_a_rendering(policy: Any) -> None:
     assert policy(as_preview(rendering("dev")))["documents"] == policy(rendering("dev"))["documents"]
 

@@ -49,6 +49,22 @@ config:
     app-api: {platform: eks-pod-identity, cluster: apps, namespace: api, serviceAccount: api}
 encryptionsalt: v1:qRl/Aaaz6cI=:v1:KvXpIm2IGfoFu511:7dkyCpADMw4+OtgpggpBdCV0rbfLoA==
 """
+VARIED = (
+    SETTINGS.partition("  klaviyo-access:services:")[0]
+    + """\
+  klaviyo-access:replicaRegions: [eu-west-1]
+  klaviyo-access:audit: {trail: existing, trailArn: "arn:aws:cloudtrail:us-east-1:000000000000:trail/organization"}
+  klaviyo-access:oauthApp: {accounts: [AbC123]}
+  klaviyo-access:webhooks:
+    orders: {webhookId: 01K, role: developer, receivers: [app-api]}
+  klaviyo-access:services:
+    app-api: {platform: lambda}
+    event-tracker: {platform: foreign, roleArn: "arn:aws:iam::999999999999:role/apps/tracker"}
+    reporting: {platform: existing, roleArn: "arn:aws:iam::000000000000:role/apps/web/reporting"}
+    admin-console: {platform: ecs-injected, redeploy: {cluster: apps, service: admin-console}}
+"""
+)
+"""The same with all that is somebody else's, elsewhere, or optional."""
 CHANGES = {
     "owner: platform": "owner: security",
     "compliance: [soc2]": "requireProof: all",
@@ -149,6 +165,25 @@ def _decide(world: World, request: Request, **named: Any) -> Decision:
     return decision
 
 
+def _damage(world: World) -> None:
+    """What an administrator may do by mistake, and doctor finds."""
+    intruder = world.sandbox.sign_in("intruder")
+    world.sandbox.client_of(intruder, "cloudtrail").stop_logging(Name="klaviyo-local-audit")
+    world.sandbox.client_of(intruder, "events").disable_rule(Name="klaviyo-local-batch-read")
+    rotator = "klaviyo-local-viewer-rotator"
+    world.sandbox.client_of(intruder, "lambda").delete_function_concurrency(FunctionName=rotator)
+
+
+def _mend(world: World) -> None:
+    """What doctor tells a deployer to do."""
+    world.sandbox.client("cloudtrail").start_logging(Name="klaviyo-local-audit")
+    _run_all(world, "refresh")
+    code, summary, said = world.engine("up")
+    assert code == 0, said
+    assert summary["updated"] == 2
+    assert world.sandbox.client("cloudtrail").get_trail_status(Name="klaviyo-local-audit")["IsLogging"]
+
+
 def _change(project: Path) -> None:
     settings = project / "Pulumi.local.yaml"
     text = settings.read_text()
@@ -199,7 +234,7 @@ def _needless(world: World, documents: dict[str, Any]) -> dict[str, set[str]]:
     return needless
 
 
-def test_the_policy_suffices_to_preview_deploy_change_destroy_and_restore_and_nothing_of_it_is_needless(
+def test_the_policy_suffices_to_deploy_mend_change_destroy_and_restore_and_nothing_of_it_is_needless(
     world: World,
 ) -> None:
     documents = world.policy()
@@ -211,6 +246,8 @@ def test_the_policy_suffices_to_preview_deploy_change_destroy_and_restore_and_no
     created = summary["created"]
     code, summary, said = world.engine("up")
     assert (code, summary) == (0, {"unchanged": created}), said
+    _damage(world)
+    _mend(world)
     _change(world.project)
     code, summary, said = world.engine("up")
     assert code == 0, said
@@ -239,3 +276,20 @@ def test_without_a_statement_the_deployment_fails_for_want_of_its_action(world: 
     assert world.engine("destroy")[0] == 0
     assert code == 1
     assert f"is not authorized to perform: {missing}" in said
+
+
+def test_the_policy_suffices_where_much_is_somebody_elses_elsewhere_or_optional(world: World) -> None:
+    intruder = world.sandbox.sign_in("intruder")
+    world.sandbox.client_of(intruder, "s3").create_bucket(Bucket="organization-trail")
+    world.sandbox.client_of(intruder, "cloudtrail").create_trail(
+        Name="organization", S3BucketName="organization-trail", IsMultiRegionTrail=True
+    )
+    world.sandbox.client_of(intruder, "cloudtrail").start_logging(Name="organization")
+    trust = document({"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"})
+    world.sandbox.client_of(intruder, "iam").create_role(
+        RoleName="reporting", Path="/apps/web/", AssumeRolePolicyDocument=trust
+    )
+    (world.project / "Pulumi.local.yaml").write_text(VARIED)
+    world.give(world.policy())
+    _run_all(world, "up", "refresh", "destroy")
+    assert world.sandbox.client_of(intruder, "cloudtrail").get_trail_status(Name="organization")["IsLogging"]
