@@ -81,16 +81,13 @@ def shared(every: Iterable[SeenRole]) -> dict[str, Sequence[str]]:
 def of_inventory(role: AuditedRole, entry: Entry) -> Iterator[Said]:
     """What Klaviyo's list says of a role's current key."""
     if missing := sorted(role.scopes - entry.scopes):
-        yield (
-            Kind.SCOPES_MISSING,
-            f"The key of {role.name} lacks {', '.join(missing)}: stage keys with the role's scopes and rotate.",
-        )
+        yield scopes_missing(role, missing)
     if excess := sorted(entry.scopes - role.scopes):
         yield (
             Kind.SCOPES_EXCESS,
             (
-                f"The key of {role.name} may do more than its role: {', '.join(excess)}. Stage keys with the role's "
-                "scopes and rotate."
+                f"Scope drift: the key of {role.name} may do more than its role: {', '.join(excess)}. Where the role "
+                "is to have them, deploy access.yaml; else stage keys with the role's scopes, and rotate."
             ),
         )
     if not entry.is_active:
@@ -98,3 +95,15 @@ def of_inventory(role: AuditedRole, entry: Entry) -> Iterator[Said]:
             Kind.LIVE_DISABLED,
             f"Klaviyo's dashboard shows the key that {role.name} uses as disabled. Enable it there, or rotate.",
         )
+
+
+def scopes_missing(role: AuditedRole, missing: Iterable[str]) -> Said:
+    """That a role's key lacks scopes, as every key does that was made before the role got them."""
+    lacks = ", ".join(missing)
+    cure = "Stage keys with the role's scopes, and rotate."
+    return Kind.SCOPES_MISSING, f"Scope drift: the key of {role.name} lacks {lacks}. {cure}"
+
+
+def scopes_in(reason: str) -> list[str]:
+    """The scopes that a canary's reason names, as in ``missing:events:read; the previous key is no better``."""
+    return reason.partition(";")[0].removeprefix("missing:").split(",")

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from rotation.auditor_checks import is_wedged, of_inventory, of_labels, shared
+from rotation.auditor_checks import is_wedged, of_inventory, of_labels, scopes_in, scopes_missing, shared
 from rotation.auditor_disposal import Disposal
 from rotation.auditor_findings import Kind, Record, tell_listed
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, Send, find
@@ -118,7 +118,10 @@ class Round:
             return None
         answer = self.rotators.ask(role, "canary")
         outcome, fingerprint = answer["outcome"], answer.get("fingerprint")
-        if outcome == Outcome.FINE and fingerprint and "ends_with" in answer:
+        if fingerprint and "ends_with" in answer:
+            if outcome == Outcome.NOTHING_TO_FALL_BACK_ON:
+                kind, message = scopes_missing(role, scopes_in(str(answer["reason"])))
+                self.record.find(kind, role.name, message, str(fingerprint))
             return _CurrentKey(fingerprint=str(fingerprint), ends_with=str(answer["ends_with"]))
         if outcome == Outcome.ROLLED_BACK:
             message = (

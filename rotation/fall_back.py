@@ -26,6 +26,7 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
     """Look whether the current key works; if Klaviyo definitely refuses it while the previous one works, roll back.
 
     A scope that the previous key lacks as well is no reason: the role's scopes were changed, and no key has them yet.
+    ``ends_with`` then shows that Klaviyo knows the key.
 
     Args:
         keys: the role's keys, healed.
@@ -41,8 +42,7 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
     try:
         reason = _refusal(keys, current)
         if reason is None:
-            ends_with = _key(keys, current).reveal()[-4:]
-            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=ends_with)
+            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=_end(keys, current))
         return _fall_back(keys, current, reason, needed=_needed(reason))
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
@@ -97,7 +97,10 @@ def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozens
     against = _against(keys, previous, needed)
     if previous is None or against:
         told = against if reason == ROLLED_BACK else f"{reason}; {against}"
-        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told)
+        ends_with = _end(keys, current) if _missing(reason) and not current.verdict else None
+        return Report(
+            outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told, ends_with=ends_with
+        )
     if not current.verdict and current.fingerprint:
         condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
     if current.has(AwsLabel.PENDING):
@@ -139,3 +142,8 @@ def _key(keys: RoleKeys, version: Version) -> Key:
     if found is None:
         raise MalformedKeyError("The value holds no key, or several.")
     return found
+
+
+def _end(keys: RoleKeys, version: Version) -> str:
+    """By which Klaviyo's list shows a key that works."""
+    return _key(keys, version).reveal()[-4:]

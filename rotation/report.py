@@ -17,7 +17,8 @@ class Outcome(StrEnum):
     NO_ANSWER = "no answer"
     """adopt, canary, prove-dead: Klaviyo said nothing definite; nothing was changed."""
     NOTHING_TO_FALL_BACK_ON = "nothing to fall back on"
-    """canary, rollback: no previous key that works better; ``reason`` says what stands against it."""
+    """canary, rollback: no previous key that works better; ``reason`` says what stands against it. With ``ends_with``
+    the current key works, and lacks scopes that the previous one lacks as well."""
     DISABLING = "disabling"
     """begin-disable, retire: the key may be disabled at Klaviyo now; ``ends_with`` is how it ends there."""
     TOO_EARLY = "too early"

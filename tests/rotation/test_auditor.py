@@ -374,6 +374,22 @@ FOUND: dict[str, tuple[Change, list[str], list[str]]] = {
         ["refused"],
         [],
     ),
+    "scope drift: no key has what the role has got since": (
+        lambda world: world.answers.update(
+            {
+                ("viewer", "canary"): [
+                    {
+                        "outcome": "nothing to fall back on",
+                        "reason": "missing:profiles:read; the previous key is no better",
+                        "fingerprint": print_of("viewer-key"),
+                        "ends_with": key_value("viewer-key")[-4:],
+                    }
+                ]
+            }
+        ),
+        ["scopes-missing"],
+        [],
+    ),
     "Klaviyo is silent": (
         lambda world: world.answers.update({("viewer", "canary"): [{"outcome": "no answer"}]}),
         ["silent"],
