@@ -77,14 +77,11 @@ class KeyOperators(pulumi.ComponentResource):
         aws.iam.RolePolicy(
             f"{name}-policy", name="operate-keys", role=role.name, policy=policy, opts=ResourceOptions(parent=self)
         )
-        examination = pulumi.Output.from_input(args.encryption_key_arn).apply(
-            lambda key_arn: to_json(examine(args.examined, encryption_key_arn=key_arn))
-        )
         aws.iam.RolePolicy(
             f"{name}-examination",
             name="examine-set-up",
             role=role.name,
-            policy=examination,
+            policy=to_json(examine(args.examined)),
             opts=ResourceOptions(parent=self),
         )
         self.role_arn = role.arn

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from klaviyo_access.cli.doctor import record, rotators, secrets
+from klaviyo_access.cli.doctor import alerts, kms_keys, record, rotators, secrets
 from klaviyo_access.cli.doctor.command import verdict
 from klaviyo_access.cli.doctor.findings import Check, Trouble, examine
 from klaviyo_access.cli.doctor.sight import Sight, same_document
@@ -75,7 +75,7 @@ def functions(**states: dict[str, str]) -> Any:
 
 
 def secret(**described: Any) -> Any:
-    listed = {"SecretList": [{"Name": KEY}]}
+    listed = {"SecretList": [{"Name": KEY, "ARN": f"arn:aws:secretsmanager:{HERE}:secret:{KEY}-AbCdEf"}]}
     return SimpleNamespace(get_paginator=lambda _: Pages(listed), describe_secret=lambda **_: described)
 
 
@@ -88,21 +88,21 @@ SAME = {"CodeSha256": "x"}
 ANSWERS: list[tuple[str, Look, list[Resource], tuple[str, Any], tuple[str, str, str]]] = [
     (
         "an address that did not confirm",
-        record.subscribers,
+        alerts.subscribers,
         [TOPIC_DECLARED, TOLD],
         ("sns", subscriptions({"Endpoint": EMAIL, "SubscriptionArn": "PendingConfirmation"})),
         (EMAIL, "did not confirm", "Follow the link"),
     ),
     (
         "nobody told",
-        record.subscribers,
+        alerts.subscribers,
         [TOPIC_DECLARED],
         ("sns", subscriptions()),
         (TOPIC, "no subscriber", "alertEmails"),
     ),
     (
         "no topic",
-        record.subscribers,
+        alerts.subscribers,
         [TOPIC_DECLARED],
         ("sns", SimpleNamespace(get_paginator=lambda _: SimpleNamespace(paginate=absent("NotFound")))),
         (TOPIC, "is not deployed", UP),
@@ -123,7 +123,7 @@ ANSWERS: list[tuple[str, Look, list[Resource], tuple[str, Any], tuple[str, str, 
     ),
     (
         "an alarm that was deleted",
-        record.alarms,
+        alerts.alarms,
         [ALARM],
         ("cloudwatch", SimpleNamespace(describe_alarms=lambda **_: {"MetricAlarms": []})),
         ("alarm", "somebody deleted it", "DeleteAlarms"),
@@ -148,8 +148,8 @@ ANSWERS: list[tuple[str, Look, list[Resource], tuple[str, Any], tuple[str, str, 
     ),
     (
         "an alias that was deleted",
-        secrets.encryption,
-        [],
+        kms_keys.states,
+        [resource("aws:kms/alias:Alias", name="alias/klaviyo/dev/keys")],
         ("kms", SimpleNamespace(describe_key=absent("NotFoundException"))),
         ("alias/klaviyo/dev/keys", "is not deployed", UP),
     ),

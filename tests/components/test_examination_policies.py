@@ -1,5 +1,6 @@
 """What an examination may look at: it describes what this environment has, and nothing of others."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,25 +16,41 @@ ACCOUNT = "333333333333"
 HERE = f"eu-west-1:{ACCOUNT}"
 KEY = f"arn:aws:kms:{HERE}:key/1"
 PROD = Environment(name="prod", region="eu-west-1", account_id=ACCOUNT)
-POLICY = examine(Examined.of(PROD, None), encryption_key_arn=KEY)
+POLICY = examine(Examined.of(PROD, None))
 TRAIL = "arn:aws:cloudtrail:eu-west-1:333333333333:trail/everything"
 
 LOOKS = [
     ("secretsmanager:ListSecrets", "*"),
     ("kms:DescribeKey", KEY),
+    ("kms:GetKeyPolicy", KEY),
     ("lambda:GetFunctionConfiguration", f"arn:aws:lambda:{HERE}:function:klaviyo-prod-viewer-rotator"),
     ("lambda:GetFunctionConcurrency", f"arn:aws:lambda:{HERE}:function:klaviyo-prod-viewer-rotator"),
+    ("lambda:GetPolicy", f"arn:aws:lambda:{HERE}:function:klaviyo-prod-viewer-rotator"),
+    ("scheduler:GetSchedule", f"arn:aws:scheduler:{HERE}:schedule/default/klaviyo-prod-key-audit"),
     ("events:DescribeRule", f"arn:aws:events:{HERE}:rule/klaviyo-prod-rotation-failed"),
     ("events:ListTargetsByRule", f"arn:aws:events:{HERE}:rule/klaviyo-prod-rotation-failed"),
     ("sns:ListSubscriptionsByTopic", f"arn:aws:sns:{HERE}:klaviyo-prod-alerts"),
+    ("sns:GetTopicAttributes", f"arn:aws:sns:{HERE}:klaviyo-prod-alerts"),
     ("cloudtrail:GetTrailStatus", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit"),
+    ("cloudtrail:GetTrail", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit"),
+    ("cloudtrail:GetEventSelectors", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit"),
+    ("logs:DescribeMetricFilters", f"arn:aws:logs:{HERE}:log-group:/klaviyo/prod/application-audit"),
     ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:klaviyo-prod-suspicious-entries"),
     ("logs:DescribeLogGroups", f"arn:aws:logs:{HERE}:log-group::log-stream:"),
     ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/prod/klaviyo-prod-app-api"),
     ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/klaviyo-prod-app-api"),
+    ("iam:ListRolePolicies", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/prod/klaviyo-prod-app-api"),
+    ("iam:GetRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/prod/klaviyo-prod-app-api"),
+    ("iam:ListAttachedRolePolicies", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/prod/klaviyo-prod-app-api"),
+    ("iam:GetInstanceProfile", f"arn:aws:iam::{ACCOUNT}:instance-profile/klaviyo/prod/klaviyo-prod-reporting"),
 ]
 ELSEWHERE = [
-    ("kms:DescribeKey", f"arn:aws:kms:{HERE}:key/2"),
+    ("kms:Decrypt", KEY),
+    ("kms:DescribeKey", f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/1"),
+    ("scheduler:GetSchedule", f"arn:aws:scheduler:{HERE}:schedule/default/klaviyo-prod-other"),
+    ("logs:DescribeMetricFilters", f"arn:aws:logs:{HERE}:log-group:/klaviyo/staging/application-audit"),
+    ("iam:GetInstanceProfile", f"arn:aws:iam::{ACCOUNT}:instance-profile/other"),
+    ("iam:GetRolePolicy", f"arn:aws:iam::{ACCOUNT}:role/administrator"),
     ("lambda:GetFunctionConfiguration", f"arn:aws:lambda:{HERE}:function:klaviyo-staging-viewer-rotator"),
     ("events:DescribeRule", f"arn:aws:events:{HERE}:rule/other"),
     ("sns:ListSubscriptionsByTopic", f"arn:aws:sns:{HERE}:other"),
@@ -46,9 +63,13 @@ ELSEWHERE = [
 ]
 
 
-def allows(action: str, resource: str, policy: Document = POLICY) -> bool:
+OURS = {"aws:ResourceTag/environment": "prod", "aws:ResourceTag/managed-by": "klaviyo-access"}
+
+
+def allows(action: str, resource: str, policy: Document = POLICY, tags: Mapping[str, str] = OURS) -> bool:
     arn = PROD.operator_role_arn
-    request = Request(principal=Principal(arn=arn, session_arn=arn), action=action, resource=resource, context={})
+    context = tags if resource == KEY else {}
+    request = Request(principal=Principal(arn=arn, session_arn=arn), action=action, resource=resource, context=context)
     return decide(request, identity_policies={"examine": policy}, resource_policy=None).allowed
 
 
@@ -62,6 +83,12 @@ def test_an_examination_sees_nothing_else_and_no_value(action: str, resource: st
     assert not allows(action, resource)
 
 
+@pytest.mark.parametrize("tags", [{}, *({**OURS, tag: "other"} for tag in OURS)], ids=["none", *OURS])
+def test_an_examination_sees_no_kms_key_that_is_not_tagged_as_the_environments(tags: Mapping[str, str]) -> None:
+    assert not allows("kms:DescribeKey", KEY, tags=tags)
+    assert not allows("kms:GetKeyPolicy", KEY, tags=tags)
+
+
 def test_an_examination_only_lists_and_describes() -> None:
     verbs = {action.partition(":")[2] for statement in POLICY["Statement"] for action in statement["Action"]}
     assert {verb for verb in verbs if not verb.startswith(("Describe", "List", "Get"))} == set()
@@ -69,7 +96,7 @@ def test_an_examination_only_lists_and_describes() -> None:
 
 
 def test_the_accounts_own_trail_is_looked_at_where_that_is_relied_on() -> None:
-    policy = examine(Examined.of(PROD, TRAIL), encryption_key_arn=KEY)
+    policy = examine(Examined.of(PROD, TRAIL))
     assert allows("cloudtrail:GetTrailStatus", TRAIL, policy)
     assert not allows("cloudtrail:GetTrailStatus", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit", policy)
 

@@ -467,23 +467,53 @@ OF_CALLERS = {
 }
 
 RULE = f"arn:aws:events:{HERE}:{ACCOUNT}:rule/klaviyo-prod-alert"
+SCHEDULE = f"arn:aws:scheduler:{HERE}:{ACCOUNT}:schedule/default/klaviyo-prod-key-audit"
+PROFILE = f"arn:aws:iam::{ACCOUNT}:instance-profile/klaviyo/prod/me"
 EXAMINED = Examined(
-    rotators=FUNCTION, rules=RULE, topic=TOPIC, trail=TRAIL, alarms=ALARM, log_groups=f"{LOGS}:*", roles=(ME, ROTATOR)
+    keys=KMS,
+    key_tags={"environment": "prod"},
+    rotators=FUNCTION,
+    schedule=SCHEDULE,
+    rules=RULE,
+    topic=TOPIC,
+    trail=TRAIL,
+    alarms=ALARM,
+    log_groups=f"{LOGS}:*",
+    entries=LOG,
+    roles=(ME, ROTATOR),
+    profiles=(PROFILE,),
 )
 OF_CALLERS["who examines what is deployed"] = Held(
-    document=examine(EXAMINED, encryption_key_arn=KMS),
+    document=examine(EXAMINED),
     rows=(
         Row(may=named("secretsmanager", "ListSecrets"), on=("*",)),
-        Row(may=(DESCRIBE_KEY,), on=(KMS,)),
-        Row(may=named("lambda", "GetFunctionConfiguration", "GetFunctionConcurrency"), on=(FUNCTION,)),
+        Row(may=(DESCRIBE_KEY, "kms:GetKeyPolicy"), on=(KMS,), where={"aws:ResourceTag/environment": "prod"}),
+        Row(may=named("lambda", "GetFunctionConfiguration", "GetFunctionConcurrency", "GetPolicy"), on=(FUNCTION,)),
+        Row(may=named("scheduler", "GetSchedule"), on=(SCHEDULE,)),
         Row(may=named("events", "DescribeRule", "ListTargetsByRule"), on=(RULE,)),
-        Row(may=named("sns", "ListSubscriptionsByTopic"), on=(TOPIC,)),
-        Row(may=named("cloudtrail", "GetTrailStatus"), on=(TRAIL,)),
+        Row(may=named("sns", "GetTopicAttributes", "ListSubscriptionsByTopic"), on=(TOPIC,)),
+        Row(may=named("cloudtrail", "GetEventSelectors", "GetTrail", "GetTrailStatus"), on=(TRAIL,)),
         Row(may=named("cloudwatch", "DescribeAlarms"), on=(ALARM,)),
-        Row(may=named("logs", "DescribeLogGroups"), on=(LOG, OTHER_LOG)),
-        Row(may=named("iam", "GetRole"), on=(ME, ROTATOR)),
+        Row(may=named("logs", "DescribeLogGroups"), on=(LOG, OTHER_LOG, STREAM)),
+        Row(may=named("logs", "DescribeMetricFilters"), on=(LOG, STREAM)),
+        Row(
+            may=named("iam", "GetRole", "GetRolePolicy", "ListAttachedRolePolicies", "ListRolePolicies"),
+            on=(ME, ROTATOR),
+        ),
+        Row(may=named("iam", "GetInstanceProfile"), on=(PROFILE,)),
     ),
-    others=(ANOTHER, f"{FUNCTION}-2", f"{RULE}-2", f"{TOPIC}-2", f"{TRAIL}-2", f"{ALARM}-2", KEY, KMS_THERE),
+    others=(
+        ANOTHER,
+        f"{FUNCTION}-2",
+        f"{SCHEDULE}-2",
+        f"{RULE}-2",
+        f"{TOPIC}-2",
+        f"{TRAIL}-2",
+        f"{ALARM}-2",
+        f"{PROFILE}-2",
+        KEY,
+        KMS_THERE,
+    ),
 )
 
 PLACE = KeyPlace(account_root=ROOT, account_id=ACCOUNT, region=HERE, managers=(DEPLOYER, ROOT))

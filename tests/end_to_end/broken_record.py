@@ -4,12 +4,31 @@ import json
 from collections.abc import Generator
 from typing import Any
 
+from tests.end_to_end.broken_secrets import kms_key
 from tests.end_to_end.doctor_world import HERE, Broken, World
 
 _RULE_FIELDS = ("Name", "EventPattern", "State", "Description")
 _SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
 ENTRIES = "/klaviyo/local/application-audit"
 ALARM = "klaviyo-local-suspicious-entries"
+
+SILENCE = "klaviyo-local-no-key-audit"
+_CANARY = '{"action":"canary"}'
+_ALARM_FIELDS = (
+    "AlarmName",
+    "AlarmDescription",
+    "AlarmActions",
+    "InsufficientDataActions",
+    "MetricName",
+    "Namespace",
+    "Statistic",
+    "Dimensions",
+    "Period",
+    "EvaluationPeriods",
+    "Threshold",
+    "ComparisonOperator",
+    "TreatMissingData",
+)
 
 
 def rule(name: str) -> str:
@@ -21,6 +40,22 @@ def trail_stopped(world: World) -> Generator[None, None, None]:
     client.stop_logging(Name="klaviyo-local-audit")
     yield
     client.start_logging(Name="klaviyo-local-audit")
+
+
+def reads_left_out(world: World) -> Generator[None, None, None]:
+    client = world.aws("cloudtrail")
+    for kind in ("WriteOnly", "All"):
+        selectors = [{"ReadWriteType": kind, "IncludeManagementEvents": True}]
+        client.put_event_selectors(TrailName="klaviyo-local-audit", EventSelectors=selectors)
+        if kind == "WriteOnly":
+            yield
+
+
+def other_regions_left_out(world: World) -> Generator[None, None, None]:
+    client = world.aws("cloudtrail")
+    client.update_trail(Name="klaviyo-local-audit", IsMultiRegionTrail=False)
+    yield
+    client.update_trail(Name="klaviyo-local-audit", IsMultiRegionTrail=True)
 
 
 def _put_rule(world: World, name: str, **changed: Any) -> Generator[None, None, None]:
@@ -54,6 +89,16 @@ def canary_of_another_secret(world: World) -> Generator[None, None, None]:
     yield from _put_pattern(world, "viewer-canary", "viewer/key", "viewer/reserve")
 
 
+def canary_of_a_secret_made_anew(world: World) -> Generator[None, None, None]:
+    found = world.aws("secretsmanager").describe_secret(SecretId="klaviyo/local/developer/key")
+    yield from _put_pattern(world, "developer-canary", found["ARN"], f"{found['ARN'][:-6]}000000")
+
+
+def tampering_with_a_key_made_anew(world: World) -> Generator[None, None, None]:
+    entries = kms_key(world, "audit")
+    yield from _put_pattern(world, "trail-tampered", entries, "00000000-0000-4000-8000-000000000000")
+
+
 def rule_deleted(world: World) -> Generator[None, None, None]:
     client, name = world.aws("events"), rule("batch-read")
     found, targets = client.describe_rule(Name=name), client.list_targets_by_rule(Rule=name)["Targets"]
@@ -76,6 +121,25 @@ def _put_targets(world: World, name: str, *targets: Any) -> Generator[None, None
 
 def target_removed(world: World) -> Generator[None, None, None]:
     yield from _put_targets(world, "alerts-tampered")
+
+
+def canary_of_another_function(world: World) -> Generator[None, None, None]:
+    function = f"arn:aws:lambda:{HERE}:function:klaviyo-local-viewer-rotator"
+    yield from _put_targets(world, "admin-canary", {"Id": "rotator", "Arn": function, "Input": _CANARY})
+
+
+def canary_that_asks_for_nothing(world: World) -> Generator[None, None, None]:
+    function = f"arn:aws:lambda:{HERE}:function:klaviyo-local-service-rotator"
+    yield from _put_targets(world, "service-canary", {"Id": "rotator", "Arn": function, "Input": "{}"})
+
+
+def topic_closed(world: World) -> Generator[None, None, None]:
+    client, topic = world.aws("sns"), f"arn:aws:sns:{HERE}:klaviyo-local-alerts"
+    policy = client.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"]
+    closed = policy.replace("events.amazonaws.com", "s3.amazonaws.com")
+    client.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=closed)
+    yield
+    client.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
 
 
 def nobody_subscribed(world: World) -> Generator[None, None, None]:
@@ -106,7 +170,39 @@ def alarm_off(world: World) -> Generator[None, None, None]:
     client.enable_alarm_actions(AlarmNames=[ALARM])
 
 
+def alarm_deaf(world: World) -> Generator[None, None, None]:
+    client = world.aws("cloudwatch")
+    (found,) = client.describe_alarms(AlarmNames=[SILENCE])["MetricAlarms"]
+    as_it_was = {field: found[field] for field in _ALARM_FIELDS}
+    client.put_metric_alarm(**(as_it_was | {"Threshold": 0, "AlarmActions": []}))
+    yield
+    client.put_metric_alarm(**as_it_was)
+
+
+def filter_deleted(world: World) -> Generator[None, None, None]:
+    client = world.aws("logs")
+    (found,) = client.describe_metric_filters(logGroupName=ENTRIES)["metricFilters"]
+    client.delete_metric_filter(logGroupName=ENTRIES, filterName=ALARM)
+    yield
+    client.put_metric_filter(
+        logGroupName=ENTRIES,
+        filterName=ALARM,
+        filterPattern=found["filterPattern"],
+        metricTransformations=found["metricTransformations"],
+    )
+
+
 BROKEN = (
+    Broken(reads_left_out, "records", f"arn:aws:cloudtrail:{HERE}", "leaves out calls", "put-event-selectors"),
+    Broken(
+        other_regions_left_out, "records", f"arn:aws:cloudtrail:{HERE}", "another isMultiRegionTrail", "UpdateTrail"
+    ),
+    Broken(canary_of_a_secret_made_anew, "rules", rule("developer-canary"), "no longer there", "PutRule"),
+    Broken(canary_of_another_function, "rules", rule("admin-canary"), "another target", "PutTargets"),
+    Broken(canary_that_asks_for_nothing, "rules", rule("service-canary"), "tells its target", "PutTargets"),
+    Broken(topic_closed, "topics", f"arn:aws:sns:{HERE}", "another policy", "SetTopicAttributes"),
+    Broken(alarm_deaf, "alarms", SILENCE, "another threshold and alarmActions", "PutMetricAlarm"),
+    Broken(filter_deleted, "metric filters", ALARM, "somebody deleted it", "DeleteMetricFilter"),
     Broken(trail_stopped, "trail", f"arn:aws:cloudtrail:{HERE}", "stands still", "aws cloudtrail start-logging"),
     Broken(rule_disabled, "rules", rule("rotation-failed"), "is DISABLED", "DisableRule"),
     Broken(rule_deaf, "rules", rule("secrets-touched"), "watches for something else", "PutRule"),
@@ -118,3 +214,5 @@ BROKEN = (
     Broken(entries_kept_a_day, "log groups", ENTRIES, "keeps events for 1 days", "PutRetentionPolicy"),
     Broken(alarm_off, "alarms", ALARM, "switched off", "aws cloudwatch enable-alarm-actions"),
 )
+
+KEY_MADE_ANEW = Broken(tampering_with_a_key_made_anew, "rules", rule("trail-tampered"), "no longer there", "PutRule")

@@ -146,7 +146,24 @@ def rotation_cut_off(world: World) -> Generator[None, None, None]:
     world.take_off(name, "AWSPENDING", held)
 
 
+def key_of_the_entries_opened(world: World) -> Generator[None, None, None]:
+    client, key = world.aws("kms"), kms_key(world, "application-audit")
+    policy = client.get_key_policy(KeyId=key, PolicyName="default")["Policy"]
+    opened = policy.replace("kms:RotateKeyOnDemand", "kms:Decrypt", 1)
+    assert opened != policy
+    client.put_key_policy(KeyId=key, PolicyName="default", Policy=opened)
+    yield
+    client.put_key_policy(KeyId=key, PolicyName="default", Policy=policy)
+
+
 BROKEN = (
+    Broken(
+        key_of_the_entries_opened,
+        "key policies",
+        "alias/klaviyo/local/application-audit",
+        "another policy",
+        "PutKeyPolicy",
+    ),
     Broken(deleted, "secrets", secret("marketer"), "waits for its deletion", "klaviyo-access restore --stack local"),
     Broken(left_over, "declared", secret("ghost"), "no longer in access.yaml", "klaviyo-access:removedSecrets"),
     Broken(
@@ -183,9 +200,13 @@ BROKEN = (
     Broken(another_schedule, "schedule", secret("profile-sync"), "cron(0 3 1 1 ? *) instead of", "make up"),
 )
 
-KEY_DISABLED = Broken(key_disabled, "encryption", f"arn:aws:kms:{HERE}", "is Disabled", "aws kms enable-key")
+KEY_DISABLED = Broken(key_disabled, "kms keys", "alias/klaviyo/local/keys", "is Disabled", "aws kms enable-key")
 KEY_PENDING_DELETION = Broken(
-    key_pending_deletion, "encryption", f"arn:aws:kms:{HERE}", "waits for its deletion", "aws kms cancel-key-deletion"
+    key_pending_deletion,
+    "kms keys",
+    "alias/klaviyo/local/keys",
+    "waits for its deletion",
+    "aws kms cancel-key-deletion",
 )
 OVERDUE = Broken(rotation_overdue, "overdue", "viewer", "should have rotated by", "keys rotate viewer", ("overdue",))
 """Every key is overdue by then."""

@@ -28,7 +28,12 @@ ROUNDS: dict[str, tuple[Broken, ...]] = {
         *broken_roles.BROKEN,
         broken_secrets.KEY_DISABLED,  # the last one, since nobody can put a value from then on
     ),
-    "in forty days": (broken_secrets.CUT_OFF, broken_secrets.OVERDUE, broken_secrets.KEY_PENDING_DELETION),
+    "in forty days": (
+        broken_secrets.CUT_OFF,
+        broken_secrets.OVERDUE,
+        broken_record.KEY_MADE_ANEW,
+        broken_secrets.KEY_PENDING_DELETION,
+    ),
 }
 EACH = [pytest.param(one, together, id=str(one)) for together in ROUNDS.values() for one in together]
 

@@ -8,7 +8,7 @@ import typer
 
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
-from klaviyo_access.cli.doctor import iam_roles, keys, record, rotation, rotators, secrets
+from klaviyo_access.cli.doctor import alerts, iam_roles, keys, kms_keys, record, rotation, rotators, secrets, starts
 from klaviyo_access.cli.doctor.caller import CallerSide, SkippedError
 from klaviyo_access.cli.doctor.findings import Check, Finding, examine, skipped
 from klaviyo_access.cli.doctor.sight import Sight
@@ -19,10 +19,13 @@ from klaviyo_access.klaviyo.probes import send
 
 CHECKS: Final[Sequence[Check[Sight]]] = (
     *secrets.CHECKS,
+    *kms_keys.CHECKS,
     *keys.CHECKS,
     *rotation.CHECKS,
     *rotators.CHECKS,
+    *starts.CHECKS,
     *record.CHECKS,
+    *alerts.CHECKS,
     *iam_roles.CHECKS,
 )
 """What is looked at of a deployed environment."""

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING, Any, Final
 
 from klaviyo_access.cli.deployer_stack import FUNCTION
 from klaviyo_access.cli.doctor.findings import Check, Trouble
-from klaviyo_access.cli.doctor.sight import Sight, each, unless_absent
+from klaviyo_access.cli.doctor.sight import Sight, differing, each, unless_absent
 from klaviyo_access.cli.identity import PATIENCE
 
 if TYPE_CHECKING:
     from types_boto3_lambda import LambdaClient
 
 _BEFORE_VERSION: Final = "; code "
+_OF_FUNCTIONS: Final = {
+    "handler": "Handler",
+    "memorySize": "MemorySize",
+    "role": "Role",
+    "runtime": "Runtime",
+    "timeout": "Timeout",
+}
 
 
 def _declared(sight: Sight) -> Mapping[str, Mapping[str, Any]]:
@@ -74,7 +81,7 @@ def settings(sight: Sight) -> Iterator[Trouble]:
             continue
         wanted: Mapping[str, Any] = declared[name].get("environment", {}).get("variables", {})
         has: Mapping[str, str] = found.get("Environment", {}).get("Variables", {})
-        differ = [variable for variable in sorted(wanted) if not _same(variable, wanted[variable], has.get(variable))]
+        differ = differing(sight, wanted, has, {variable: variable for variable in sorted(wanted)})
         if differ:
             yield Trouble(
                 on=name,
@@ -84,9 +91,28 @@ def settings(sight: Sight) -> Iterator[Trouble]:
             )
 
 
-def _same(variable: str, wanted: object, has: object) -> bool:
-    # AWS draws the end of a secret's ARN, which a rendering cannot know.
-    return variable.endswith("_ARN") or wanted == has
+def surroundings(sight: Sight) -> Iterator[Trouble]:
+    """Rotators that AWS starts otherwise than declared: other code may then run in them, and they read keys."""
+    declared = _declared(sight)
+    for name, found in sight.rotators.items():
+        if not found:
+            continue
+        wanted: Mapping[str, Any] = declared[name].get("environment", {}).get("variables", {})
+        added = sorted(set(found.get("Environment", {}).get("Variables", {})) - set(wanted))
+        layers = [layer.get("Arn", "") for layer in found.get("Layers", [])]
+        differ = [
+            *(f"another {field}" for field in differing(sight, declared[name], found, _OF_FUNCTIONS)),
+            *(f"the variable {variable}" for variable in added),
+            *(f"the layer {arn}" for arn in sorted(set(layers) - set(declared[name].get("layers") or ()))),
+        ]
+        if differ:
+            yield Trouble(
+                on=name,
+                cause=f"has {' and '.join(differ)}, which the program does not declare: other code may run in it, and "
+                "it reads keys",
+                cure="Look who changed it (CloudTrail: UpdateFunctionConfiguration); if it ran so, take its keys for "
+                f"leaked. {sight.deploy}",
+            )
 
 
 def concurrency(sight: Sight) -> Iterator[Trouble]:
@@ -111,5 +137,6 @@ CHECKS: Final = (
     Check(name="rotators", fine="each rotator is deployed", look=deployed),
     Check(name="code", fine="each rotator runs the code of this checkout", look=code),
     Check(name="rotators' settings", fine="each rotator works by access.yaml and the stack's settings", look=settings),
+    Check(name="surroundings", fine="each rotator is started as the program says", look=surroundings),
     Check(name="concurrency", fine="each rotator runs one at a time", look=concurrency),
 )

@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Final
 
 from klaviyo_access.cli.deployer_stack import SECRET
 from klaviyo_access.cli.doctor.findings import Check, Trouble
-from klaviyo_access.cli.doctor.sight import Sight, each, same_document, unless_absent
+from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, each, same_document
 from klaviyo_access.cli.identity import PATIENCE
 
 if TYPE_CHECKING:
-    from types_boto3_kms import KMSClient
     from types_boto3_secretsmanager import SecretsManagerClient
 
 _POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"
-_UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""What a preview has for a string that is known only after the deployment. Source: Pulumi's SDK, `rpc.UNKNOWN`."""
 
 
 def deployed(sight: Sight) -> Iterator[Trouble]:
@@ -52,28 +49,12 @@ def declared(sight: Sight) -> Iterator[Trouble]:
 
 
 def encryption(sight: Sight) -> Iterator[Trouble]:
-    """KMS keys that do not work, and secrets that another key encrypts."""
+    """Secrets that another KMS key than the environment's encrypts."""
     environment = sight.workspace.environment
-    kms: KMSClient = sight.session.client("kms", config=PATIENCE)
     alias = f"alias/{environment.prefix}/{environment.name}/keys"
-    key = unless_absent(lambda: kms.describe_key(KeyId=alias))
-    if key is None:
-        yield Trouble(on=alias, cause="is not deployed: it names the KMS key of the secrets", cure=sight.deploy)
+    if (key := sight.kms_keys.get(alias)) is None:
         return
-    arn, state = key["KeyMetadata"].get("Arn", ""), key["KeyMetadata"].get("KeyState", "")
-    if state == "PendingDeletion":
-        yield Trouble(
-            on=arn,
-            cause=f"waits for its deletion ({alias}): services read no key now, and what it encrypts is lost with it",
-            cure=f"A deployer runs: aws kms cancel-key-deletion --region {environment.region} --key-id {arn} && "
-            f"aws kms enable-key --region {environment.region} --key-id {arn}",
-        )
-    elif state != "Enabled":
-        yield Trouble(
-            on=arn,
-            cause=f"is {state} ({alias}): services read no key, and nothing rotates",
-            cure=f"A deployer runs: aws kms enable-key --region {environment.region} --key-id {arn}",
-        )
+    arn = key.get("Arn", "")
     for name, secret in sight.live_secrets.items():
         if (used := secret.get("KmsKeyId", "")) not in {arn, arn.rpartition("/")[2], alias}:
             yield Trouble(
@@ -88,7 +69,7 @@ def policies(sight: Sight) -> Iterator[Trouble]:
     """Resource policies that were removed, or say something else than the program renders."""
     client: SecretsManagerClient = sight.session.client("secretsmanager", config=PATIENCE)
     rendered = {one.name.removesuffix("-policy"): str(one.inputs.get("policy", "")) for one in sight.of(_POLICY)}
-    names = [name for name in sight.live_secrets if rendered.get(name, _UNKNOWN) != _UNKNOWN]
+    names = [name for name in sight.live_secrets if rendered.get(name, UNKNOWN) != UNKNOWN]
     attached = each(names, lambda name: client.get_resource_policy(SecretId=name).get("ResourcePolicy", ""))
     for name, policy in attached.items():
         if not policy:
@@ -139,7 +120,7 @@ def replicas(sight: Sight) -> Iterator[Trouble]:
 CHECKS: Final = (
     Check(name="secrets", fine="both secrets of each role are deployed", look=deployed),
     Check(name="declared", fine="no secret that the program does not declare", look=declared),
-    Check(name="encryption", fine="the environment's KMS key is enabled and encrypts each secret", look=encryption),
+    Check(name="encryption", fine="the environment's KMS key encrypts each secret", look=encryption),
     Check(name="policies", fine="each secret has the resource policy that the program renders", look=policies),
     Check(name="replicas", fine="each secret is replicated where the settings say, and nowhere else", look=replicas),
 )

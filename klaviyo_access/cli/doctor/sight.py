@@ -1,6 +1,7 @@
 """What there is to see of a deployed environment: what the program declares, and what AWS shows the operators' role."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from klaviyo_access.cli.workspace import Workspace
 from klaviyo_access.keys.labels import SecretLabels
 
 if TYPE_CHECKING:
+    from types_boto3_kms import KMSClient
+    from types_boto3_kms.type_defs import KeyMetadataTypeDef as Metadata
     from types_boto3_lambda import LambdaClient
     from types_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef as Configuration
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -27,6 +30,11 @@ _AT_ONCE: Final = 8
 _ABSENT: Final = frozenset(
     {"ResourceNotFoundException", "NotFoundException", "NotFound", "NoSuchEntity", "TrailNotFoundException"}
 )
+UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+"""What a preview has for a string that is known only after the deployment. Source: Pulumi's SDK, `rpc.UNKNOWN`."""
+
+_ALIAS: Final = "aws:kms/alias:Alias"
+_SECRET_ARN: Final = re.compile(r'arn:[^":]+:secretsmanager:[^":]+:\d{12}:secret:([^":]+)-[A-Za-z0-9]{6}(?=\Z|")')
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -74,16 +82,16 @@ class Sight:
         return [self.secret_name(role, kind) for role in self.workspace.roles for kind in ("key", "reserve")]
 
     @cached_property
-    def listed_secrets(self) -> Sequence[str]:
-        """The names of the environment's secrets that are there, whoever made them; also those to be deleted."""
+    def listed_secrets(self) -> Mapping[str, str]:
+        """The ARNs of the environment's secrets, whoever made them, by name; also of those to be deleted."""
         environment = self.workspace.environment
         client: SecretsManagerClient = self.session.client("secretsmanager", config=PATIENCE)
         folder = f"{environment.prefix}/{environment.name}/"
         pages = client.get_paginator("list_secrets").paginate(
             Filters=[{"Key": "name", "Values": [folder]}], IncludePlannedDeletion=True
         )
-        names = (secret["Name"] for page in pages for secret in page["SecretList"])
-        return sorted(name for name in names if name.startswith(folder))
+        listed = {secret["Name"]: secret["ARN"] for page in pages for secret in page["SecretList"]}
+        return {name: listed[name] for name in sorted(listed) if name.startswith(folder)}
 
     @cached_property
     def secrets(self) -> "Mapping[str, Described]":
@@ -92,8 +100,7 @@ class Sight:
         Those that are not there are not asked for: AWS refuses them to whoever may see the end of its ARNs alone.
         """
         client: SecretsManagerClient = self.session.client("secretsmanager", config=PATIENCE)
-        there = set(self.listed_secrets)
-        names = [name for name in self.secret_names if name in there]
+        names = [name for name in self.secret_names if name in self.listed_secrets]
         return each(names, lambda name: client.describe_secret(SecretId=name))
 
     @cached_property
@@ -102,6 +109,28 @@ class Sight:
         client: LambdaClient = self.session.client("lambda", config=PATIENCE)
         names = [str(function.inputs["name"]) for function in self.of(FUNCTION)]
         return each(names, lambda name: unless_absent(lambda: client.get_function_configuration(FunctionName=name)))
+
+    @cached_property
+    def kms_keys(self) -> "Mapping[str, Metadata | None]":
+        """What DescribeKey says of the KMS key behind each declared alias, by the alias; None where there is none."""
+        client: KMSClient = self.session.client("kms", config=PATIENCE)
+        home = self.workspace.environment.region
+        aliases = [str(one.inputs["name"]) for one in self.of(_ALIAS) if one.inputs.get("region", home) == home]
+        found = each(aliases, lambda alias: unless_absent(lambda: client.describe_key(KeyId=alias)))
+        return {alias: answer["KeyMetadata"] if answer else None for alias, answer in found.items()}
+
+    @cached_property
+    def rendered_keys(self) -> Mapping[str, str]:
+        """The id that each KMS key has in the rendering, by its alias."""
+        declared = {str(one.inputs["name"]): str(one.inputs.get("targetKeyId", UNKNOWN)) for one in self.of(_ALIAS)}
+        return {alias: key for alias, key in declared.items() if key != UNKNOWN}
+
+    def as_deployed(self, text: str) -> str:
+        """A rendered text with what AWS drew once it made secrets and KMS keys: the ends of ARNs, the ids of keys."""
+        for alias, key in self.rendered_keys.items():
+            if key in text and (found := self.kms_keys.get(alias)):
+                text = text.replace(key, found["KeyId"])
+        return _SECRET_ARN.sub(lambda arn: self.listed_secrets.get(arn[1], arn[0]), text)
 
     @property
     def live_secrets(self) -> "Mapping[str, Described]":
@@ -137,6 +166,28 @@ def unless_absent(ask: Callable[[], Answer]) -> Answer | None:
         if error.response.get("Error", {}).get("Code", "") in _ABSENT:
             return None
         raise
+
+
+def differing(
+    sight: Sight, declared: Mapping[str, Any], found: Mapping[str, Any], fields: Mapping[str, str]
+) -> list[str]:
+    """Which arguments AWS has otherwise than the program declares them; what is not declared or not known is no use.
+
+    Args:
+        sight: what there is to see.
+        declared: a resource's arguments.
+        found: AWS's answer.
+        fields: by each argument's name, what AWS's answer calls it.
+    """
+    return [name for name, field in fields.items() if not _as_declared(sight, declared.get(name), found.get(field))]
+
+
+def _as_declared(sight: Sight, wanted: Any, has: Any) -> bool:
+    if wanted is None or wanted == UNKNOWN:
+        return True
+    if isinstance(wanted, list):
+        return sorted(map(sight.as_deployed, wanted)) == sorted(has or [])
+    return bool((sight.as_deployed(wanted) if isinstance(wanted, str) else wanted) == has)
 
 
 def same_document(one: str | Mapping[str, Any], other: str | Mapping[str, Any]) -> bool:
