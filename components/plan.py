@@ -40,7 +40,7 @@ from components.oauth_app import OAuthAppArgs
 from components.oauth_policies import client_principals, tokens_principals
 from components.platforms import ForeignRole
 from components.principals import Principals
-from components.refusals import protects
+from components.purpose import protects, purpose_of
 from components.role_key import RoleKey, RoleKeyArgs
 from components.secret import Safekeeping
 from components.service_access import ServiceAccessArgs
@@ -82,7 +82,7 @@ class Plan:
     @property
     def protect(self) -> bool:
         """Whether Pulumi refuses to delete what cannot be brought back."""
-        return protects(self.environment)
+        return protects(purpose_of(self.environment.name, self.settings.purpose))
 
     def tags(self, **more: str) -> Mapping[str, str]:
         """Tags of a resource; ``more`` adds such as ``role``."""

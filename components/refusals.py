@@ -20,14 +20,18 @@ from components.names import (
     webhook_secret_name,
 )
 from components.platforms import ExistingRole, ForeignRole
+from components.purpose import (
+    BY_NAME,
+    LEAST_RETENTION_DAYS,
+    is_milder_than_its_name,
+    protects,
+    purpose_of,
+)
 from components.settings import Settings
 from klaviyo_access.access_model import EnvironmentAccess
 from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError
 
 Rule = Callable[[Environment, Settings, EnvironmentAccess], Iterator[str]]
-
-LEAST_RETENTION_DAYS: Final[Mapping[str, int]] = MappingProxyType({"prod": 365, "staging": 180})
-"""How long each environment keeps its records at least, where that is more than the setting's own 90 days."""
 
 
 _OF_THIS_ACCOUNT: Final[Mapping[str, str]] = MappingProxyType(
@@ -38,11 +42,6 @@ _OF_THIS_ACCOUNT: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 """Why each kind of manager is of the environment's account."""
-
-
-def protects(environment: Environment) -> bool:
-    """Whether what cannot be brought back is kept from deletion in ``environment``."""
-    return environment.name == "prod"
 
 
 def refuse_unsafe(environment: Environment, settings: Settings, access: EnvironmentAccess) -> None:
@@ -196,8 +195,16 @@ def _stays_in_the_account(where: str, service: str, environment: Environment, se
         )
 
 
+def _purpose_fits_the_name(environment: Environment, settings: Settings, _access: EnvironmentAccess) -> Iterator[str]:
+    if is_milder_than_its_name(environment.name, settings.purpose):
+        yield (
+            f"purpose: {environment.name} is for {BY_NAME[environment.name]} by its name, and whoever reads that name "
+            f"relies on it; given: {settings.purpose}. Take it out, or give the environment another name"
+        )
+
+
 def _records_are_kept(environment: Environment, settings: Settings, _access: EnvironmentAccess) -> Iterator[str]:
-    least = LEAST_RETENTION_DAYS.get(environment.name, 0)
+    least = LEAST_RETENTION_DAYS[purpose_of(environment.name, settings.purpose)]
     for setting, days in (
         ("auditRetentionDays", settings.audit_retention_days),
         ("applicationAuditRetentionDays", settings.application_audit_retention_days),
@@ -205,19 +212,30 @@ def _records_are_kept(environment: Environment, settings: Settings, _access: Env
         if days < least:
             yield (
                 f"{setting}: {environment.name} keeps its records {least} days at least, because a leak is often found "
-                f"months later; given: {days}. Set {least} or more"
+                f"months later; given: {days}. Set {least} or more{_or_say_its_purpose(environment, settings)}"
             )
 
 
 def _what_is_protected_is_not_destroyed(
     environment: Environment, settings: Settings, _access: EnvironmentAccess
 ) -> Iterator[str]:
-    if settings.force_destroy and protects(environment):
+    if settings.force_destroy and protects(purpose_of(environment.name, settings.purpose)):
         yield (
             f"forceDestroy: {environment.name} keeps what cannot be brought back; given: true, by which secrets are "
             "deleted at once, with no recovery window, and the trail's bucket with its files. Take it out; "
             "`recoveryWindowDays` says how long deleted secrets can be restored"
+            f"{_or_say_its_purpose(environment, settings)}"
         )
+
+
+def _or_say_its_purpose(environment: Environment, settings: Settings) -> str:
+    """What else may be done where the purpose is only taken for granted."""
+    if settings.purpose or environment.name in BY_NAME:
+        return ""
+    return (
+        f". {environment.name} is taken for production, as every name is but {', '.join(sorted(BY_NAME))}: where it is "
+        f"for something else, set {PROJECT}:purpose"
+    )
 
 
 def _bucket_has_a_name(environment: Environment, settings: Settings, _access: EnvironmentAccess) -> Iterator[str]:
@@ -259,6 +277,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _one_role_is_one_principal,
     _oauth_app_has_its_service,
     _webhooks_can_rotate,
+    _purpose_fits_the_name,
     _records_are_kept,
     _what_is_protected_is_not_destroyed,
     _bucket_has_a_name,

@@ -13,6 +13,7 @@ import pulumi
 from pydantic import Field, ValidationError, model_validator
 
 from components.platforms import Platform, PrincipalArn, Section
+from components.purpose import Purpose
 from components.setting_problems import sentences
 from klaviyo_access.access_model.environment import (
     PROJECT,
@@ -108,6 +109,9 @@ class Settings(Section):
     """The settings of one environment beside `Environment`.
 
     Attributes:
+        purpose: what the environment is for, which says how long records stay at least, and in production that nothing
+            is deleted for good. Without it ``local`` and ``dev`` are for development, ``staging`` is for staging, and
+            every other name for production.
         owner: team that answers for the environment; a tag on every resource.
         compliance: names of the regimes that apply, as in ``soc2``; a tag.
         deployers: who may run ``pulumi up``; the caller must be one of them.
@@ -131,6 +135,7 @@ class Settings(Section):
         application_audit_retention_days: how long the services' audit entries are kept.
     """
 
+    purpose: Purpose | None = None
     owner: Annotated[str, Field(pattern=r"^[\w .@/-]{1,64}$")]
     compliance: Annotated[tuple[Regime, ...], Field(max_length=10)] = ()
     deployers: Annotated[tuple[PrincipalArn, ...], Field(min_length=1)]
@@ -175,7 +180,8 @@ def load_settings(stack: str, directory: Path) -> tuple[Environment, Settings]:
         EnvironmentSettingsError: a setting is missing, unknown or against its rule.
     """
     unknown_settings(stack, read_config(directory, stack))
-    config, strings = pulumi.Config(PROJECT), {"owner", "rotateEvery", "requireProof"} | _ENVIRONMENT_SETTINGS
+    config = pulumi.Config(PROJECT)
+    strings = {"purpose", "owner", "rotateEvery", "requireProof"} | _ENVIRONMENT_SETTINGS
     values: dict[str, Any] = {}
     for setting in sorted(_SETTINGS | _ENVIRONMENT_SETTINGS):
         value = config.get(setting) if setting in strings else _structured(config, setting)

@@ -8,7 +8,10 @@ import pulumi
 import pytest
 
 from components.existing_trail import refuse_deaf_trail
-from components.refusals import LEAST_RETENTION_DAYS, planned_secrets, refuse_unsafe
+from components.plan import Plan
+from components.principals import Principals
+from components.purpose import LEAST_RETENTION_DAYS
+from components.refusals import planned_secrets, refuse_unsafe
 from components.settings import parse_settings
 from components.target import refuse_forgotten_secrets
 from klaviyo_access.access_model.environment import PROJECT, EnvironmentSettingsError, read_config
@@ -86,6 +89,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"forceDestroy": True},
         "forceDestroy: prod keeps what cannot be brought back; given: true, .*Take it out; `recoveryWindowDays`",
     ),
+    "a purpose below the name's": (
+        {"purpose": "staging"},
+        "purpose: prod is for production by its name, .*relies on it; given: staging. Take it out, or give",
+    ),
     "a service with the role of a rotator, on another path": (
         runs(platform="existing", roleArn=f"{ROLE}/apps/klaviyo-prod-viewer-rotator"),
         "the IAM role of the rotator of viewer.*policies say of one they would say of both.*role of its own",
@@ -147,9 +154,10 @@ ALLOWED: dict[str, tuple[str, dict[str, Any]]] = {
         "prod",
         runs(platform="foreign", roleArn="arn:aws:iam::999999999999:role/apps/klaviyo-prod-viewer-rotator"),
     ),
-    "the least retention": ("prod", {"auditRetentionDays": LEAST_RETENTION_DAYS["prod"]}),
+    "the least retention": ("prod", {"auditRetentionDays": LEAST_RETENTION_DAYS["production"]}),
     "a short retention where nothing asks for more": ("dev", {"auditRetentionDays": 90}),
     "a destruction for good where nothing is protected": ("dev", {"forceDestroy": True}),
+    "development that says to be production": ("dev", {"purpose": "production", "auditRetentionDays": 365}),
     "replicas elsewhere": ("prod", {"replicaRegions": ["us-east-1", "eu-central-1"]}),
 }
 
@@ -157,6 +165,63 @@ ALLOWED: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.parametrize(("stack", "change"), ALLOWED.values(), ids=ALLOWED)
 def test_what_harms_nobody_is_not_refused(stack: str, change: dict[str, Any]) -> None:
     assert refusal(stack, change) == ""
+
+
+MILD = {"auditRetentionDays": 90, "applicationAuditRetentionDays": 180, "forceDestroy": True}
+
+
+@pytest.mark.parametrize("name", ["production", "prd", "live", "shop", "prod2", "development"])
+def test_a_name_that_says_nothing_is_taken_for_production_and_the_refusal_says_so(name: str) -> None:
+    lines = refusal("dev", MILD, name=name).splitlines()[1:]
+    assert [line.partition(":")[2].partition(":")[0] for line in lines] == [
+        "auditRetentionDays",
+        "applicationAuditRetentionDays",
+        "forceDestroy",
+    ]
+    said = f"{name} is taken for production, as every name is but dev, local, prod, staging: where it is for something"
+    assert all(f"{said} else, set klaviyo-access:purpose" in line for line in lines)
+    assert [days in line for days, line in zip(("365", "365", "given: true"), lines, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "purpose", "refused"),
+    [
+        ("shop", "development", 0),
+        ("shop", "staging", 1),
+        ("shop", "production", 3),
+        ("dev", "staging", 1),
+        ("dev", "production", 3),
+        ("dev", None, 0),
+        ("local", None, 0),
+        ("staging", None, 1),
+        ("prod", None, 3),
+        ("staging", "development", 1),
+        ("prod", "development", 1),
+    ],
+)
+def test_the_purpose_says_how_strict_the_rules_are_and_never_less_than_the_name(
+    name: str, purpose: str | None, refused: int
+) -> None:
+    change = MILD | ({"purpose": purpose} if purpose else {})
+    said = refusal("dev", change, name=name)
+    assert len(said.splitlines()[1:]) == refused
+    assert "taken for production" not in said
+
+
+def test_what_cannot_be_brought_back_is_protected_where_the_purpose_is_production() -> None:
+    facts = load_stack("dev")
+    access = facts.access.in_environment("dev")
+    for purpose, kept in (("development", False), ("production", True)):
+        lasting = {"purpose": purpose, "auditRetentionDays": 365, "applicationAuditRetentionDays": 365}
+        settings = parse_settings("dev", changed("dev", lasting))
+        plan = Plan(
+            environment=facts.environment,
+            access=access,
+            settings=settings,
+            project=PROJECT_DIR,
+            principals=Principals.of(facts.environment, settings, access),
+        )
+        assert plan.protect is kept
 
 
 TRAIL = {"trail": "existing", "trailArn": "arn:aws:cloudtrail:us-east-1:999999999999:trail/organization"}
