@@ -96,6 +96,7 @@ class Cloud:
         """All that is remembered of the account."""
         return (
             Values("secrets", self.secrets_manager.entries),
+            Values("readings", self.secrets_manager.chosen_readings),
             Values("sessions", self.sessions.entries),
             Values("access keys", self.identities.entries),
             Values("invocations", self.functions.waiting),

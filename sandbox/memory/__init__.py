@@ -7,7 +7,7 @@ SIGKILL included. What a kill can lose:
 - A call that was not answered: it has happened or not. A call of several steps may have happened in part where another
   call's answer came between its steps (CreateTrail's tags, a function's second retry): repeat it, as with AWS.
 - What the services do by themselves, up to ``SECONDS_BETWEEN_SAVES`` ago, where nobody was told: a rule's timer.
-- Rate limits, readings of open points, the log of webhooks' deliveries, and processes of functions: they start anew.
+- Rate limits, the log of webhooks' deliveries, and processes of functions: they start anew.
 
 A rotation, an asynchronous invocation or a webhook's delivery under way begins again, as AWS and Klaviyo try again.
 A power cut may lose the last answers, and leaves the file whole. The file holds secrets in clear, as the services that

@@ -83,6 +83,15 @@ def _see_versions(process: Process) -> Any:
     ]
 
 
+def _readings(process: Process) -> None:
+    assert process.run("reading", "retry", "renewed").returncode == 0
+    assert process.run("reading", "step-names", "snake").returncode == 0
+
+
+def _see_readings(process: Process) -> Any:
+    return json.loads(process.run("reading", "--json").stdout)
+
+
 def _key(process: Process) -> None:
     kms = process.client("kms")
     key = kms.create_key(Description="kept", Tags=[{"TagKey": "a", "TagValue": "b"}])["KeyMetadata"]
@@ -349,6 +358,7 @@ def _see_webhook(process: Process) -> Any:
 
 STORIES = (
     Story("secrets with versions, labels, policies and recovery windows", _versions, _see_versions),
+    Story("readings of open points", _readings, _see_readings),
     Story("KMS keys, aliases, policies and grants", _key, _see_key),
     Story("IAM roles, users and policies", _role, _see_role),
     Story("functions with code, permissions and settings", _function, _see_function),

@@ -52,8 +52,8 @@ class SecretsManager:
             new_uuid=new_uuid,
             authorize=authorize,
             record=record,
-            readings=readings or Readings(),
         )
+        vault.readings = readings or Readings()
         self._vault = vault
         self._rotations = Rotations(vault, invoke=invoke, retry=retry or Retry())
         self._handlers = _handlers(vault, self._rotations)
@@ -86,6 +86,11 @@ class SecretsManager:
     def entries(self) -> dict[str, Secret]:
         """Every secret by its ARN: frozen values, which are replaced."""
         return self._vault.entries
+
+    @property
+    def chosen_readings(self) -> dict[str, Readings]:
+        """The one entry that ``readings`` are kept in."""
+        return self._vault.chosen
 
     async def resume(self) -> None:
         """Go on with the secrets that were put into ``entries``, and with what of theirs was under way."""

@@ -13,6 +13,7 @@ from sandbox.aws.secrets_manager.state import Secret
 
 SUFFIX_LENGTH: Final = 6
 SUFFIX_ALPHABET: Final = string.ascii_letters + string.digits
+_FOLLOWED: Final = "followed"
 
 
 @dataclass(kw_only=True)
@@ -24,7 +25,7 @@ class Vault:
     new_uuid: Callable[[], uuid.UUID]
     authorize: Authorize
     record: RecordEvent
-    readings: Readings = field(default_factory=Readings)
+    chosen: dict[str, Readings] = field(default_factory=dict)
     _secrets: dict[str, Secret] = field(default_factory=dict, repr=False)
     _arns: dict[tuple[str, str], str] = field(default_factory=dict, repr=False)
 
@@ -32,6 +33,15 @@ class Vault:
     def entries(self) -> dict[str, Secret]:
         """Every secret by its ARN, replicas too; whoever fills it says so with ``index``."""
         return self._secrets
+
+    @property
+    def readings(self) -> Readings:
+        """Which reading it follows where AWS's documents allow two."""
+        return self.chosen.get(_FOLLOWED, Readings())
+
+    @readings.setter
+    def readings(self, readings: Readings) -> None:
+        self.chosen[_FOLLOWED] = readings
 
     def index(self) -> None:
         """Find the secrets that are there by their names."""
