@@ -75,7 +75,8 @@ class Disposal:
         if not ends_with:
             message = (
                 f"A version on the {where.value} secret holds no Klaviyo key, so that nobody can tell whether a key is "
-                "alive. If one was pasted in another form, disable it in Klaviyo's dashboard."
+                "alive. If one was pasted in another form, disable it in Klaviyo's dashboard; then "
+                f"'klaviyo-access keys retire {role.name} {fingerprint}' lets it go."
             )
             self.record.find(Kind.UNREADABLE, role.name, message, fingerprint)
             return

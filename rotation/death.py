@@ -1,8 +1,13 @@
-"""The proof of death: Klaviyo knows a key no more. Only then its labels go, and AWS collects the version."""
+"""The proof of death: Klaviyo knows a key no more. Only then its labels go, and AWS collects the version.
 
+What was staged and is no key at all has no death to prove: a person lets it go.
+"""
+
+from collections.abc import Sequence
 from typing import Final
 
 from klaviyo_access.keys.labels import (
+    LEAKED_SPARE,
     AwsLabel,
     Disabling,
     Foreign,
@@ -16,11 +21,11 @@ from klaviyo_access.keys.labels import (
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
 from rotation.errors import EventRefusedError
-from rotation.events import ProveDead
+from rotation.events import Discard, ProveDead
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret, Where
-from rotation.values import find_key
+from rotation.values import find_keys
 
 _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling, HoldsKey)
 """AWSPREVIOUS goes first, so that nothing falls back on a dead key; KEY last, since by it healing knows the rest."""
@@ -41,19 +46,51 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     version = secret.labels().version(request.version)
     if version is None or not version.ours:
         raise EventRefusedError("The version holds no key of this role.")
-    key = find_key(value_of(secret, version.id))
-    if _in_use(keys, version, request.secret, key):
-        return Report(outcome=Outcome.IN_USE, fingerprint=version.ours[0].fingerprint)
-    if key is None:
-        return Report(outcome=Outcome.NO_ANSWER, fingerprint=version.ours[0].fingerprint, reason="malformed")
-    outcome = _ask(keys, key)
+    held = find_keys(value_of(secret, version.id))
+    fingerprint = held[0].fingerprint if len(held) == 1 else version.ours[0].fingerprint
+    if _in_use(keys, version, request.secret, held):
+        return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
+    if not held:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason="malformed")
+    outcome = next((said for key in held if (said := _ask(keys, key)) is not Outcome.DEAD), Outcome.DEAD)
     if outcome is Outcome.DEAD:
         _let_go(secret, version)
-    return Report(outcome=outcome, fingerprint=key.fingerprint)
+    return Report(outcome=outcome, fingerprint=fingerprint)
 
 
-def _in_use(keys: RoleKeys, version: Version, where: Where, key: Key | None) -> bool:
-    if key and key.fingerprint in keys.key.labels().live_fingerprints:
+def discard(keys: RoleKeys, request: Discard) -> Report:
+    """Let a rejected version of the reserve go in which no key can be read, so that its label is free again.
+
+    Klaviyo cannot be asked about it, so that an operator's word stands for the proof: he looked in the dashboard that
+    no key is alive that was meant. Not where it is called leaked, since that verdict keeps the key from coming back.
+
+    Args:
+        keys: the role's keys, healed.
+        request: the version.
+
+    Raises:
+        EventRefusedError: there is no such version, a key can be read in it, or it is called leaked.
+        StoreError: a call to Secrets Manager failed.
+    """
+    version = keys.reserve.labels().version(request.version)
+    if version is None or not version.ours:
+        raise EventRefusedError("The version holds nothing that was staged.")
+    fingerprint = version.ours[0].fingerprint
+    if not version.verdict:
+        return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
+    if find_keys(value_of(keys.reserve, version.id)):
+        raise EventRefusedError("A key can be read in the version: it goes once Klaviyo refuses that key.")
+    if any(isinstance(label, Rejected) and label.reason == LEAKED_SPARE for label in version.ours):
+        raise EventRefusedError(
+            "The version is called leaked, and no key can be read in it: its label stays, so that the leaked key is "
+            "refused if it is staged again."
+        )
+    _let_go(keys.reserve, version)
+    return Report(outcome=Outcome.DISCARDED, fingerprint=fingerprint)
+
+
+def _in_use(keys: RoleKeys, version: Version, where: Where, held: Sequence[Key]) -> bool:
+    if keys.key.labels().live_fingerprints.intersection(key.fingerprint for key in held):
         return True
     return version.in_use if where is Where.KEY else version.spare is not None
 

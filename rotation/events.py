@@ -9,6 +9,7 @@ action, by its name and exactly the fields of its request:
 ``{"action": "begin-disable", "secret": S, "version"}``  may the key be disabled at Klaviyo now?
 ``{"action": "retire", "version": ID}``                 the same for a retired key, without waiting for its grace
 ``{"action": "prove-dead", "secret": S, "version"}``    ask Klaviyo whether the key is dead, and if so let it go
+``{"action": "discard", "version": ID}``                let go of what was staged and is no key, as a person asks
 ``{"action": "leaked", "fingerprint": FP}``             never use the key with this fingerprint again
 ``{"action": "unstick"}``                               end a rotation that nobody finishes
 ``{"action": "adopt"}``                                 does Klaviyo accept the key that somebody else put?
@@ -80,6 +81,13 @@ class ProveDead:
 
 
 @dataclass(frozen=True)
+class Discard:
+    """Let a rejected version of the reserve go in which no key can be read: whoever asks has looked what it was."""
+
+    version: str
+
+
+@dataclass(frozen=True)
 class Leak:
     """Never use the key with this fingerprint again."""
 
@@ -96,7 +104,7 @@ class Adopt:
     """Manage the current key, which somebody else put, and say what Klaviyo has against it."""
 
 
-ActionRequest = Canary | RollBack | BeginDisable | Retire | ProveDead | Leak | Unstick | Adopt
+ActionRequest = Canary | RollBack | BeginDisable | Retire | ProveDead | Discard | Leak | Unstick | Adopt
 
 ACTIONS: Final[Mapping[str, type[ActionRequest]]] = {
     "canary": Canary,
@@ -104,6 +112,7 @@ ACTIONS: Final[Mapping[str, type[ActionRequest]]] = {
     "begin-disable": BeginDisable,
     "retire": Retire,
     "prove-dead": ProveDead,
+    "discard": Discard,
     "leaked": Leak,
     "unstick": Unstick,
     "adopt": Adopt,
@@ -148,7 +157,7 @@ def name_of(request: StepRequest | ActionRequest) -> str:
 def version_of(request: StepRequest | ActionRequest) -> str | None:
     """The version that a request is about, if it names one."""
     match request:
-        case StepRequest(token=version) | RollBack(version) | Retire(version):
+        case StepRequest(token=version) | RollBack(version) | Retire(version) | Discard(version):
             return version
         case BeginDisable(version=version) | ProveDead(version=version):
             return version

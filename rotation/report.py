@@ -29,6 +29,8 @@ class Outcome(StrEnum):
     """prove-dead: Klaviyo knows the key no more, and its version was let go."""
     ALIVE = "alive"
     """prove-dead: Klaviyo still accepts the key."""
+    DISCARDED = "discarded"
+    """discard: the version was let go; there is no key in it that Klaviyo could know."""
     MARKED = "marked"
     """leaked: the key is never used again from here on; ``life`` is what it was in."""
     UNKNOWN = "unknown"

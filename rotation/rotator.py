@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from klaviyo_access.klaviyo.probes import Prober, send
 from rotation.adoption import adopt
-from rotation.death import prove_dead
+from rotation.death import discard, prove_dead
 from rotation.disabling import begin_disable, retire
 from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
 from rotation.errors import DeadEndError
@@ -19,6 +19,7 @@ from rotation.events import (
     Adopt,
     BeginDisable,
     Canary,
+    Discard,
     Leak,
     ProveDead,
     Retire,
@@ -55,6 +56,7 @@ _ACTIONS: Final[Mapping[type[ActionRequest], Callable[[RoleKeys, Any], Report]]]
     BeginDisable: begin_disable,
     Retire: retire,
     ProveDead: prove_dead,
+    Discard: discard,
     Leak: mark_leaked,
     Unstick: unstick,
     Adopt: adopt,

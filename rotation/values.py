@@ -30,9 +30,14 @@ def read_key(value: str) -> Key:
 
 
 def find_key(value: str) -> Key | None:
-    """The one key in a value of any form, for keys that are adopted, disabled or proved dead, never for promotion."""
-    found = {match.group() for match in _KEY_ANYWHERE.finditer(value)}
-    return Key(found.pop()) if len(found) == 1 else None
+    """The one key in a value of any form, for keys that are adopted or disabled, never for promotion."""
+    found = find_keys(value)
+    return found[0] if len(found) == 1 else None
+
+
+def find_keys(value: str) -> tuple[Key, ...]:
+    """Every key that can be read in a value of any form: all of them are to be dead before it is let go."""
+    return tuple(Key(text) for text in sorted({match.group() for match in _KEY_ANYWHERE.finditer(value)}))
 
 
 def promoted_value(key: Key, settings: Settings) -> str:

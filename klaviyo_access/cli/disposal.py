@@ -85,6 +85,9 @@ class Disposal:
             raise self._not_yet(key, StoppedError) from None
 
     def _see_dead(self, key: Doomed, marked: Answer) -> None:
+        if not marked.ends_with and self._discard(key):
+            results().print(f"{key.role}: no key can be read in what was staged as {key.fingerprint}; it is let go.")
+            return
         audited = audit(self._work.session, self._work.workspace.environment, key.role)
         if not self._is_dead(key):
             if audited:
@@ -92,6 +95,14 @@ class Disposal:
             note(by_hand(self._work.workspace.role(key.role), key.fingerprint, marked.ends_with))
             self._wait(key)
         results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
+
+    def _discard(self, key: Doomed) -> bool:
+        """Whether no key can be read in what was staged, so that nothing dies, and it was let go."""
+        secrets = self._work.secrets.of_role(key.role)
+        asked = self._work.rotators.prove_dead(secrets, key.where, key.version)
+        if key.where == "key" or (asked.outcome, asked.reason) != ("no answer", "malformed"):
+            return False
+        return self._work.rotators.discard(secrets, key.version).outcome == "discarded"
 
     def _begin(self, key: Doomed) -> Answer:
         secrets = self._work.secrets.of_role(key.role)

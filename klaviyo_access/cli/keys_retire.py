@@ -1,4 +1,4 @@
-"""``keys retire``: a superseded key is disabled now, without waiting for its grace."""
+"""``keys retire``: a superseded or rejected key is disabled now, without waiting for its grace or the daily audit."""
 
 from typing import Annotated
 
@@ -15,11 +15,15 @@ from klaviyo_access.cli.workspace import Workspace
 
 
 def retire(
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="The role whose old key goes.", show_default=False)],
+    role: Annotated[
+        str, typer.Argument(metavar="ROLE", help="The role whose old or rejected key goes.", show_default=False)
+    ],
     fingerprint: Annotated[
         str | None,
         typer.Argument(
-            metavar="FINGERPRINT", help="Which of its old keys, where it has several.", show_default="the only one"
+            metavar="FINGERPRINT",
+            help="Which of its old and rejected keys, where it has several.",
+            show_default="the only one",
         ),
     ] = None,
     stack: Stack = None,
@@ -28,24 +32,32 @@ def retire(
     yes: Yes = False,
     timeout: Timeout = 300,
 ) -> None:
-    """Disable a role's superseded key now, without waiting for its grace, and see it dead at Klaviyo.
+    """Disable a role's superseded or rejected key now, without waiting for its grace, and see it dead at Klaviyo.
 
     The auditor disables it with the custodian's key; where it cannot, the command says what to do in Klaviyo's
-    dashboard and waits until Klaviyo refuses the key. No key that is in use anywhere is disabled.
+    dashboard and waits until Klaviyo refuses the key. No key that is in use anywhere is disabled. A spare that was
+    rejected because it is no key at all is let go.
 
     Example: klaviyo-access keys retire viewer --stack dev
     """
     work = Operations.open(project, stack, role)
-    key = _chosen(work.secrets.of_role(role), fingerprint, work)
-    slow = slow_readers(work.workspace, work.workspace.role(role))
-    agree(
-        [
-            f"{key.fingerprint} of {role} is disabled at Klaviyo; there is no way back to it by a roll-back.",
-            *([f"Not before these were started anew since the rotation: {', '.join(slow)}."] if slow else []),
-        ],
-        yes=yes,
-    )
-    Disposal(work, seconds=timeout).end(key)
+    chosen = _chosen(work.secrets.of_role(role), fingerprint, work)
+    agree((line for key in chosen for line in _plan(work, key)), yes=yes)
+    for key in chosen:
+        Disposal(work, seconds=timeout).end(key)
+
+
+def _plan(work: Operations, key: Doomed) -> list[str]:
+    if key.where == "reserve":
+        return [
+            f"{key.fingerprint} of {key.role}, which was rejected, is disabled at Klaviyo.",
+            "If no key can be read in what was staged, it is let go: look first that none meant for it is alive.",
+        ]
+    slow = slow_readers(work.workspace, work.workspace.role(key.role))
+    return [
+        f"{key.fingerprint} of {key.role} is disabled at Klaviyo; there is no way back to it by a roll-back.",
+        *([f"Not before these were started anew since the rotation: {', '.join(slow)}."] if slow else []),
+    ]
 
 
 def slow_readers(workspace: Workspace, role: RoleAccess) -> list[str]:
@@ -54,27 +66,38 @@ def slow_readers(workspace: Workspace, role: RoleAccess) -> list[str]:
     return [f"{service.name} ({service.reads})" for service in services if service.reads != "library"]
 
 
-def _chosen(secrets: RoleSecrets, fingerprint: str | None, work: Operations) -> Doomed:
-    role = secrets.role
-    old = [
-        Doomed(role=role, where="key", version=version.id, fingerprint=version.fingerprint)
-        for version in secrets.key.labels
-        if version.fingerprint and not version.in_use
-    ]
+def _chosen(secrets: RoleSecrets, fingerprint: str | None, work: Operations) -> list[Doomed]:
+    """The one key that may go, or every version of the key that was named: the same was perhaps staged twice."""
+    role, old = secrets.role, _old(secrets)
     chosen = [key for key in old if fingerprint in (None, key.fingerprint)]
-    if len(chosen) == 1:
-        return chosen[0]
-    names = ", ".join(key.fingerprint for key in old)
+    if len({key.fingerprint for key in chosen}) == 1:
+        return chosen
+    names = ", ".join(dict.fromkeys(key.fingerprint for key in old))
     if not old:
         raise CommandError(
-            f"{role} has no superseded key: nothing but what is in use, or nothing at all.",
+            f"{role} has no superseded or rejected key: nothing but what is in use and spares, or nothing at all.",
             cure=f"'{work.command('keys status')}' shows its keys; a rotation supersedes the one in use.",
         )
     if fingerprint:
         raise UsageError(
-            f"{role} has no superseded key {fingerprint}; it has: {names}.", cure="Name one of these fingerprints."
+            f"{role} has no superseded or rejected key {fingerprint}; it has: {names}.",
+            cure="Name one of these fingerprints.",
         )
     raise UsageError(
-        f"{role} has several superseded keys, and none was named: {names}.",
+        f"{role} has several superseded or rejected keys, and none was named: {names}.",
         cure=f"Name one: {work.command(f'keys retire {role} {old[0].fingerprint}')}.",
     )
+
+
+def _old(secrets: RoleSecrets) -> list[Doomed]:
+    superseded = [
+        Doomed(role=secrets.role, where="key", version=version.id, fingerprint=version.fingerprint)
+        for version in secrets.key.labels
+        if version.fingerprint and not version.in_use
+    ]
+    rejected = [
+        Doomed(role=secrets.role, where="reserve", version=version.id, fingerprint=version.verdict.fingerprint)
+        for version in secrets.reserve.labels
+        if version.verdict
+    ]
+    return superseded + rejected

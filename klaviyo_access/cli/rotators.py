@@ -102,6 +102,10 @@ class Rotators:
         """Ask whether Klaviyo knows the key no more, and if so let it go."""
         return self._ask(secrets, "prove-dead", secret=where, version=version)
 
+    def discard(self, secrets: RoleSecrets, version: str) -> Answer:
+        """Let go of what was staged and is no key."""
+        return self._ask(secrets, "discard", version=version)
+
     def mark_leaked(self, secrets: RoleSecrets, fingerprint: str) -> Answer:
         """Never use the key with this fingerprint again."""
         return self._ask(secrets, "leaked", fingerprint=fingerprint)

@@ -271,9 +271,9 @@ def test_a_superseded_key_is_retired_and_the_way_back_is_said_to_be_gone(command
 @pytest.mark.parametrize(
     ("more", "named", "code", "said"),
     [
-        ({}, [], 1, "viewer has no superseded key"),
+        ({}, [], 1, "viewer has no superseded or rejected key"),
         ({"v0": [f"KEY:{OTHER}"], "v9": [f"KEY:{SPARE}"]}, [], 2, f"none was named: {OTHER}, {SPARE}"),
-        ({"v0": [f"KEY:{OTHER}"]}, [SPARE], 2, f"viewer has no superseded key {SPARE}; it has: {OTHER}"),
+        ({"v0": [f"KEY:{OTHER}"]}, [SPARE], 2, f"viewer has no superseded or rejected key {SPARE}; it has: {OTHER}"),
     ],
     ids=["none", "several", "another"],
 )
@@ -285,6 +285,46 @@ def test_which_key_goes_is_never_guessed(
     assert result.code == code
     assert said in result.err
     assert world.asked == []
+
+
+def test_a_rejected_spare_is_retired_wherever_it_was_staged_and_one_that_is_no_key_is_let_go(
+    command: Command, world: World
+) -> None:
+    malformed, refused = (f"REJECTED:{TIME}:{FP}:{reason}" for reason in ("malformed", "refused"))
+    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
+    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [malformed], "r2": [refused]}
+
+    def answer(event: Event) -> dict[str, Any]:
+        no_key = event.get("version") == "r1"
+        match event["action"]:
+            case "begin-disable" if no_key:
+                return {"outcome": "disabling", "fingerprint": FP, "reason": "malformed"}
+            case "prove-dead" if no_key:
+                return {"outcome": "no answer", "fingerprint": FP, "reason": "malformed"}
+            case "discard":
+                return {"outcome": "discarded", "fingerprint": FP}
+        return World.answer(world, event)
+
+    world.aws.on_invoke = answer
+    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
+    assert result.code == 0, result.err
+    assert result.out.splitlines() == [
+        f"viewer: no key can be read in what was staged as {FP}; it is let go.",
+        f"viewer: {FP} is disabled, and Klaviyo refuses it.",
+    ]
+    assert [event["version"] for event in world.aws.events if event["action"] == "discard"] == ["r1"]
+    assert "look first that none meant for it is alive" in result.err
+
+
+def test_silence_about_a_key_is_not_taken_for_no_key(command: Command, world: World) -> None:
+    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
+    world.aws.labels[RESERVE] = {"r1": [f"REJECTED:{TIME}:{FP}:malformed"]}
+    silent = {"outcome": "no answer", "fingerprint": FP}
+    marked = {"outcome": "disabling", "fingerprint": FP, "reason": "malformed"}
+    world.aws.on_invoke = lambda event: silent if event["action"] == "prove-dead" else marked
+    result = command("keys", "retire", "viewer", "--yes", "--timeout", "0", "--stack", "dev")
+    assert result.code == 1
+    assert "discard" not in {event["action"] for event in world.aws.events}
 
 
 def test_a_key_that_another_role_uses_is_never_disabled(command: Command, world: World) -> None:

@@ -18,6 +18,7 @@ from tests.rotation.acts import (
     refused_spare,
     retired_again,
     stage,
+    stage_value,
     tells_nothing,
     used,
 )
@@ -290,6 +291,17 @@ CASES: dict[str, Case] = {
     "prove-dead: a waiting spare": Case(
         (stage("a"), dies("a")), "prove-dead", "a", {"outcome": "in use"}, {"a": "reserve SPARE"}
     ),
+    "discard: what was staged is no key": Case(
+        (stage_value("x", "{}"), World.rotate), "discard", "x", {"outcome": "discarded"}, {}
+    ),
+    "discard: of two that are no key, the one that is named": Case(
+        (stage_value("x", key_value("x")[:-1]), stage_value("y", "pk_"), World.rotate),
+        "discard",
+        "y",
+        {"outcome": "discarded"},
+        {"x": "reserve REJECTED(malformed)"},
+    ),
+    "discard: a waiting spare": Case((stage("x"),), "discard", "x", {"outcome": "in use"}, {"x": "reserve SPARE"}),
     "leaked: a spare": Case(
         (stage("a"),), "leaked", "a", {"outcome": "marked", "life": "spare"}, {"a": "reserve REJECTED(leaked)"}
     ),

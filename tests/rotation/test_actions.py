@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from klaviyo_access.keys.labels import AwsLabel
+from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
 from rotation.errors import EventRefusedError, LabelsFullError
 from tests.rotation.action_cases import CASES, LIVE, Case, before
-from tests.rotation.acts import Act, asked, dies, leave_free, stage, used
+from tests.rotation.acts import Act, asked, dies, leave_free, refused_spare, stage, stage_value, used
 from tests.rotation.rotation_world import FirstValue, World, key_value
 
 
@@ -53,6 +53,18 @@ REFUSED: dict[str, tuple[tuple[Act, ...], str, str]] = {
         "begin-disable",
         "a",
     ),
+    "discard a rejected spare that is a key": ((refused_spare("x"),), "discard", "x"),
+    "discard two keys that were pasted as one": (
+        (stage_value("x", f"{key_value('x')} {key_value('y')}"), World.rotate),
+        "discard",
+        "x",
+    ),
+    "discard what is called leaked, which would forget the leak": (
+        (stage_value("x", "{}"), asked("leaked", "x")),
+        "discard",
+        "x",
+    ),
+    "discard a current key": ((used("a"),), "discard", "a"),
 }
 
 
@@ -164,7 +176,7 @@ MALFORMED: dict[str, tuple[str, str]] = {
     "the bare key": (key_value("x"), "disabling"),
     "a key without its end": (json.dumps({"apiKey": key_value("x")[:-1]}), "malformed"),
     "more than a key": (json.dumps({"apiKey": key_value("x") + "0"}), "malformed"),
-    "two keys": (f"{key_value('x')} {key_value('y')}", "malformed"),
+    "two keys, of which one is dead": (f"{key_value('x')} {key_value('y')}", "two"),
     "no key": ("{}", "malformed"),
 }
 
@@ -186,6 +198,20 @@ def test_a_malformed_spare_is_disabled_and_proved_dead_by_the_key_that_is_in_it(
         assert [alive["outcome"], dead["outcome"]] == ["no answer", "no answer"]
         assert world.lives() == {"x": "reserve REJECTED(malformed)"}
     else:
-        assert disabled["ends_with"] == key_value("x")[-4:]
+        assert disabled.get("ends_with") == (key_value("x")[-4:] if found == "disabling" else None)
         assert [alive["outcome"], dead["outcome"]] == ["alive", "dead"]
         assert world.lives() == {}
+
+
+def test_what_is_no_key_takes_no_label_of_the_reserve_for_good() -> None:
+    world = World()
+    names = [f"junk-{number}" for number in range(LABEL_LIMIT // 2)]
+    for name in names:
+        world.stage(name, value="{}")
+    world.rotate()
+    assert set(world.lives().values()) == {"reserve REJECTED(malformed)"}
+
+    for name in names:
+        assert world.ask("discard", name)["outcome"] == "discarded"
+
+    assert world.labels(world.reserve_arn).free == LABEL_LIMIT - 1  # the tombstone's
