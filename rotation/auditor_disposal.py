@@ -1,7 +1,9 @@
 """A superseded or condemned key is disabled at Klaviyo, and its rotator asked for the proof of its death.
 
 Directly before, and again after, the labels of every role are read: a key that is current or pending anywhere is not
-disabled, and enabled again at once if it was. A run that is killed in between is completed by the next one, since
+disabled, and enabled again at once if it was; nor is one whose grace runs in another role. Only a key that is alive is
+looked for in Klaviyo's list, unless its name there says which it is: of one that is gone, the only entry that fits
+would be somebody else's. A run that is killed in between is completed by the next one, since
 the key's version has its label DISABLING or a verdict until it is proved dead.
 """
 
@@ -9,15 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from klaviyo_access.keys.labels import Rejected, Version
+from klaviyo_access.keys.labels import LEAKED_SPARE, Leaked, Rejected, Version
 from rotation.auditor_findings import Kind, Record
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, find
 from rotation.auditor_rotators import Rotators, RotatorSilentError
 from rotation.auditor_settings import AuditedRole
 from rotation.auditor_sight import SeenRole, Sight
 from rotation.errors import RotationError, StoreError
-from rotation.store import Where
 from rotation.report import Outcome
+from rotation.store import Where
 
 _TRIES: Final = 5
 _ENABLE_BY_HAND: Final = (
@@ -81,19 +83,27 @@ class Disposal:
             self.record.find(Kind.UNREADABLE, role.name, message, fingerprint)
             return
         entry = find(self.entries, fingerprint=fingerprint, ends_with=ends_with, scopes=role.scopes)
+        if not _has_leaked(version) and self.sight.graced(self.roles, fingerprint):
+            self.record.counts["waiting"] += 1
+            return
         if live := self.sight.live(self.roles, fingerprint):
             self._leave_alone(role, entry, fingerprint, live)
             return
-        if entry and self.inventory and not self._disable(role, entry, self.inventory, fingerprint):
-            return
-        dead = self.rotators.ask(role, "prove-dead", secret=where.value, version=version.id)["outcome"]
-        if dead == Outcome.DEAD:
-            self.record.counts["dead"] += 1
-        elif dead == Outcome.ALIVE and entry:
-            message = "The key was disabled, and Klaviyo accepts it still. The next audit asks again."
-            self.record.find(Kind.STILL_ALIVE, role.name, message, fingerprint)
-        elif dead == Outcome.ALIVE:
+        is_alive = self._is_alive(role, where, version)
+        is_known = is_alive or (is_alive is None and entry is not None and fingerprint in entry.marks)
+        if entry and self.inventory and is_known:
+            if self._disable(role, entry, self.inventory, fingerprint) and self._is_alive(role, where, version):
+                message = "The key was disabled, and Klaviyo accepts it still. The next audit asks again."
+                self.record.find(Kind.STILL_ALIVE, role.name, message, fingerprint)
+        elif is_alive:
             self._by_hand(role, fingerprint, ends_with)
+
+    def _is_alive(self, role: AuditedRole, where: Where, version: Version) -> bool | None:
+        """Whether Klaviyo accepts a key; where it definitely does not, the version is gone now. None: nobody knows."""
+        outcome = self.rotators.ask(role, "prove-dead", secret=where.value, version=version.id)["outcome"]
+        if outcome == Outcome.DEAD:
+            self.record.counts["dead"] += 1
+        return {Outcome.ALIVE: True, Outcome.NO_ANSWER: None}.get(outcome, False)
 
     def _leave_alone(self, role: AuditedRole, entry: Entry | None, fingerprint: str, live: Sequence[str]) -> None:
         """Enable a live key again that a run disabled which was killed then."""
@@ -155,6 +165,13 @@ class Disposal:
             "is to be done: each audit asks Klaviyo until it refuses the key."
         )
         self.record.find(Kind.BY_HAND, role.name, message, fingerprint)
+
+
+def _has_leaked(version: Version) -> bool:
+    return any(
+        isinstance(label, Leaked) or (isinstance(label, Rejected) and label.reason == LEAKED_SPARE)
+        for label in version.ours
+    )
 
 
 def _superseded(seen: SeenRole) -> Iterator[tuple[Where, Version]]:

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.labels import Disabling, SecretLabels, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from rotation.auditor_settings import AuditedRole
 from rotation.errors import StoreError
@@ -81,6 +81,14 @@ class Sight:
         """
         return tuple(role.name for role in roles if fingerprint in self.look(role).key.live_fingerprints)
 
+    def graced(self, roles: Iterable[AuditedRole], fingerprint: str) -> tuple[str, ...]:
+        """The roles that used the key with this fingerprint, and whose rotator has not let it be disabled yet.
+
+        Raises:
+            StoreError: one role could not be looked at, so that nobody knows.
+        """
+        return tuple(role.name for role in roles if any(_is_graced(one, fingerprint) for one in self.look(role).key))
+
     def born(self, role: AuditedRole, version_id: str) -> datetime | None:
         """When a version of the key was put, which is when its rotation began.
 
@@ -123,3 +131,9 @@ class Sight:
         except BotoCoreError as error:
             raise StoreError(operation, type(error).__name__) from None
         return answer
+
+
+def _is_graced(version: Version, fingerprint: str) -> bool:
+    """Whether it holds the key, and is superseded alone: neither in use, nor condemned, nor being disabled."""
+    ended = version.in_use or version.verdict or any(isinstance(label, Disabling) for label in version.ours)
+    return version.fingerprint == fingerprint and not ended

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.keys.labels import Leaked, Spare
+from klaviyo_access.keys.labels import Disabling, Leaked, Spare
 from rotation.auditor_events import read_audit
 from rotation.auditor_findings import URGENT, Kind
 from rotation.auditor_inventory import Entry, find
@@ -25,6 +25,7 @@ from tests.rotation.auditor_world import (
     payload,
     print_of,
     rejected,
+    retired,
 )
 from tests.rotation.rotation_world import key_value
 
@@ -73,6 +74,52 @@ def test_a_key_whose_grace_runs_is_left_alone() -> None:
     assert (disabled(world), record.counts["waiting"]) == ([], 1)
 
 
+@pytest.mark.parametrize(
+    ("labels", "ends"),
+    [
+        ([holds("old"), retired("old")], False),
+        ([holds("old")], False),
+        ([holds("old"), str(Disabling(print_of("old")))], True),
+        ([holds("old"), rejected("old")], True),
+    ],
+    ids=["retired", "about to be retired", "its grace is over", "condemned"],
+)
+@pytest.mark.parametrize("has_leaked", [False, True])
+def test_a_key_waits_for_its_grace_in_every_role_unless_it_leaked(
+    labels: list[str], ends: bool, has_leaked: bool
+) -> None:
+    world = AuditWorld()
+    world.roles["reporting"].key["old"] = labels
+    if has_leaked:
+        world.roles["viewer"].key["old"].append(str(Leaked(print_of("old"))))
+    record = world.audit("viewer")
+    assert (disabled(world), record.counts["waiting"]) == (([key_value("old")], 0) if ends or has_leaked else ([], 1))
+
+
+def test_a_leaked_spare_waits_for_no_grace() -> None:
+    world = AuditWorld()
+    world.make("bad")
+    world.roles["viewer"].reserve["bad"] = [rejected("bad", "leaked")]
+    world.roles["reporting"].key["bad"] = [holds("bad"), retired("bad")]
+    world.audit("viewer")
+    assert key_value("bad") in disabled(world)
+
+
+def test_for_a_key_that_is_gone_nothing_that_looks_like_it_is_disabled() -> None:
+    world = AuditWorld()
+    world.entry("old")["key"] = "pk_" + "0" * 30 + key_value("old")[-4:]
+    record = world.audit("viewer")
+    assert (disabled(world), record.counts["dead"]) == ([], 1)
+
+
+@pytest.mark.parametrize("is_marked", [False, True])
+def test_without_an_answer_a_key_is_disabled_only_if_its_name_says_which_it_is(is_marked: bool) -> None:
+    world = AuditWorld(answers={("viewer", "prove-dead"): [{"outcome": "no answer"}]})
+    world.entry("old")["name"] = marked("old") if is_marked else "old"
+    world.audit("viewer")
+    assert disabled(world) == ([key_value("old")] if is_marked else [])
+
+
 def test_a_rejected_spare_is_disabled_and_proved_dead() -> None:
     world = AuditWorld()
     world.roles["reporting"].reserve["bad"] = [rejected("bad", "leaked")]
@@ -103,7 +150,7 @@ def test_a_key_that_becomes_live_while_it_is_disabled_is_enabled_at_once() -> No
     record = world.audit("viewer")
     assert [status for name, status in world.patched if name == marked("old")] == ["disabled", "active"]
     assert [finding.kind for finding in record.findings] == [Kind.HIT_LIVE]
-    assert (disabled(world), record.counts["dead"], ("viewer", "prove-dead") in world.asked) == ([], 0, False)
+    assert (disabled(world), record.counts["dead"], world.asked.count(("viewer", "prove-dead"))) == ([], 0, 1)
 
 
 def test_a_disabling_whose_answer_was_lost_is_looked_after_as_well() -> None:
