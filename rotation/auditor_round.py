@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from rotation.auditor_checks import is_wedged, of_inventory, of_labels, scopes_in, scopes_missing, shared
+from rotation.auditor_checks import Said, is_wedged, of_inventory, of_labels, scopes_in, scopes_missing, shared
 from rotation.auditor_disposal import Disposal
 from rotation.auditor_findings import Kind, Record, tell_listed
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, Send, find
@@ -63,11 +63,14 @@ class Round:
         failures = self._failures()
         working: dict[AuditedRole, _CurrentKey] = {}
         for role in self._in_time(chosen):
+            wedge: list[Said] = []
+            with self._noting(role):  # first, since whatever is healed hides for how long nothing was done
+                wedge = self._clear_wedge(role)
             with self._noting(role):
                 if current := self._try_current_key(role):
                     working[role] = current
             with self._noting(role):
-                self._check_rotation(role, failures)
+                self._check_rotation(role, failures, wedge)
         self._check_shared()
         inventory, entries = self._list_keys()
         disposal = Disposal(
@@ -140,8 +143,7 @@ class Round:
             self.record.find(Kind.REFUSED, role.name, message, fingerprint)
         return None
 
-    def _check_rotation(self, role: AuditedRole, failures: dict[str, datetime]) -> None:
-        wedge = self._clear_wedge(role)
+    def _check_rotation(self, role: AuditedRole, failures: dict[str, datetime], wedge: Sequence[Said]) -> None:
         seen = self.sight.look(role)
         born = self.sight.born(role, seen.key.current.id) if seen.key.current else None
         said = [*wedge, *of_labels(seen, born=born, longest_age=self.settings.longest_age, now=self.clock())]
@@ -153,7 +155,7 @@ class Round:
             fingerprint = seen.key.current.fingerprint if kind is Kind.CONDEMNED_LIVE and seen.key.current else None
             self.record.find(kind, role.name, message + (again if kind in _NEEDS_ROTATION else ""), fingerprint)
 
-    def _clear_wedge(self, role: AuditedRole) -> list[tuple[Kind, str]]:
+    def _clear_wedge(self, role: AuditedRole) -> list[Said]:
         if not is_wedged(self.sight.look(role)):
             return []
         if self.rotators.ask(role, "unstick")["outcome"] != Outcome.UNSTUCK:

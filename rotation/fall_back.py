@@ -1,13 +1,14 @@
 """Back from a current key to the previous one: by the canary where Klaviyo refuses the current key, or by an operator.
 
-The current version gets its verdict first: whatever comes then, it is not promoted again. A run that was killed between
+The current version gets its verdict first: whatever comes then, it is not promoted again. RETIRED goes before the
+move, so that it never stands on what services read. A run that was killed between
 the verdict and the move is completed by the next canary.
 """
 
 from collections.abc import Iterable
 from typing import Final
 
-from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Rejected, Version
+from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Rejected, Retired, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
@@ -105,9 +106,17 @@ def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozens
         condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
     if current.has(AwsLabel.PENDING):
         keys.key.remove(AwsLabel.PENDING, current.id)
+    _end_retirement(keys, previous.id)
     keys.key.move(AwsLabel.CURRENT, to=previous.id, holder=current.id)
     heal(keys)
     return Report(outcome=Outcome.ROLLED_BACK, fingerprint=current.fingerprint, reason=reason)
+
+
+def _end_retirement(keys: RoleKeys, version_id: str) -> None:
+    version = keys.key.labels().version(version_id)
+    for label in version.ours if version else ():
+        if isinstance(label, Retired):
+            keys.key.remove(label, version_id)
 
 
 def _against(keys: RoleKeys, previous: Version | None, needed: frozenset[str]) -> str | None:

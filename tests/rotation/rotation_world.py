@@ -29,12 +29,16 @@ FUNCTION = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:rotator"
 SCOPES = ("accounts:read", "lists:read", "profiles:read", "profiles:write")
 KLAVIYO_ACCOUNT = "XyZ123"
 
+_DATES = {"CreatedDate", "LastChangedDate", "LastRotatedDate", "NextRotationDate"}
+
 FirstValue = Literal["also-current", "as-asked"]
 
 _OPERATIONS = {
     "describe_secret": "DescribeSecret",
     "get_secret_value": "GetSecretValue",
+    "list_secret_version_ids": "ListSecretVersionIds",
     "put_secret_value": "PutSecretValue",
+    "rotate_secret": "RotateSecret",
     "update_secret_version_stage": "UpdateSecretVersionStage",
 }
 
@@ -152,8 +156,8 @@ class Client:
             answer: dict[str, Any] = at_once(self.service.handle(call(operation, parameters)))
         except AwsError as error:
             raise ClientError({"Error": {"Code": error.code, "Message": error.message}}, operation) from error
-        if changed := answer.get("LastChangedDate"):
-            answer["LastChangedDate"] = datetime.fromtimestamp(changed, UTC)
+        for shown in (answer, *answer.get("Versions", ())):
+            shown.update({name: datetime.fromtimestamp(shown[name], UTC) for name in _DATES & shown.keys()})
         return answer
 
 
@@ -196,7 +200,7 @@ class World:
             clock=lambda: self.now,
             authorize=self._authorize,
             invoke=self._invoke,
-            record=lambda event_name, *_, **__: self.events.append(event_name),
+            record=self._record,
             readings=Readings(first_value=first_value),
             retry=Retry(attempts=attempts, sleep=self._sleep),
         )
@@ -385,6 +389,9 @@ class World:
             self.errors.append(failed)
         if failed or not self.repeats:
             raise AwsError("Unhandled", type(failed).__name__)
+
+    def _record(self, event_name: str, *_: object, **__: object) -> None:
+        self.events.append(event_name)
 
     async def _authorize(self, *_: object, **__: object) -> None:
         """Everything is allowed: who may do what is shown elsewhere."""

@@ -1,16 +1,18 @@
 """Two roles of one Klaviyo account, with what the tests know of their keys and nobody else does."""
 
-import json
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.labels import Leaked, SecretLabels
 from klaviyo_access.keys.secret import fingerprint
 from klaviyo_access.klaviyo.probe_table import READ_PROBES
+from klaviyo_access.klaviyo.probes import Prober
 from rotation.errors import RotationError
 from sandbox.aws.calls import AwsError, Caller
 from sandbox.aws.secrets_manager.readings import Readings
@@ -19,16 +21,21 @@ from tests.rotation.rotation_world import (
     KLAVIYO_ACCOUNT,
     SCOPES,
     KilledError,
-    Klaviyo,
     World,
     at_once,
     call,
     key_value,
 )
-from tests.rotation.state_machine.faults import FaultyProcess, LaggingClient
+from tests.rotation.state_machine.faults import FaultyKlaviyo, FaultyProcess, LaggingClient
 
 PROVABLE: Final = frozenset(SCOPES) & READ_PROBES.keys()
 START: Final = 1_795_348_800.0
+
+
+@cache
+def print_of(key: str) -> str:
+    """The fingerprint of a key."""
+    return fingerprint(key)
 
 
 class TurnedAwayError(Exception):
@@ -40,6 +47,21 @@ class Clock:
     """One clock for everybody; it can jump."""
 
     now: float = START
+
+
+@dataclass
+class Patience:
+    """The time of one run of a Lambda, which passes by sleeping alone."""
+
+    seconds: float = 60.0
+
+    def left(self) -> float:
+        """How much there is."""
+        return self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        """Let some pass."""
+        self.seconds -= seconds
 
 
 class Role(World):
@@ -54,6 +76,8 @@ class Role(World):
             self.service.readings = Readings(first_value=first_value, retry="resumed", step_names="snake")
         self.name = name
         self.busy = False
+        self.recorded: list[tuple[str, datetime]] = []
+        self._views: dict[str, _View] = {}
         self.process = account.process
         self.klaviyo = account.klaviyo
         self.client = LaggingClient(self.service, account.process)
@@ -78,9 +102,24 @@ class Role(World):
         finally:
             self.busy = before
 
+    def view(self, where: str) -> "_View":
+        """Labels and values of the ``key`` or the ``reserve``: the same object as long as nothing changes."""
+        secret, known = self.secret(where), self._views.get(where)
+        if known is None or known.secret is not secret:
+            known = self._views[where] = _View(secret, _labels(secret), _values(secret))
+        return known
+
     def secret(self, where: str) -> Secret:
         """All there is to know of the ``key`` or the ``reserve``."""
         return self.service.entries[{"key": self.key_arn, "reserve": self.reserve_arn}[where]]
+
+    def _record(self, event_name: str, *_: object, **__: object) -> None:
+        super()._record(event_name)
+        self.recorded.append((event_name, datetime.fromtimestamp(self.now, UTC)))
+
+    def _prober(self) -> Prober:
+        patience = Patience()
+        return replace(super()._prober(), sleep=patience.sleep, time_left=patience.left)
 
     async def _invoke(self, function_arn: str, event: dict[str, Any], *, caller: Caller) -> None:
         try:
@@ -100,6 +139,13 @@ class Role(World):
 
 
 @dataclass(frozen=True)
+class _View:
+    secret: Secret
+    labels: SecretLabels
+    values: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Seen:
     """One role at one moment: labels, and the values of the versions of both secrets."""
 
@@ -109,10 +155,11 @@ class Seen:
     reserve_values: dict[str, str]
     accepted: frozenset[str]
 
-    @property
-    def fingerprints(self) -> dict[str, str]:
-        """Version id to the fingerprint of the key in its value, for this project's values on the key secret."""
-        return {version: json.loads(value)["fingerprint"] for version, value in self.key_values.items()}
+    def has_leaked(self, fingerprint: str) -> bool:
+        """Whether a verdict says so."""
+        return Leaked(fingerprint) in (label for version in self.key for label in version.ours) or (
+            fingerprint in self.reserve.leaked_fingerprints
+        )
 
 
 @dataclass
@@ -126,8 +173,12 @@ class Account:
         disabled: keys that the auditor disabled, with their scopes.
         hit: fingerprints of the keys that the auditor disabled since the last look, enabled again or not.
         repair_due: whether an audit was broken off that may have left a live key disabled.
-        marks: names that the auditor gave to keys at Klaviyo.
+        called: names that keys have at Klaviyo.
+        strangers: keys of the same Klaviyo account that are somebody else's.
+        left_to_people: fingerprints of the keys that the last audit asked people to disable.
+        wrongs: what the auditor did wrong at the very moment.
         leaked: role and fingerprint of each key that was marked as leaked.
+        ended: role and fingerprint of each key that an operator retired, or that is rightly being disabled.
         superseded: role and fingerprint of a key to when it was last current or pending.
     """
 
@@ -139,14 +190,18 @@ class Account:
     refused: set[str] = field(default_factory=set)
     disabled: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hit: set[str] = field(default_factory=set)
-    marks: dict[str, str] = field(default_factory=dict)
+    called: dict[str, str] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
+    left_to_people: set[str] = field(default_factory=set)
+    wrongs: list[str] = field(default_factory=list)
     leaked: set[tuple[str, str]] = field(default_factory=set)
+    ended: set[tuple[str, str]] = field(default_factory=set)
     superseded: dict[tuple[str, str], float] = field(default_factory=dict)
     numbers: int = 0
     repair_due: bool = False
 
     def __post_init__(self) -> None:
-        self.klaviyo = Klaviyo(self.process)
+        self.klaviyo = FaultyKlaviyo(self.process)
         self.roles = {name: Role(self, name, first_value=self.first_value) for name in ("viewer", "editor")}
 
     def new_number(self) -> int:
@@ -165,14 +220,21 @@ class Account:
 
     def see(self, role: Role) -> Seen:
         """One role as it is now."""
-        key, reserve = role.secret("key"), role.secret("reserve")
+        key, reserve = role.view("key"), role.view("reserve")
         return Seen(
-            key=_labels(key),
-            reserve=_labels(reserve),
-            key_values=_values(key),
-            reserve_values=_values(reserve),
-            accepted=frozenset(fingerprint(key) for key in self.klaviyo.scopes if self.accepts_value(key)),
+            key=key.labels,
+            reserve=reserve.labels,
+            key_values=key.values,
+            reserve_values=reserve.values,
+            accepted=frozenset(print_of(key) for key in self.klaviyo.scopes if self.accepts_value(key)),
         )
+
+    def may_end(self, role: Role, fingerprint: str) -> bool:
+        """Whether a key of a role was superseded as long ago as its services may hold it, or retired by an operator."""
+        if (role.name, fingerprint) in self.ended:
+            return True
+        since = self.superseded.get((role.name, fingerprint))
+        return since is not None and self.clock.now - since >= role.settings.grace.total_seconds() - 1
 
     @contextmanager
     def failing(self) -> Iterator[None]:

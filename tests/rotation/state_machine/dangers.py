@@ -13,6 +13,7 @@ _FIRST, _SECOND = 0, 1
 _CREATE, _FINISH = 1, 17
 _REFUSED_LIVE: Final = 0
 _TWO_FREE: Final = 4
+_COPY: Final = 20
 
 
 def _used(keys: int) -> tuple[Step, ...]:
@@ -20,6 +21,7 @@ def _used(keys: int) -> tuple[Step, ...]:
 
 
 _SHARED: Final = (*_used(2), _WEEK_PASSES, Step(rule="stage shared", role=_EDITOR, pick=_FIRST))
+_TWIN: Final = Step(rule="strange key", pick=_FIRST)
 _PENDING: Final = (
     *_used(1),
     Step(rule="stage", pick=1),
@@ -32,6 +34,13 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         *_used(2),
         Step(rule="roll back"),
         Step(rule="canary"),
+        _WEEK_PASSES,
+        *_used(1),
+        Step(rule="audit"),
+    ),
+    "labels are moved back by hand": (
+        *_used(2),
+        Step(rule="move back"),
         _WEEK_PASSES,
         *_used(1),
         Step(rule="audit"),
@@ -52,6 +61,36 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(rule="canary"),
     ),
     "back to a leaked key": (*_used(2), Step(rule="leaked", pick=_FIRST), Step(rule="roll back")),
+    "a key that was live elsewhere until now": (
+        *_SHARED,
+        Step(rule="rotate", role=_EDITOR, pick=1),
+        Step(rule="stage", role=_EDITOR, pick=1),
+        Step(rule="rotate", role=_EDITOR, pick=1),
+        Step(rule="audit"),
+    ),
+    "somebody's key ends like ours": (*_used(2), _TWIN, _WEEK_PASSES, Step(rule="audit")),
+    "somebody's key ends like one that is gone": (
+        *_used(2),
+        _TWIN,
+        Step(rule="key dies", pick=_FIRST),
+        _WEEK_PASSES,
+        Step(rule="audit"),
+    ),
+    "somebody's key is called like ours": (
+        *_used(2),
+        Step(rule="strange key", pick=_COPY),
+        _WEEK_PASSES,
+        Step(rule="audit"),
+    ),
+    "the new key dies": (*_used(2), Step(rule="key dies", pick=_SECOND), Step(rule="audit")),
+    "a rotation is left": (*_used(1), Step(rule="stage", pick=1), Step(rule="announce")),
+    "a rotation is left, and labels wait for healing": (
+        *_used(2),
+        Step(rule="stage", pick=1),
+        Step(rule="announce"),
+        Step(rule="move back"),
+    ),
+    "what services use leaks": (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked"), Step(rule="audit")),
 }
 
 _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], int]]] = {
@@ -77,7 +116,13 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         _SHARED,
         Step(rule="audit", trouble=Step(rule="rotate", role=_EDITOR, pick=1)),
         (),
-        35,
+        75,
+    ),
+    "an operator rolls back during an audit": (
+        (*_used(2), _WEEK_PASSES),
+        Step(rule="audit", trouble=Step(rule="roll back")),
+        (),
+        60,
     ),
     "a live key is staged again during a rotation": (
         _used(1),

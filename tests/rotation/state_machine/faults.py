@@ -1,13 +1,14 @@
 """What can happen to a run at one of its calls, and who else may act just then."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from tests.rotation.rotation_world import Client, KilledError, Process
+from sandbox.aws.secrets_manager.state import Secret
+from tests.rotation.rotation_world import Client, KilledError, Klaviyo, Process
 
 T = TypeVar("T")
 
@@ -20,12 +21,17 @@ class Fault(StrEnum):
     NO_CONNECTION = "no connection at call"
     ANSWER_LOST = "answer lost at call"
     LABELS_LAG = "labels lag at call"
+    THROTTLED = "throttled at call"
 
 
 class NoConnectionError(BotoCoreError, OSError):
     """No answer: to boto3's callers an error of its own, to Klaviyo's callers one of the connection."""
 
     fmt = "no answer"
+
+
+class ThrottledError(Exception):
+    """Whoever was asked is asked too much."""
 
 
 @dataclass
@@ -57,7 +63,7 @@ class FaultyProcess(Process):
         """Make one call."""
         number, self.calls = self.calls, self.calls + 1
         if number != self.at:
-            return call()
+            return self._with_lags(call, lags=False)
         self.at, self.happened = None, True
         if self.act:
             self.act()
@@ -65,23 +71,48 @@ class FaultyProcess(Process):
             raise KilledError
         if self.fault is Fault.NO_CONNECTION:
             raise NoConnectionError
-        self.lags = self.fault is Fault.LABELS_LAG
-        try:
-            answer = call()
-        finally:
-            self.lags = False
+        if self.fault is Fault.THROTTLED:
+            raise ThrottledError
+        answer = self._with_lags(call, lags=self.fault is Fault.LABELS_LAG)
         if self.fault is Fault.KILLED_AFTER:
             raise KilledError
         if self.fault is Fault.ANSWER_LOST:
             raise NoConnectionError
         return answer
 
+    def _with_lags(self, call: Callable[[], T], *, lags: bool) -> T:
+        """Make a call, in which others may be made."""
+        before, self.lags = self.lags, lags
+        try:
+            return call()
+        finally:
+            self.lags = before
+
+
+class FaultyKlaviyo(Klaviyo):
+    """A Klaviyo that may be asked too much."""
+
+    def __call__(self, *request: Any) -> tuple[int, Mapping[str, str], bytes]:
+        try:
+            return super().__call__(*request)
+        except ThrottledError:
+            return THROTTLED
+
+
+THROTTLED: Final = (429, {"Retry-After": "2"}, b"")
+
 
 @dataclass
 class LaggingClient(Client):
-    """A client whose reads of labels may lag behind by one change."""
+    """A client that may be throttled, and whose reads of labels may lag behind by one change.
+
+    Attributes:
+        described: the last two states of each secret's labels.
+        known: each secret with its description, which is asked for anew once the secret has changed.
+    """
 
     described: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    known: dict[str, tuple[Secret, dict[str, Any]]] = field(default_factory=dict)
 
     def note(self, arn: str, labels: dict[str, list[str]]) -> None:
         """Remember the labels of a secret as they are now, if they changed."""
@@ -90,12 +121,30 @@ class LaggingClient(Client):
             known.append(labels)
             del known[:-2]
 
+    def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return super()._call(operation, parameters)
+        except ThrottledError:
+            raise throttled("ThrottlingException", operation) from None
+
     def _answer(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
-        answer = super()._answer(operation, parameters)
         if operation != "DescribeSecret":
-            return answer
+            return super()._answer(operation, parameters)
         arn = parameters["SecretId"]
+        answer = self._describe(arn)
         self.note(arn, answer.get("VersionIdsToStages", {}))
         if isinstance(self.process, FaultyProcess) and self.process.lags:
             return answer | {"VersionIdsToStages": self.described[arn][0]}
         return answer
+
+    def _describe(self, arn: str) -> dict[str, Any]:
+        known = self.known.get(arn)
+        if known is None or known[0] is not self.service.entries[arn]:
+            answer = super()._answer("DescribeSecret", {"SecretId": arn})
+            known = self.known[arn] = self.service.entries[arn], answer
+        return known[1]
+
+
+def throttled(code: str, operation: str) -> ClientError:
+    """What boto3 raises when AWS is asked too much."""
+    return ClientError({"Error": {"Code": code, "Message": "Rate exceeded"}}, operation)

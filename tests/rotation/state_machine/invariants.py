@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from klaviyo_access.keys.labels import AwsLabel, Disabling, Leaked, Rejected, Version
+from klaviyo_access.keys.labels import AwsLabel, Disabling, Leaked, Rejected, Retired, Version
 from klaviyo_access.keys.secret import fingerprint
 from tests.rotation.rotation_world import SCOPES, key_value
 from tests.rotation.state_machine.account import Account, Role, Seen
@@ -17,7 +17,7 @@ class Change:
 
     Attributes:
         rule: what happened.
-        retired: whether an operator retired a key, then or in between.
+        left_out: whether it was an audit of another role alone.
         lagged: whether labels were read that lag behind.
         troubled: whether a fault or another one's act came in between.
         failed: the names of the errors with which rotations failed.
@@ -27,7 +27,7 @@ class Change:
     account: Account
     role: Role
     rule: str
-    retired: bool
+    left_out: bool
     lagged: bool
     troubled: bool
     before: Seen
@@ -66,6 +66,18 @@ def no_condemned_key_becomes_current(change: Change) -> Iterator[str]:
         yield f"{came.id} became current while it was being disabled"
 
 
+def no_grace_runs_for_what_services_read(change: Change) -> Iterator[str]:
+    """What comes back is no longer retired, or the grace of its next end would be over at once."""
+    came = change.came_current
+    if (
+        came
+        and not change.lagged
+        and change.rule != "move back"
+        and any(isinstance(label, Retired) for label in came.ours)
+    ):
+        yield f"{came.fingerprint} is current and retired"
+
+
 def no_leaked_key_comes_back(change: Change) -> Iterator[str]:
     """Nothing leaked is pending, or becomes current."""
     for version in (change.came_current, change.after.key.pending):
@@ -86,7 +98,7 @@ def what_is_left_by_a_roll_back_is_condemned(change: Change) -> Iterator[str]:
     """Whatever comes then, a key that was rolled back is not promoted again."""
     came, left = change.came_current, change.before.key.current
     previous = change.before.key.previous
-    if came and left and previous and came.id == previous.id:
+    if came and left and previous and came.id == previous.id and change.rule != "move back":
         now = change.after.key.version(left.id)
         if now and now.holds_key and now.verdict is None:
             yield f"{left.id} was rolled back and has no verdict"
@@ -193,17 +205,24 @@ def the_grace_of_what_a_rotation_superseded_runs(change: Change) -> Iterator[str
 
 def the_grace_is_kept(change: Change) -> Iterator[str]:
     """Nobody but an operator disables a key before its grace is over, unless there is a verdict on it."""
-    if change.retired:
-        return
-    grace = change.role.settings.grace.total_seconds() - 1
     for before in change.before.key:
         after = change.after.key.version(before.id)
         if before.verdict or _is_disabling(before) or before.fingerprint is None or (after and after.verdict):
             continue
-        if before.fingerprint in change.account.hit or (after and _is_disabling(after)):
-            since = change.account.superseded.get((change.role.name, before.fingerprint))
-            if since is None or change.account.clock.now - since < grace:
-                yield f"{before.fingerprint} is being disabled before its grace is over"
+        if after and _is_disabling(after) and not change.account.may_end(change.role, before.fingerprint):
+            yield f"{before.fingerprint} is being disabled before its grace is over"
+
+
+def the_auditor_harms_nobody(change: Change) -> Iterator[str]:
+    """It changes no key of somebody else, and disables none that services may still hold."""
+    yield from change.account.wrongs
+
+
+def people_are_asked_to_disable_nothing_live(change: Change) -> Iterator[str]:
+    """What the auditor cannot disable by itself is superseded."""
+    live = change.before.key.live_fingerprints & change.after.key.live_fingerprints
+    if change.rule == "audit" and (asked := live & change.account.left_to_people):
+        yield f"people were asked to disable {asked}"
 
 
 def nothing_live_is_disabled(change: Change) -> Iterator[str]:
@@ -219,7 +238,7 @@ def nothing_live_is_disabled(change: Change) -> Iterator[str]:
 
 def a_canary_leads_back_to_a_working_key(change: Change) -> Iterator[str]:
     """A reader, who reads again after a 401, then has a key that works, if current or previous does."""
-    if change.rule != "canary" or change.troubled or change.account.klaviyo.status:
+    if change.rule not in {"canary", "audit"} or change.left_out or change.troubled or change.account.klaviyo.status:
         return
     current, previous = change.after.key.current, change.after.key.previous
     if not current or not previous or previous.verdict or _is_disabling(previous) or not change.after.key.free:
@@ -229,9 +248,35 @@ def a_canary_leads_back_to_a_working_key(change: Change) -> Iterator[str]:
         yield "services use a refused key while the previous one works"
 
 
+def services_keep_a_key_that_works(change: Change) -> Iterator[str]:
+    """Nobody takes from a reader a key that works for one that never did."""
+    before, after = change.before.key.current, change.after.key.current
+    if before is None or after is None or before.fingerprint not in change.before.accepted & change.after.accepted:
+        return
+    previous = change.before.key.previous
+    if previous and previous.id == after.id and _is_alive(change.account, change.after.key_values[after.id]):
+        return  # an operator's roll-back asks for no more than that Klaviyo knows the key
+    if after.fingerprint not in change.before.accepted | change.after.accepted:
+        yield f"services had a key that works, and now have {after.fingerprint}"
+
+
+def an_audit_replaces_a_condemned_key(change: Change) -> Iterator[str]:
+    """If there is a spare for it."""
+    before, after = change.before.key.current, change.after.key.current
+    if change.rule != "audit" or change.left_out or change.troubled or change.account.klaviyo.status:
+        return
+    held, accepted = change.after.key.held_fingerprints, change.after.accepted
+    good = [spare for _, spare in change.after.reserve.spares if spare.fingerprint in accepted - held]
+    if before and before.verdict and after == before and good and change.after.key.free > _ROOM:
+        yield f"{before.fingerprint} is condemned and current still"
+
+
+_ROOM: Final = 3
+
 INVARIANTS: Final[tuple[Callable[[Change], Iterator[str]], ...]] = (
     no_refused_key_enters,
     no_condemned_key_becomes_current,
+    no_grace_runs_for_what_services_read,
     no_leaked_key_comes_back,
     no_roll_back_leads_to_a_dead_key,
     what_is_left_by_a_roll_back_is_condemned,
@@ -244,8 +289,12 @@ INVARIANTS: Final[tuple[Callable[[Change], Iterator[str]], ...]] = (
     a_rotation_that_was_given_up_leaves_nothing_pending,
     the_grace_of_what_a_rotation_superseded_runs,
     the_grace_is_kept,
+    the_auditor_harms_nobody,
+    people_are_asked_to_disable_nothing_live,
     nothing_live_is_disabled,
     a_canary_leads_back_to_a_working_key,
+    services_keep_a_key_that_works,
+    an_audit_replaces_a_condemned_key,
 )
 
 

@@ -11,8 +11,9 @@ from types import FunctionType
 from typing import Any, Final
 from unittest.mock import patch
 
-from rotation import auditor_disposal, disabling, entry, fall_back, healing, leak, promotion, rotator, values
+from rotation import auditor_inventory, disabling, entry, fall_back, healing, leak, promotion, rotator, values
 from rotation.auditor_disposal import Disposal
+from rotation.auditor_round import Round
 from tests.rotation.state_machine.account import Role
 
 
@@ -89,6 +90,7 @@ _PENDING_OFF: Final = """\
     if current.has(AwsLabel.PENDING):
         keys.key.remove(AwsLabel.PENDING, current.id)
 """
+_RETIRED_OFF: Final = "    _end_retirement(keys, previous.id)\n"
 _MOVE: Final = "    keys.key.move(AwsLabel.CURRENT, to=previous.id, holder=current.id)\n"
 
 
@@ -102,7 +104,12 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         rotator._step, "heal(keys)", "request.step is Step.FINISH or heal(keys)"
     ),
     "a roll-back moves AWSCURRENT before it marks the bad key": _slip(
-        fall_back._fall_back, _VERDICT + _PENDING_OFF + _MOVE, _MOVE + _VERDICT + _PENDING_OFF
+        fall_back._fall_back,
+        _VERDICT + _PENDING_OFF + _RETIRED_OFF + _MOVE,
+        _MOVE + _VERDICT + _PENDING_OFF + _RETIRED_OFF,
+    ),
+    "RETIRED is dropped after the move instead of before": _slip(
+        fall_back._fall_back, _RETIRED_OFF + _MOVE, _MOVE + _RETIRED_OFF
     ),
     "RETIRED stays on what is live again": _slip(healing._revive, "Retired | Disabling", "Disabling"),
     "the auditor looks no second time": _slip(Disposal._disable, "self._went_live(fingerprint)", "False"),
@@ -159,7 +166,36 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "a roll-back returns to a condemned key": _slip(fall_back._against, "if previous.verdict:", "if False:"),
     "finishSecret heeds no verdict": _slip(promotion.finish_secret, "_require_no_verdict(keys, pending)", "pass"),
-    "a live key that was disabled stays so": _slip(auditor_disposal.Disposal._enable, "reversed(range(_TRIES))", "()"),
+    "a live key that was disabled stays so": _slip(Disposal._enable, "reversed(range(_TRIES))", "()"),
+    "the auditor guesses which entry is meant": _slip(
+        auditor_inventory.find, "len(same_ending) == len(fitting) == 1", "fitting"
+    ),
+    "the auditor believes a name alone": _slip(
+        auditor_inventory.find,
+        "[entry for entry in same_ending if fingerprint",
+        "[entry for entry in entries if fingerprint",
+    ),
+    "the auditor takes what fits a key that is gone": _slip(
+        Disposal._end, "self._is_alive(role, where, version)\n    is_known", "True\n    is_known"
+    ),
+    "the auditor heeds no grace of another role": _slip(
+        Disposal._end, "self.sight.graced(self.roles, fingerprint)", "False"
+    ),
+    "the auditor asks a person for what is live": _slip(
+        Disposal._end,
+        "self._leave_alone(role, entry, fingerprint, live)",
+        "self._by_hand(role, fingerprint, ends_with)",
+    ),
+    "the auditor leaves a dead rotation where it is": _slip(
+        Round._clear_wedge, "is_wedged(self.sight.look(role))", "False"
+    ),
+    "the auditor has labels healed before it ends a dead rotation": _slip(
+        Round.go,
+        "                wedge = self",
+        "                self._try_current_key(role)\n                wedge = self",
+    ),
+    "the auditor starts no rotation": _slip(Round._start_again, "self.sight.rotate(seen.role)", "pass"),
+    "the auditor tries no key": _slip(Round._try_current_key, '"canary"', '"unstick"'),
 }
 """Each wrong rule as a context in which it holds."""
 
@@ -172,6 +208,16 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "the auditor looks no second time": "a key becomes live elsewhere during an audit",
     "a live key that was disabled stays so": "a key becomes live elsewhere during an audit",
     "the auditor disables by the label alone": "a key is live elsewhere",
+    "the auditor asks a person for what is live": "a key is live elsewhere",
+    "the auditor guesses which entry is meant": "somebody's key ends like ours",
+    "the auditor believes a name alone": "somebody's key is called like ours",
+    "the auditor takes what fits a key that is gone": "somebody's key ends like one that is gone",
+    "the auditor heeds no grace of another role": "a key that was live elsewhere until now",
+    "the auditor leaves a dead rotation where it is": "a rotation is left",
+    "the auditor has labels healed before it ends a dead rotation": "a rotation is left, and labels wait for healing",
+    "the auditor starts no rotation": "what services use leaks",
+    "the auditor tries no key": "the new key dies",
+    "RETIRED is dropped after the move instead of before": "a roll-back is killed",
     "the auditor looks at one role alone": "a key is live elsewhere",
     "a time-out promotes": "a call about a bad spare is lost",
     "a spare is picked though its key is live": "a live key is staged again during a rotation",
@@ -182,6 +228,7 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a leaked key stays pending": "a pending key leaks",
     "a canary rolls back without looking at the previous key": "both keys die",
     "a roll-back returns to a condemned key": "back to a leaked key",
+    "RETIRED stays on what is live again": "labels are moved back by hand",
     "finishSecret heeds no verdict": "a leak's mark on a pending key is killed",
 }
 """The danger in which a wrong rule does harm, where it takes a particular one; the others do with each key's life."""

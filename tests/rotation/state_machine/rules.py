@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
-from klaviyo_access.keys.labels import LABEL_LIMIT, Foreign, Version
+from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel, Disabling, Foreign, Version
 from klaviyo_access.keys.secret import fingerprint
-from tests.rotation.rotation_world import at_once, call, key_value
-from tests.rotation.state_machine.account import Account, Role
+from tests.rotation.rotation_world import SCOPES, at_once, call, key_value
+from tests.rotation.state_machine.account import Account, Role, print_of
 from tests.rotation.state_machine.auditing import audit
 
 Rule = Callable[[Account, Role, int], None]
@@ -63,6 +63,25 @@ def stage_shared(account: Account, role: Role, pick: int) -> None:
     """A key of the other role."""
     if names := sorted(name for owner, name in account.staged if owner != role.name):
         _stage_known(account, role, _chosen(names, pick))
+
+
+def stage_at_once(account: Account, role: Role, pick: int) -> None:
+    """Two operators stage the same new key at once, and neither sees the other's; the values differ, or do not."""
+    name = f"{role.name}-{account.new_number()}"
+    _stage(account, role, name)
+    account.clock.now -= (0, 60)[pick % 2]
+    _stage(account, role, name, value=json.dumps({"apiKey": key_value(name), "by": "another"}) if pick % 3 else None)
+
+
+def strange_key(account: Account, role: Role, pick: int) -> None:
+    """Somebody else has a key in the same Klaviyo account that looks like one of ours, by its end or by its name."""
+    if names := sorted(name for owner, name in account.staged if owner == role.name):
+        ours, kind = key_value(_chosen(names, pick)), pick // 10 % 3
+        other = key_value(f"stranger {account.new_number()}")
+        stranger = other if kind == 2 else other[:-4] + ours[-4:]
+        account.strangers.add(stranger)
+        account.klaviyo.scopes[stranger] = ("accounts:read",) if kind == 1 else SCOPES
+        account.called[stranger] = f"copy of [{print_of(ours)}]" if kind == 2 else "billing"
 
 
 def steal_label(account: Account, role: Role, pick: int) -> None:
@@ -153,10 +172,29 @@ def roll_back(account: Account, role: Role, pick: int) -> None:
         role.invoke({"action": "rollback", "version": current.id})
 
 
+def move_back(account: Account, role: Role, pick: int) -> None:
+    """Somebody with more rights than an operator moves AWSCURRENT back to a good previous key."""
+    seen = account.see(role)
+    current, previous = seen.key.current, seen.key.previous
+    if current is None or previous is None or previous.fingerprint not in seen.accepted:
+        return
+    if previous.verdict or any(isinstance(label, Disabling) for label in previous.ours):
+        return
+    parameters = {
+        "SecretId": role.key_arn,
+        "VersionStage": AwsLabel.CURRENT.value,
+        "MoveToVersionId": previous.id,
+        "RemoveFromVersionId": current.id,
+    }
+    at_once(role.service.handle(call("UpdateSecretVersionStage", parameters)))
+
+
 def retire(account: Account, role: Role, pick: int) -> None:
     """By an operator, who does not wait for the grace; he then disables the key in the dashboard, or does not."""
     if versions := _with_keys(account, role):
-        answer = role.invoke({"action": "retire", "version": _chosen(versions, pick).id})
+        version = _chosen(versions, pick)
+        account.ended.add((role.name, str(version.fingerprint)))
+        answer = role.invoke({"action": "retire", "version": version.id})
         if answer["outcome"] == "disabling" and pick % 2:
             account.klaviyo.scopes.pop(key_value(role.names[str(answer["fingerprint"])]), None)
 
@@ -173,6 +211,15 @@ def prove_dead(account: Account, role: Role, pick: int) -> None:
     where, version = _any_version(account, role, pick)
     if version:
         role.invoke({"action": "prove-dead", "secret": where, "version": version.id})
+
+
+def by_hand(account: Account, role: Role, pick: int) -> None:
+    """People disable in the dashboard what the last audit asked them to, and look first whether it is in use."""
+    live = {one for role in account.roles.values() for one in account.see(role).key.live_fingerprints}
+    for key in list(account.klaviyo.scopes):
+        if print_of(key) in account.left_to_people - live:
+            account.disabled[key] = account.klaviyo.scopes.pop(key)
+    account.left_to_people.clear()
 
 
 def leaked(account: Account, role: Role, pick: int) -> None:
@@ -206,7 +253,7 @@ def key_dies(account: Account, role: Role, pick: int) -> None:
 
 def klaviyo_fails(account: Account, role: Role, pick: int) -> None:
     """Klaviyo answers no more."""
-    account.klaviyo.status = _chosen((500, 503, 403, 302), pick)
+    account.klaviyo.status = _chosen((500, 503, 403, 302, 429), pick)
 
 
 def klaviyo_works(account: Account, role: Role, pick: int) -> None:
@@ -224,6 +271,8 @@ RULES: Final[Mapping[str, Rule]] = {
     "stage bad": stage_bad,
     "stage again": stage_again,
     "stage shared": stage_shared,
+    "stage at once": stage_at_once,
+    "strange key": strange_key,
     "steal label": steal_label,
     "forge labels": forge_labels,
     "crowd": crowd,
@@ -233,9 +282,11 @@ RULES: Final[Mapping[str, Rule]] = {
     "late step": late_step,
     "canary": canary,
     "roll back": roll_back,
+    "move back": move_back,
     "retire": retire,
     "begin-disable": begin_disable,
     "prove-dead": prove_dead,
+    "by hand": by_hand,
     "leaked": leaked,
     "unstick": unstick,
     "hostile event": hostile_event,

@@ -5,10 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from klaviyo_access.keys.labels import AwsLabel
+from klaviyo_access.keys.labels import AwsLabel, Disabling
 from klaviyo_access.keys.secret import fingerprint
 from tests.rotation.rotation_world import key_value
 from tests.rotation.state_machine.account import Account, Role, Seen
+from tests.rotation.state_machine.auditing import audits_one_role
 from tests.rotation.state_machine.faults import Fault
 from tests.rotation.state_machine.invariants import INVARIANTS, Change
 from tests.rotation.state_machine.rules import RULES
@@ -24,7 +25,10 @@ _WEIGHTS: Final = {
     "late step": 3,
     "uncrowd": 2,
 }
-_SOMEBODY_ELSE: Final = tuple(rule for rule in RULES if rule not in {"clock jumps", "audit", "crowd", "klaviyo works"})
+SOMEBODY_ELSE: Final = tuple(
+    rule for rule in RULES if rule not in {"clock jumps", "audit", "crowd", "klaviyo works", "move back"}
+)
+"""What may come in between two calls."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +75,7 @@ class Play:
         before = {role.name: account.see(role) for role in roles}
         past = {role.name: (len(role.errors), len(role.events)) for role in roles}
         account.hit.clear()
+        account.wrongs.clear()
         self._plan(step)
         with account.failing():
             RULES[step.rule](account, account.roles[step.role], step.pick)
@@ -86,8 +91,8 @@ class Play:
             change = Change(
                 account=account,
                 role=role,
-                rule=step.rule if role.name == step.role else "",
-                retired="retire" in {step.rule, getattr(step.trouble, "rule", None)},
+                rule=step.rule if role.name == step.role or step.rule == "audit" else "",
+                left_out=step.rule == "audit" and step.role != role.name and audits_one_role(step.pick),
                 lagged=troubled and step.trouble is Fault.LABELS_LAG,
                 troubled=troubled,
                 before=before[role.name],
@@ -96,17 +101,26 @@ class Play:
                 events=tuple(role.events[events:]),
             )
             _require(found for invariant in INVARIANTS for found in invariant(change))
+            account.ended |= {
+                (role.name, label.fingerprint)
+                for version in after.key
+                for label in version.ours
+                if isinstance(label, Disabling)
+            }
 
     def converge(self) -> None:
-        """Faults stop: one audit, one rotation and one more audit put everything right.
+        """Faults stop: audits, what they ask of people, a spare and a rotation put everything right.
 
         Raises:
             ViolationError: what they did not.
         """
         account = self.account
-        for role in ROLES:
-            for rule, pick in _RECOVERY:
+        for rule, pick in _RECOVERY:
+            for role in ROLES if rule in _FOR_EACH_ROLE else ROLES[:1]:
                 self.step(Step(rule=rule, role=role, pick=pick))
+        if self.account.left_to_people:
+            self.step(Step(rule="by hand"))
+            self.step(Step(rule="audit"))
         for one in account.roles.values():
             _require(_not_converged(account, one, account.see(one)))
 
@@ -124,23 +138,25 @@ class Play:
             RULES[step.rule](self.account, self.account.roles[step.role], step.pick)
 
     def _note_superseded(self, role: Role, before: Seen, after: Seen) -> None:
-        for ended in before.key.live_fingerprints - after.key.live_fingerprints:
-            self.account.superseded[role.name, ended] = self.account.clock.now
+        was, live = before.key.live_fingerprints, after.key.live_fingerprints
+        self.account.superseded.update({(role.name, ended): self.account.clock.now for ended in was - live})
+        for begun in live - was:
+            self.account.superseded.pop((role.name, begun), None)
+            self.account.ended.discard((role.name, begun))
 
 
 _RECOVERY: Final = (
     ("klaviyo works", 0),
     ("uncrowd", 0),
     ("clock jumps", 3),
-    ("unstick", 0),
     ("audit", 0),
-    ("clock jumps", 3),
-    ("audit", 0),
+    ("by hand", 0),
     ("stage", 1),
     ("rotate", 1),
     ("clock jumps", 3),
     ("audit", 0),
 )
+_FOR_EACH_ROLE: Final = {"uncrowd", "stage", "rotate"}
 
 
 def _not_converged(account: Account, role: Role, seen: Seen) -> Iterator[str]:
@@ -180,7 +196,7 @@ def _random_step(chance: random.Random) -> Step:
     if chance.random() < 0.6:
         trouble: Fault | Step = chance.choice(tuple(Fault))
     else:
-        trouble = Step(rule=chance.choice(_SOMEBODY_ELSE), role=chance.choice(ROLES), pick=chance.randrange(60))
+        trouble = Step(rule=chance.choice(SOMEBODY_ELSE), role=chance.choice(ROLES), pick=chance.randrange(60))
     return replace(step, at=chance.randrange(chance.choice((8, 40))), trouble=trouble)
 
 
