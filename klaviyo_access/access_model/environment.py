@@ -7,6 +7,7 @@ A stack's name is its environment's name. The rest of `Pulumi.<stack>.yaml` conc
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -29,7 +30,7 @@ class EnvironmentSettingsError(Exception):
 def _klaviyo_url(value: str) -> str:
     url = value.removesuffix("/")
     if not is_safe(url):
-        raise ValueError(f"must be {RULE}, because the key travels in a header")
+        raise ValueError
     return url
 
 
@@ -167,11 +168,58 @@ def read_config(directory: Path, stack: str) -> Mapping[str, Any]:
     return config
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """What a fact of an environment must be.
+
+    Attributes:
+        must: goes on after "must be".
+        why: goes on after "because".
+        write: goes on after "write".
+    """
+
+    must: str
+    why: str
+    write: str
+
+
+_NAME = "1 to 20 lower-case letters and digits that begin with a letter"
+_RULES = {
+    "name": _Rule(
+        must=f"named by {_NAME}",
+        why="it is part of every name in AWS, where hyphens part the names",
+        write="another name, in the file's and in access.yaml",
+    ),
+    "region": _Rule(must="the name of an AWS region", why="everything is deployed there", write="one like eu-west-1"),
+    "account_id": _Rule(
+        must="the 12 digits of an AWS account, as text",
+        why="the program refuses to touch any other account, and YAML drops zeros of a number",
+        write='it in quotes, like "111111111111"',
+    ),
+    "partition": _Rule(must="aws or aws-us-gov", why="the program was written for these two", write="one of them"),
+    "prefix": _Rule(
+        must=_NAME, why="it is part of every name in AWS, where hyphens part the names", write="one like klaviyo"
+    ),
+    "klaviyo_url": _Rule(must=RULE, why="the key travels in a header", write=KLAVIYO_URL),
+    "klaviyo_account_id": _Rule(
+        must="the 6 letters and digits of a Klaviyo account's id",
+        why="a key of another account is refused by it",
+        write="the id that Klaviyo also calls site id or public API key, or leave the setting out",
+    ),
+}
+
+
 def _describe(stack: str, error: ValidationError) -> str:
     lines = [f"Pulumi.{stack}.yaml:"]
     for problem in error.errors():
         field = str(problem["loc"][0])
-        setting = _SETTING_OF_FIELD.get(field, field)
-        value = "nothing" if problem["type"] == "missing" else repr(problem["input"])
-        lines.append(f"  {setting}: {problem['msg']}; given: {value}.")
+        rule = _RULES[field]
+        value = "nothing" if problem["type"] == "missing" else _shown(problem["input"])
+        setting = "the stack" if field == "name" else _SETTING_OF_FIELD[field]
+        lines.append(f"  {setting}: must be {rule.must}, because {rule.why}; given: {value}. Fix: write {rule.write}.")
     return "\n".join(lines)
+
+
+def _shown(value: object) -> str:
+    """The value, unless somebody wrote a private key where its account's id belongs."""
+    return "a private key, which belongs in no file" if "pk_" in str(value) else repr(value)

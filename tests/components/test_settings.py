@@ -9,7 +9,7 @@ import pytest
 from components.principals import Principals
 from components.settings import parse_settings, unknown_settings
 from components.target import refuse_small_quota, refuse_wrong_target
-from klaviyo_access.access_model.environment import Environment, EnvironmentSettingsError, stacks_in
+from klaviyo_access.access_model.environment import _RULES, Environment, EnvironmentSettingsError, stacks_in
 from tests.components.recording import PROJECT_DIR, load_stack
 
 ROLE = "arn:aws:iam::111111111111:role/ci/deployer"
@@ -145,21 +145,94 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
         unknown_settings("dev", {"klaviyo-access:rotatEvery": "month", "aws:region": "eu-west-1"})
 
 
-BAD_ENVIRONMENTS = {
-    "no region": ({"aws:region": None}, "aws:region.*nothing"),
-    "a short account number": ({"klaviyo-access:accountId": "1234"}, "accountId.*'1234'"),
-    "a prefix with a hyphen": ({"klaviyo-access:prefix": "klaviyo-eu"}, "prefix.*'klaviyo-eu'"),
-    "a prefix with capitals": ({"klaviyo-access:prefix": "Klaviyo"}, "prefix.*'Klaviyo'"),
-    "Klaviyo over plain http": ({"klaviyo-access:klaviyoUrl": "http://a.klaviyo.com"}, "klaviyoUrl.*must be https"),
-    "a Klaviyo account that is a key": ({"klaviyo-access:klaviyoAccountId": "too-long"}, "klaviyoAccountId"),
+ENVIRONMENT_SENTENCES = {
+    "no region": (
+        {"aws:region": None},
+        (
+            "aws:region: must be the name of an AWS region, because everything is deployed there; given: nothing. Fix: "
+            "write one like eu-west-1."
+        ),
+    ),
+    "an account number that YAML reads as a number": (
+        {"klaviyo-access:accountId": 111111111111},
+        (
+            "klaviyo-access:accountId: must be the 12 digits of an AWS account, as text, because the program refuses to "
+            "touch any other account, and YAML drops zeros of a number; given: 111111111111. Fix: write it in quotes, like "
+            '"111111111111".'
+        ),
+    ),
+    "a partition that is none": (
+        {"klaviyo-access:partition": "aws-cn"},
+        (
+            "klaviyo-access:partition: must be aws or aws-us-gov, because the program was written for these two; given: "
+            "'aws-cn'. Fix: write one of them."
+        ),
+    ),
+    "a prefix with a hyphen": (
+        {"klaviyo-access:prefix": "klaviyo-eu"},
+        (
+            "klaviyo-access:prefix: must be 1 to 20 lower-case letters and digits that begin with a letter, because it is "
+            "part of every name in AWS, where hyphens part the names; given: 'klaviyo-eu'. Fix: write one like klaviyo."
+        ),
+    ),
+    "Klaviyo over plain http": (
+        {"klaviyo-access:klaviyoUrl": "http://a.klaviyo.com"},
+        (
+            "klaviyo-access:klaviyoUrl: must be https://HOST, or http:// on a loopback address, without path, query or "
+            "credentials, because the key travels in a header; given: 'http://a.klaviyo.com'. Fix: write "
+            "https://a.klaviyo.com."
+        ),
+    ),
+    "a Klaviyo account that is none": (
+        {"klaviyo-access:klaviyoAccountId": "too-long"},
+        (
+            "klaviyo-access:klaviyoAccountId: must be the 6 letters and digits of a Klaviyo account's id, because a key of "
+            "another account is refused by it; given: 'too-long'. Fix: write the id that Klaviyo also calls site id or "
+            "public API key, or leave the setting out."
+        ),
+    ),
+    "a private key where its account belongs": (
+        {"klaviyo-access:klaviyoAccountId": "pk_" + "ab" * 17},
+        (
+            "klaviyo-access:klaviyoAccountId: must be the 6 letters and digits of a Klaviyo account's id, because a key of "
+            "another account is refused by it; given: a private key, which belongs in no file. Fix: write the id that "
+            "Klaviyo also calls site id or public API key, or leave the setting out."
+        ),
+    ),
 }
 
 
-@pytest.mark.parametrize(("change", "message"), BAD_ENVIRONMENTS.values(), ids=BAD_ENVIRONMENTS)
-def test_a_fact_of_an_environment_against_its_rule_is_named(change: dict[str, Any], message: str) -> None:
+@pytest.mark.parametrize(("change", "sentence"), ENVIRONMENT_SENTENCES.values(), ids=ENVIRONMENT_SENTENCES)
+def test_a_refused_fact_of_an_environment_says_rule_reason_value_and_fix(change: dict[str, Any], sentence: str) -> None:
     config = {"aws:region": "eu-west-1", "klaviyo-access:accountId": "111111111111"} | change
-    with pytest.raises(EnvironmentSettingsError, match=message):
+    with pytest.raises(EnvironmentSettingsError) as refusal:
         Environment.of_config("dev", config, {})
+    assert str(refusal.value) == f"Pulumi.dev.yaml:\n  {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("accountId", "1234"), ("prefix", "Klaviyo"), ("klaviyoUrl", "https://a.klaviyo.com/api")],
+)
+def test_a_fact_of_an_environment_against_its_rule_is_refused(setting: str, value: str) -> None:
+    config = {"aws:region": "eu-west-1", "klaviyo-access:accountId": "111111111111"}
+    with pytest.raises(EnvironmentSettingsError, match=f"klaviyo-access:{setting}: must be .*; given: '{value}'"):
+        Environment.of_config("dev", config | {f"klaviyo-access:{setting}": value}, {})
+
+
+def test_a_stack_whose_name_no_name_in_aws_can_hold_is_refused() -> None:
+    config = {"aws:region": "eu-west-1", "klaviyo-access:accountId": "111111111111"}
+    with pytest.raises(EnvironmentSettingsError) as refusal:
+        Environment.of_config("my-stack", config, {})
+    assert str(refusal.value) == (
+        "Pulumi.my-stack.yaml:\n  the stack: must be named by 1 to 20 lower-case letters and digits that begin with a "
+        "letter, because it is part of every name in AWS, where hyphens part the names; given: 'my-stack'. Fix: write "
+        "another name, in the file's and in access.yaml."
+    )
+
+
+def test_each_fact_of_an_environment_has_a_rule_in_our_words() -> None:
+    assert set(_RULES) == set(Environment.model_fields)
 
 
 def test_an_unknown_stack_names_those_that_exist() -> None:
