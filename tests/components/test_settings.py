@@ -145,68 +145,55 @@ def test_a_misspelt_setting_is_refused_with_the_nearest_name() -> None:
         unknown_settings("dev", {"klaviyo-access:rotatEvery": "month", "aws:region": "eu-west-1"})
 
 
-ENVIRONMENT_SENTENCES = {
-    "no region": (
-        {"aws:region": None},
-        (
-            "aws:region: must be the name of an AWS region, because everything is deployed there; given: nothing. Fix: "
-            "write one like eu-west-1."
-        ),
+_NAME = "1 to 20 lower-case letters and digits that begin with a letter"
+_NAMED = "it is part of every name in AWS, where hyphens part the names"
+_ACCOUNT = "the program refuses to touch any other account, and YAML drops zeros of a number"
+_KLAVIYO = "the 6 letters and digits of a Klaviyo account's id"
+_PUBLIC = "the id that Klaviyo also calls site id or public API key, or leave the setting out"
+_URL = "https://HOST, or http:// on a loopback address, without path, query or credentials"
+ENVIRONMENT_SENTENCES: list[tuple[str, Any, str, str, str, str]] = [
+    (
+        *("aws:region", None),
+        *("the name of an AWS region", "everything is deployed there"),
+        *("nothing", "one like eu-west-1"),
     ),
-    "an account number that YAML reads as a number": (
-        {"klaviyo-access:accountId": 111111111111},
-        (
-            "klaviyo-access:accountId: must be the 12 digits of an AWS account, as text, because the program refuses to "
-            "touch any other account, and YAML drops zeros of a number; given: 111111111111. Fix: write it in quotes, like "
-            '"111111111111".'
-        ),
+    (
+        *("klaviyo-access:accountId", 111111111111),
+        *("the 12 digits of an AWS account, as text", _ACCOUNT),
+        *("111111111111", 'it in quotes, like "111111111111"'),
     ),
-    "a partition that is none": (
-        {"klaviyo-access:partition": "aws-cn"},
-        (
-            "klaviyo-access:partition: must be aws or aws-us-gov, because the program was written for these two; given: "
-            "'aws-cn'. Fix: write one of them."
-        ),
+    (
+        *("klaviyo-access:partition", "aws-cn"),
+        *("aws or aws-us-gov", "the program was written for these two"),
+        *("'aws-cn'", "one of them"),
     ),
-    "a prefix with a hyphen": (
-        {"klaviyo-access:prefix": "klaviyo-eu"},
-        (
-            "klaviyo-access:prefix: must be 1 to 20 lower-case letters and digits that begin with a letter, because it is "
-            "part of every name in AWS, where hyphens part the names; given: 'klaviyo-eu'. Fix: write one like klaviyo."
-        ),
+    ("klaviyo-access:prefix", "klaviyo-eu", _NAME, _NAMED, "'klaviyo-eu'", "one like klaviyo"),
+    (
+        *("klaviyo-access:klaviyoUrl", "http://a.klaviyo.com"),
+        *(_URL, "the key travels in a header"),
+        *("'http://a.klaviyo.com'", "https://a.klaviyo.com"),
     ),
-    "Klaviyo over plain http": (
-        {"klaviyo-access:klaviyoUrl": "http://a.klaviyo.com"},
-        (
-            "klaviyo-access:klaviyoUrl: must be https://HOST, or http:// on a loopback address, without path, query or "
-            "credentials, because the key travels in a header; given: 'http://a.klaviyo.com'. Fix: write "
-            "https://a.klaviyo.com."
-        ),
+    (
+        *("klaviyo-access:klaviyoAccountId", "too-long"),
+        *(_KLAVIYO, "a key of another account is refused by it"),
+        *("'too-long'", _PUBLIC),
     ),
-    "a Klaviyo account that is none": (
-        {"klaviyo-access:klaviyoAccountId": "too-long"},
-        (
-            "klaviyo-access:klaviyoAccountId: must be the 6 letters and digits of a Klaviyo account's id, because a key of "
-            "another account is refused by it; given: 'too-long'. Fix: write the id that Klaviyo also calls site id or "
-            "public API key, or leave the setting out."
-        ),
+    (
+        *("klaviyo-access:klaviyoAccountId", "pk_" + "ab" * 17),
+        *(_KLAVIYO, "a key of another account is refused by it"),
+        *("a private key, which belongs in no file", _PUBLIC),
     ),
-    "a private key where its account belongs": (
-        {"klaviyo-access:klaviyoAccountId": "pk_" + "ab" * 17},
-        (
-            "klaviyo-access:klaviyoAccountId: must be the 6 letters and digits of a Klaviyo account's id, because a key of "
-            "another account is refused by it; given: a private key, which belongs in no file. Fix: write the id that "
-            "Klaviyo also calls site id or public API key, or leave the setting out."
-        ),
-    ),
-}
+]
 
 
-@pytest.mark.parametrize(("change", "sentence"), ENVIRONMENT_SENTENCES.values(), ids=ENVIRONMENT_SENTENCES)
-def test_a_refused_fact_of_an_environment_says_rule_reason_value_and_fix(change: dict[str, Any], sentence: str) -> None:
-    config = {"aws:region": "eu-west-1", "klaviyo-access:accountId": "111111111111"} | change
+@pytest.mark.parametrize(("setting", "value", "must", "why", "given", "fix"), ENVIRONMENT_SENTENCES)
+def test_a_refused_fact_of_an_environment_says_rule_reason_value_and_fix(
+    setting: str, value: Any, must: str, why: str, given: str, fix: str
+) -> None:
+    config = {"aws:region": "eu-west-1", "klaviyo-access:accountId": "111111111111"}
     with pytest.raises(EnvironmentSettingsError) as refusal:
-        Environment.of_config("dev", config, {})
+        Environment.of_config("dev", config | {setting: value}, {})
+    sentence = f"{setting}: must be {must}, because {why}; given: {given}. Fix: write {fix}."
     assert str(refusal.value) == f"Pulumi.dev.yaml:\n  {sentence}"
 
 
