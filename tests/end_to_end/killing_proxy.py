@@ -19,13 +19,17 @@ class KillingProxy:
         number: the call at which ``kill`` is called; 0 for none.
         moment: before AWS hears of that call, or when it has answered and the caller does not know yet.
         kill: ends a process.
+        among: part of the head of the calls that are counted; every call without it.
     """
 
-    def __init__(self, endpoint: str, *, number: int, moment: Moment, kill: Callable[[], None]) -> None:
+    def __init__(
+        self, endpoint: str, *, number: int, moment: Moment, kill: Callable[[], None], among: bytes = b""
+    ) -> None:
         self._port = urlsplit(endpoint).port
         self._number = number
         self._moment = moment
         self._kill = kill
+        self._among = among
         self._guard = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._sockets = [self._listener]
@@ -80,7 +84,7 @@ class KillingProxy:
 
     def _is_fatal(self, heard: bytes) -> bool:
         """Count a call by its first bytes; whether it is the one."""
-        if b" HTTP/1.1\r\n" not in heard.partition(b"\r\n")[0] + b"\r\n":
+        if b" HTTP/1.1\r\n" not in heard.partition(b"\r\n")[0] + b"\r\n" or self._among not in heard:
             return False
         with self._guard:
             self.calls += 1
