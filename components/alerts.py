@@ -8,7 +8,8 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.detections import ALL_MANAGEMENT_EVENTS, Detection
-from components.policies import alert_topic_policy, to_json
+from components.policies import to_json
+from components.record_policies import alert_topic_policy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,8 @@ from components.detections import to_json as pattern_json
 from components.encryption_key import EncryptionKey, EncryptionKeyArgs
 from components.key_policies import KeyPlace, audit_key_policy
 from components.names import AuditNames
-from components.policies import audit_bucket_policy, to_json, write_trail_log
+from components.policies import to_json
+from components.record_policies import audit_bucket_policy, write_trail_log
 from components.tampering import trail_tampered_with
 from components.trust import trust_service_of_any_account
 

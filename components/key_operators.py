@@ -8,7 +8,8 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.examination_policies import Examined, examine
-from components.policies import Encryption, operate_keys, to_json
+from components.policies import Encryption, to_json
+from components.secret_policies import operate_keys
 from components.trust import trust_principals
 
 

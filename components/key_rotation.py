@@ -11,9 +11,10 @@ from pulumi import ResourceOptions
 
 from components.bundle import Bundle
 from components.detections import rotation_succeeded, to_json
-from components.policies import Document, Encryption, rotate_key
+from components.policies import Document, Encryption
 from components.role_key import RoleKey
 from components.rotator import Rotator, RotatorArgs, make_rotator
+from components.secret_policies import rotate_key
 
 CANARY: Final = '{"action":"canary"}'
 """All that the rotator is told: the event itself is not."""

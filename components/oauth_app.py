@@ -8,8 +8,9 @@ import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.oauth_policies import keep_oauth_tokens, stage_oauth_client
-from components.policies import Document, Encryption, SecretPrincipals, to_json
+from components.policies import Document, Encryption, to_json
 from components.secret import Safekeeping, SecretArgs, make_secret
+from components.secret_policies import SecretPrincipals
 
 
 @dataclass(frozen=True, kw_only=True)

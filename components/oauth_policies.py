@@ -6,7 +6,8 @@ have one reader and writer, that service: it refreshes them, and what comes back
 
 from collections.abc import Sequence
 
-from components.policies import Document, Encryption, SecretPrincipals
+from components.policies import Document, Encryption
+from components.secret_policies import SecretPrincipals
 
 
 def client_principals(*, service: str, operator: str, managers: Sequence[str]) -> SecretPrincipals:

@@ -12,8 +12,8 @@ from components.names import (
     webhook_rotator_name,
 )
 from components.platforms import ExistingRole, ForeignRole
-from components.policies import SecretPrincipals
 from components.refusals import refuse_unsafe
+from components.secret_policies import SecretPrincipals
 from components.settings import Settings
 from components.webhook_policies import webhook_principals
 from klaviyo_access.access_model import EnvironmentAccess

@@ -7,8 +7,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.policies import SecretPrincipals
 from components.secret import Safekeeping, SecretArgs, make_secret
+from components.secret_policies import SecretPrincipals
 
 
 @dataclass(frozen=True, kw_only=True)

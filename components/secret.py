@@ -12,7 +12,8 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import Alias, ResourceOptions
 
-from components.policies import SecretPrincipals, secret_resource_policy, to_json
+from components.policies import to_json
+from components.secret_policies import SecretPrincipals, secret_resource_policy
 
 _ONLY_ADOPTED: Final = [
     "description",

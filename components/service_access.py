@@ -19,7 +19,8 @@ from components.platforms import (
     LambdaFunction,
     Platform,
 )
-from components.policies import Document, Encryption, read_keys, to_json
+from components.policies import Document, Encryption, to_json
+from components.secret_policies import read_keys
 from components.trust import trust_pods, trust_service, trust_service_account, trust_service_of_any_account
 
 

@@ -13,8 +13,8 @@ from components.detections import (
 )
 from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name, secret_arn_prefix, webhook_secret_name
 from components.oauth_policies import tokens_principals as oauth_tokens_principals
-from components.policies import SecretPrincipals
 from components.principals import Principals
+from components.secret_policies import SecretPrincipals
 from components.settings import Settings
 from components.tampering import alerts_tampered_with, audit_entries_tampered_with
 from klaviyo_access.access_model.environment import Environment

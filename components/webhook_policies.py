@@ -6,7 +6,8 @@ may have it rotated and read nothing.
 
 from collections.abc import Sequence
 
-from components.policies import Document, Encryption, SecretPrincipals
+from components.policies import Document, Encryption
+from components.secret_policies import SecretPrincipals
 
 _SEE = ["secretsmanager:DescribeSecret", "secretsmanager:GetResourcePolicy", "secretsmanager:ListSecretVersionIds"]
 _READ = ["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"]

@@ -10,9 +10,10 @@ from pulumi import ResourceOptions
 
 from components import detections
 from components.bundle import Bundle
-from components.policies import Document, Encryption, SecretPrincipals, to_json
+from components.policies import Document, Encryption, to_json
 from components.rotator import Rotator, RotatorArgs, make_rotator
 from components.secret import Safekeeping, SecretArgs, make_secret
+from components.secret_policies import SecretPrincipals
 from components.webhook_policies import change_webhook_secret, receive_webhook, rotate_webhook_secret
 
 UNSTICK: Final = '{"action":"unstick"}'

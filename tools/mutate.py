@@ -65,6 +65,8 @@ SUBJECTS: Final = (
         Subject(path=f"components/{name}.py", tests=_POLICIES, documents=True)
         for name in (
             "policies",
+            "secret_policies",
+            "record_policies",
             "key_policies",
             "trust",
             "oauth_policies",

@@ -24,18 +24,9 @@ from components.key_policies import (
     secrets_key_policy,
 )
 from components.oauth_policies import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
-from components.policies import (
-    Encryption,
-    SecretPrincipals,
-    alert_topic_policy,
-    audit_bucket_policy,
-    operate_keys,
-    read_keys,
-    rotate_key,
-    secret_resource_policy,
-    to_json,
-    write_trail_log,
-)
+from components.policies import Encryption, to_json
+from components.record_policies import alert_topic_policy, audit_bucket_policy, write_trail_log
+from components.secret_policies import SecretPrincipals, operate_keys, read_keys, rotate_key, secret_resource_policy
 from components.trust import (
     trust_pods,
     trust_principals,

@@ -6,17 +6,9 @@ from typing import Any
 import pytest
 
 from components.key_policies import KeyPlace, alerts_key_policy, audit_key_policy, secrets_key_policy
-from components.policies import (
-    Encryption,
-    SecretPrincipals,
-    alert_topic_policy,
-    audit_bucket_policy,
-    operate_keys,
-    read_keys,
-    rotate_key,
-    secret_resource_policy,
-    write_trail_log,
-)
+from components.policies import Encryption
+from components.record_policies import alert_topic_policy, audit_bucket_policy, write_trail_log
+from components.secret_policies import SecretPrincipals, operate_keys, read_keys, rotate_key, secret_resource_policy
 from components.trust import (
     trust_principals,
     trust_service,

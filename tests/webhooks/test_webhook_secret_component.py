@@ -9,8 +9,9 @@ import pytest
 from pulumi.runtime.settings import reset_options
 
 from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
-from components.policies import MANAGE_SECRET, Encryption, read_keys, secret_resource_policy
+from components.policies import Encryption
 from components.principals import Principals
+from components.secret_policies import MANAGE_SECRET, read_keys, secret_resource_policy
 from components.settings import Settings, parse_settings
 from components.webhook_policies import (
     change_webhook_secret,
