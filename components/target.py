@@ -9,6 +9,7 @@ import pulumi_aws as aws
 from components.names import MANAGED_BY, account_root_arn
 from components.platforms import redeployed
 from components.refusals import planned_secrets
+from components.scope_changes import scope_changes, tell
 from components.settings import Settings
 from klaviyo_access.access_model import EnvironmentAccess
 from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError
@@ -102,6 +103,8 @@ def check_target(
 ) -> None:
     """Ask AWS who calls, how much room there is and what exists, and refuse what cannot end well before it begins.
 
+    What is to be done before or after roles change their scopes is told.
+
     Raises:
         EnvironmentSettingsError: the wrong place, no deployer, too small a quota, or a secret that would be forgotten.
     """
@@ -119,6 +122,8 @@ def check_target(
         refuse_small_quota(environment, functions=functions, concurrent_executions=quota)
     existing = _asked("Whether a secret would be deleted", lambda: _existing_secrets(environment))
     refuse_forgotten_secrets(environment, settings, access, existing=existing or ())
+    changes = _asked("Whether roles change their scopes", lambda: scope_changes(environment, access, existing or ()))
+    tell(changes or (), stack=environment.name)
     if settings.restored:
         pulumi.log.warn(
             f"{PROJECT}:restored takes secrets over as they are: take it out of Pulumi.{environment.name}.yaml after "

@@ -59,6 +59,12 @@ class Cloud(Protocol):
     def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
         """ARN and name of each secret that satisfies every filter of ListSecrets, without those to be deleted."""
 
+    def secret_versions(self, secret: str) -> Mapping[str, Any]:
+        """A secret's ARN and name, and its versions with labels, as ListSecretVersionIds answers."""
+
+    def function(self, name: str) -> Mapping[str, Any]:
+        """A function's configuration, as GetFunction answers."""
+
 
 class LiveCloud:
     """AWS at the configured endpoints, over boto3 with the credentials of the environment.
@@ -159,6 +165,16 @@ class LiveCloud:
         found = [secret for page in pages.paginate(Filters=filters) for secret in page["SecretList"]]
         return [(secret["ARN"], secret["Name"]) for secret in found]
 
+    def secret_versions(self, secret: str) -> Mapping[str, Any]:
+        client = self._client("secretsmanager", self._configuration.region)
+        found: Mapping[str, Any] = client.list_secret_version_ids(SecretId=secret, MaxResults=100)
+        return found
+
+    def function(self, name: str) -> Mapping[str, Any]:
+        client = self._client("lambda", self._configuration.region)
+        found: Mapping[str, Any] = client.get_function(FunctionName=name)["Configuration"]
+        return found
+
     def _aws(self, inputs: Properties) -> Aws:
         region = inputs.get("region") or self._configuration.region
         return Aws(region=region, clients=self._client, identity=self.identity)
@@ -212,6 +228,12 @@ class PredictedCloud:
 
     def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002 -- a rendering starts from nothing
         return ()
+
+    def secret_versions(self, secret: str) -> Mapping[str, Any]:
+        raise NotImplementedError(f"{secret} is looked up, but a rendering starts from nothing")
+
+    def function(self, name: str) -> Mapping[str, Any]:
+        raise NotImplementedError(f"{name} is looked up, but a rendering starts from nothing")
 
 
 _PRESUMED: Final[Mapping[str, Properties]] = MappingProxyType(

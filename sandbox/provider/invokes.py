@@ -1,6 +1,7 @@
 """The functions of pulumi-aws that the program calls: who and where it is."""
 
 from collections.abc import Callable, Mapping
+from datetime import UTC
 from types import MappingProxyType
 from typing import Final
 
@@ -57,6 +58,34 @@ def _secrets(cloud: Cloud, configuration: Configuration, arguments: Properties) 
     return {"id": configuration.region, "region": configuration.region, "arns": arns, "names": named, **arguments}
 
 
+def _secret_versions(cloud: Cloud, configuration: Configuration, arguments: Properties) -> Properties:
+    found = cloud.secret_versions(str(arguments["secretId"]))
+    versions = [
+        {
+            "createdTime": f"{version['CreatedDate'].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            "lastAccessedDate": "",
+            "versionId": version["VersionId"],
+            "versionStages": version["VersionStages"],
+        }
+        for version in found["Versions"]
+    ]
+    named = {"arn": found["ARN"], "name": found["Name"], "secretArn": found["ARN"], "secretName": found["Name"]}
+    return {"id": found["ARN"], "region": configuration.region, "versions": versions, **named, **arguments}
+
+
+def _function(cloud: Cloud, configuration: Configuration, arguments: Properties) -> Properties:
+    found = cloud.function(str(arguments["functionName"]))
+    variables = found.get("Environment", {}).get("Variables", {})
+    return {
+        "id": found["FunctionName"],
+        "region": configuration.region,
+        "arn": found["FunctionArn"],
+        "lastModified": found["LastModified"],
+        "environment": {"variables": variables},
+        **arguments,
+    }
+
+
 DESCRIPTIONS: Final = MappingProxyType(
     {
         "eu-central-1": "Europe (Frankfurt)",
@@ -73,6 +102,8 @@ INVOKES: Final[Mapping[str, tuple[frozenset[str], Invoke]]] = MappingProxyType(
         "aws:index/getPartition:getPartition": (frozenset(), _partition),
         "aws:index/getRegion:getRegion": (frozenset({"region"}), _region),
         "aws:iam/getSessionContext:getSessionContext": (frozenset({"arn"}), _session_context),
+        "aws:lambda/getFunction:getFunction": (frozenset({"functionName"}), _function),
+        "aws:secretsmanager/getSecretVersions:getSecretVersions": (frozenset({"secretId"}), _secret_versions),
         "aws:secretsmanager/getSecrets:getSecrets": (frozenset({"filters"}), _secrets),
         "aws:servicequotas/getServiceQuota:getServiceQuota": (frozenset({"serviceCode", "quotaCode"}), _service_quota),
     }
