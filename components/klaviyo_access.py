@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
-from components import auditor_plan, record_plan, redeployment_plan
+from components import auditor_plan, encryption_plan, record_plan, redeployment_plan
 from components.application_audit import ApplicationAudit
 from components.audit_trail import AuditTrail
 from components.encryption_key import EncryptionKey
@@ -120,9 +120,11 @@ class KlaviyoAccess(pulumi.ComponentResource):
 
     def _encryption_keys(self, name: str, plan: Plan) -> SecretKeys:
         child = ResourceOptions(parent=self)
-        home = EncryptionKey(f"{name}-encryption", plan.encryption_key(), child)
+        home = EncryptionKey(f"{name}-encryption", encryption_plan.secrets_key(plan), child)
         replicas = {
-            region: EncryptionKey(f"{name}-encryption-{region}", plan.replica_encryption_key(region), child).key_arn
+            region: EncryptionKey(
+                f"{name}-encryption-{region}", encryption_plan.replicas_key(plan, region), child
+            ).key_arn
             for region in plan.settings.replica_regions
         }
         return SecretKeys(home=home.key_arn, replicas=replicas)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pulumi
@@ -13,11 +13,8 @@ from components.encryption_key import EncryptionKeyArgs
 from components.examination_policies import Examined
 from components.key_operators import KeyOperatorsArgs
 from components.key_policies import (
-    ForeignUse,
     KeyPlace,
     log_group_key_policy,
-    replicas_key_policy,
-    secrets_key_policy,
 )
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
@@ -30,7 +27,6 @@ from components.names import (
     oauth_secret_name,
     rotator_name,
     rotator_role_name,
-    secret_arn_of,
     secret_arn_pattern,
     service_role_name,
     webhook_rotator_name,
@@ -98,52 +94,6 @@ class Plan:
             account_id=self.environment.account_id,
             region=self.environment.region,
             managers=self.principals.managers,
-        )
-
-    def encryption_key(self) -> EncryptionKeyArgs:
-        """The KMS key of the secrets and of the rotators' logs."""
-        here = self.environment
-        logs = f"arn:{here.partition}:logs:{here.region}:{here.account_id}:log-group"
-        return EncryptionKeyArgs(
-            alias=f"{here.prefix}/{here.name}/keys",
-            description=f"Encrypts the Klaviyo API keys of {here.name}",
-            policy=secrets_key_policy(
-                self.key_place,
-                log_group_pattern=f"{logs}:/aws/lambda/{here.prefix}-{here.name}-*",
-                foreign=self._foreign_use(here.region),
-            ),
-            tags=self.tags(),
-            protect=self.protect,
-            restored=self.settings.restored.encryption_key if self.settings.restored else None,
-        )
-
-    def replica_encryption_key(self, region: str) -> EncryptionKeyArgs:
-        """The KMS key of the secrets' replicas in ``region``."""
-        here = self.environment
-        return EncryptionKeyArgs(
-            alias=f"{here.prefix}/{here.name}/keys",
-            description=f"Encrypts the replicas of the Klaviyo API keys of {here.name}",
-            policy=replicas_key_policy(
-                replace(self.key_place, region=region),
-                primary_region=here.region,
-                foreign=self._foreign_use(here.region, region),
-            ),
-            tags=self.tags(),
-            protect=self.protect,
-            region=region,
-        )
-
-    def _foreign_use(self, *regions: str) -> ForeignUse:
-        """What readers of other accounts decrypt; under which region's ARN a replica is, AWS does not say."""
-        readers = {role: self.principals.foreign_readers(role) for role in self.access.roles}
-        return ForeignUse(
-            readers=tuple(sorted({arn for arns in readers.values() for arn in arns})),
-            secrets=tuple(
-                secret_arn_of(self.environment, self.environment.secret_name(role, "key"), region)
-                for role, arns in readers.items()
-                if arns
-                for region in regions
-            ),
         )
 
     def keeping(self, encryption_key_arn: KeyArn) -> Safekeeping:
