@@ -8,6 +8,8 @@ import pytest
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.cli.app import keys
 from klaviyo_access.keys.secret import fingerprint
+from sandbox import asking
+from sandbox.home import Home
 from tests.end_to_end.deployed import PROJECT, Deployed
 
 pytestmark = pytest.mark.end_to_end
@@ -43,33 +45,87 @@ def test_a_roll_back_brings_the_key_before_back_and_rejects_the_one_in_use(deplo
     assert f"the previous key {spare} was rejected" in again.stderr
 
 
-def test_a_leaked_key_is_rotated_away_seen_dead_and_who_read_it_is_told(deployed: Deployed, spare: str) -> None:
+DEVELOPER = "klaviyo/local/developer"
+
+
+def labels(deployed: Deployed, kind: str) -> set[str]:
+    """All labels of ours on a secret of developer, without their times."""
+    client = deployed.client("secretsmanager", deployed.signed_in("deployer"))
+    stages = client.describe_secret(SecretId=f"{DEVELOPER}/{kind}")["VersionIdsToStages"].values()
+    found = {label for labels in stages for label in labels if ":" in label}
+    return {re.sub(r":\d{8}T\d{6}Z", "", label) for label in found}
+
+
+def at_klaviyo(deployed: Deployed, fingerprint: str) -> tuple[str, str]:
+    """The status of a key in Klaviyo's own list, and the end of its name."""
+    home = Home(deployed.home)
+    listed = asking.ask(home, asking.running(home).ports.klaviyo, "GET", "/sandbox/keys")
+    [(status, name)] = [(key["status"], key["name"]) for key in listed if key["fingerprint"] == fingerprint]
+    return status, name[-len(fingerprint) - 2 :]
+
+
+def test_a_leaked_spare_is_disabled_by_the_auditor_and_forgotten(deployed: Deployed, spare: str) -> None:
+    in_use = deployed.status("developer")["current"]["fingerprint"]
+    assert f"SPARE:{spare}" in labels(deployed, "reserve")
+    done = deployed.operate("keys", "leaked", spare, "--yes", "--timeout", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{spare} is a spare. It is marked as leaked, and never used again." in done.stderr
+    assert f"developer: {spare} is disabled, and Klaviyo refuses it." in done.stdout
+    assert at_klaviyo(deployed, spare) == ("disabled", f"[{spare}]")
+    assert not {label for label in labels(deployed, "reserve") if spare in label}
+    assert deployed.status("developer")["current"]["fingerprint"] == in_use
+    assert at_klaviyo(deployed, in_use)[0] == "active"
+
+
+def test_a_leaked_key_in_use_is_rotated_away_disabled_by_the_auditor_and_who_read_it_is_told(
+    deployed: Deployed, spare: str
+) -> None:
     leaked = deployed.status("developer")["current"]["fingerprint"]
     reader = deployed.client("secretsmanager", deployed.as_service("app-api"))
-    reader.get_secret_value(SecretId="klaviyo/local/developer/key")
-    first = deployed.operate("keys", "leaked", leaked, "--yes", "--timeout", "0")
+    reader.get_secret_value(SecretId=f"{DEVELOPER}/key")
+    done = deployed.operate("keys", "leaked", leaked, "--yes", "--timeout", "0", "--days", "2")
+    assert done.returncode == 0, done.stdout + done.stderr
+    said = [line.partition(": rotated")[0] for line in done.stdout.splitlines()]
+    assert said[:4] == [
+        f"developer: {leaked} is marked as leaked.",
+        "developer",
+        f"developer: {leaked} is disabled, and Klaviyo refuses it.",
+        "Who read keys of the role in the last 2 days, how often, when and where:",
+    ]
+    assert "role/klaviyo/local/klaviyo-local-app-api: " in done.stdout
+    assert at_klaviyo(deployed, leaked) == ("disabled", f"[{leaked}]")
+    assert not {label for kind in ("key", "reserve") for label in labels(deployed, kind) if leaked in label}
+    assert f"KEY:{spare}" in labels(deployed, "key")
     assert deployed.status("developer")["current"]["fingerprint"] == spare
-    assert f"developer: {leaked} is marked as leaked." in first.stdout
-    assert "role/klaviyo/local/klaviyo-local-app-api: " in first.stdout
-    if first.returncode:  # no auditor disabled it: a person does
-        assert "disable the one key that ends in" in first.stderr
-        assert deployed.run("-m", "sandbox", "klaviyo-key", "--disable", leaked).returncode == 0
-        second = deployed.operate("keys", "leaked", leaked, "--yes", "--timeout", "0")
-        assert second.returncode == 0, second.stdout + second.stderr
-    status = deployed.status("developer")
-    assert leaked not in str(status)
     back = deployed.operate("keys", "rollback", "developer", "--yes")
     assert back.returncode == 1
     assert deployed.status("developer")["current"]["fingerprint"] == spare
 
 
-def test_a_leaked_key_in_use_without_a_spare_is_left_alone(deployed: Deployed, spare: str) -> None:
+def test_a_leaked_key_in_use_without_a_spare_is_disabled_by_a_person_who_accepts_the_outage(
+    deployed: Deployed, spare: str
+) -> None:
     assert deployed.operate("keys", "rotate", "developer").returncode == 0
     before = deployed.status("developer")
     stopped = deployed.operate("keys", "leaked", spare, "--yes")
     assert stopped.returncode == 1
     assert "give --outage" in stopped.stderr
     assert deployed.status("developer") == before
+
+    marked = deployed.operate("keys", "leaked", spare, "--outage", "--yes")
+    assert marked.returncode == 1
+    assert f"{spare} is in use and alive until you disable it." in marked.stderr
+    assert {f"KEY:{spare}", f"LEAKED:{spare}"} <= labels(deployed, "key")
+    assert at_klaviyo(deployed, spare)[0] == "active"  # nothing but a person disables what services use
+    assert deployed.run("-m", "sandbox", "klaviyo-key", "--disable", spare).returncode == 0
+
+    key = deployed.new_key(SCOPES["developer"])
+    assert deployed.operate("keys", "stage", "developer", stdin=f"{key}\n").returncode == 0
+    done = deployed.operate("keys", "leaked", spare, "--yes", "--timeout", "0")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"developer: {spare} is disabled, and Klaviyo refuses it." in done.stdout
+    assert not {label for label in labels(deployed, "key") if spare in label}
+    assert deployed.status("developer")["current"]["fingerprint"] == fingerprint(key)
 
 
 def test_a_bare_key_is_adopted_rotated_away_and_retired(deployed: Deployed, spare: str) -> None:
@@ -86,11 +142,8 @@ def test_a_bare_key_is_adopted_rotated_away_and_retired(deployed: Deployed, spar
     assert deployed.operate("keys", "rotate", "developer").returncode == 0
     waiting = {key["fingerprint"]: key["waits_for"] for key in deployed.status("developer")["retired"]}
     assert waiting[fingerprint(bare)].endswith("for app-api (library)")
-    first = deployed.operate("keys", "retire", "developer", fingerprint(bare), "--yes", "--timeout", "0")
-    if first.returncode:  # no auditor disabled it: a person does
-        assert deployed.run("-m", "sandbox", "klaviyo-key", "--disable", fingerprint(bare)).returncode == 0
-        first = deployed.operate("keys", "retire", "developer", fingerprint(bare), "--yes", "--timeout", "0")
-    assert first.stdout == f"developer: {fingerprint(bare)} is disabled, and Klaviyo refuses it.\n"
+    retired = deployed.operate("keys", "retire", "developer", fingerprint(bare), "--yes", "--timeout", "0")
+    assert retired.stdout == f"developer: {fingerprint(bare)} is disabled, and Klaviyo refuses it.\n"
     assert fingerprint(bare) not in str(deployed.status("developer"))
 
 
