@@ -98,7 +98,7 @@ def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozens
     against = _against(keys, previous, needed)
     if previous is None or against:
         told = against if reason == ROLLED_BACK else f"{reason}; {against}"
-        ends_with = _end(keys, current) if _missing(reason) and not current.verdict else None
+        ends_with = _end(keys, current) if _missing(reason) else None
         return Report(
             outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told, ends_with=ends_with
         )
