@@ -10,6 +10,9 @@ from tests.end_to_end.doctor_world import ACCOUNT, HERE, Broken, World
 IN_USE = "0123456789ab"
 """The fingerprint of the viewer's key."""
 
+WAITING = "fe9876543210"
+"""The fingerprint of the viewer's spare."""
+
 SOONER = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -99,6 +102,13 @@ def no_tombstone(world: World) -> Generator[None, None, None]:
     world.take_off(name, spare)
 
 
+def spare_gone(world: World) -> Generator[None, None, None]:
+    name, spare = secret("viewer", "reserve"), Spare(SOONER, WAITING)
+    world.take_off(name, spare)
+    yield
+    world.put(name, spare)
+
+
 def spare_of_another(world: World) -> Generator[None, None, None]:
     name, spare = secret("profile-sync", "reserve"), Spare(SOONER, IN_USE)
     world.put(name, "AWSCURRENT")
@@ -179,6 +189,7 @@ BROKEN = (
         "belongs to another Klaviyo account",
         "keys stage reporting --stack local",
     ),
+    Broken(spare_gone, "spares", "viewer", "its next rotation fails", "keys stage viewer --stack local"),
     # A role without a key is told another cure once a spare waits.
     Broken(no_tombstone, "tombstones", secret("service", "reserve"), "AWSCURRENT on a spare", "tombstone", ("keys",)),
     Broken(

@@ -50,6 +50,7 @@ class World:
         rendered: what the program declares for it.
         ahead: how far the doctor's clock is ahead.
         empty: what the doctor found before anything was deployed.
+        new: what it found right after the deployment.
         sound: what is wrong before anything is broken.
     """
 
@@ -57,6 +58,7 @@ class World:
     rendered: Path
     ahead: timedelta = timedelta()
     empty: list[Finding] = field(default_factory=list)
+    new: list[Finding] = field(default_factory=list)
     sound: list[Trouble] = field(default_factory=list)
 
     @cache  # noqa: B019 - a module's tests have one world

@@ -53,8 +53,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         world.empty = world.examine()
         done = deployed.run("-m", "sandbox.engine", "up", "--stack", "local", environ=deployer)
         assert done.returncode == 0, done.stdout + done.stderr
+        world.new = world.examine()
         world.put(broken_secrets.secret("viewer", "reserve"), "AWSCURRENT")
-        world.put(broken_secrets.secret("viewer", "reserve"), Spare(broken_secrets.SOONER, "fe9876543210"))
+        world.put(broken_secrets.secret("viewer", "reserve"), Spare(broken_secrets.SOONER, broken_secrets.WAITING))
         held = HoldsKey(broken_secrets.IN_USE)
         world.put(broken_secrets.secret("viewer"), "AWSCURRENT", held, as_role="klaviyo-local-viewer-rotator")
         world.sound = troubles(world.examine())
@@ -69,10 +70,20 @@ def test_a_sandbox_on_which_nothing_is_deployed_says_to_deploy(world: World) -> 
     assert "is not deployed yet" in caller.detail
 
 
-def test_a_new_environment_lacks_keys_and_nothing_else(world: World) -> None:
-    assert {one.check for one in world.sound} == {"keys", "spares"}
+def test_a_new_environment_lacks_its_first_keys_and_nothing_else(world: World) -> None:
+    (found,) = [one for one in world.new if one.result != "ok"]
+    assert (found.check, verdict(world.new)) == ("keys", ExitCode.FAILED)
+    assert {"custodian", "viewer"} < set(found.on)
+    assert found.cure == (
+        "Twice, for a key to use and a spare: klaviyo-access keys stage --all --stack local. Then: klaviyo-access keys "
+        "rotate --all --stack local"
+    )
+
+
+def test_where_some_roles_have_keys_each_other_one_has_a_cure_of_its_own(world: World) -> None:
+    assert {one.check for one in world.sound} == {"keys"}
     assert "viewer" not in {one.on for one in world.sound}
-    (custodian,) = [one for one in world.sound if (one.check, one.on) == ("keys", "custodian")]
+    (custodian,) = [one for one in world.sound if one.on == "custodian"]
     assert custodian.cure == (
         "klaviyo-access keys stage custodian --stack local && klaviyo-access keys rotate custodian --stack local"
     )

@@ -10,23 +10,33 @@ from klaviyo_access.keys.labels import Rejected, SecretLabels
 
 def in_use(sight: Sight) -> Iterator[Trouble]:
     """Roles whose services find no key."""
-    reserves = sight.labels_of_roles("reserve")
-    for role, labels in sight.labels_of_roles("key").items():
-        if labels.current is None:
-            rotate = f"klaviyo-access keys rotate {role} --stack {sight.stack}"
-            staged = role in reserves and reserves[role].spares
-            yield Trouble(
-                on=role,
-                cause=f"has no key yet, {'though a spare waits' if staged else 'and no spare'}: its services cannot "
-                "call Klaviyo",
-                cure=rotate if staged else f"klaviyo-access keys stage {role} --stack {sight.stack} && {rotate}",
-            )
+    reserves, keys = sight.labels_of_roles("reserve"), sight.labels_of_roles("key")
+    without = [role for role, labels in keys.items() if labels.current is None]
+    nobody = len(without) == len(keys) and not any(labels.spares for labels in reserves.values())
+    for role in without:
+        rotate = f"klaviyo-access keys rotate {role} --stack {sight.stack}"
+        staged = role in reserves and reserves[role].spares
+        stage = "" if staged else f"klaviyo-access keys stage {role} --stack {sight.stack} && "
+        yield Trouble(
+            on=role,
+            cause=f"has no key yet, {'though a spare waits' if staged else 'and no spare'}: its services cannot call "
+            "Klaviyo",
+            cure=_first_keys(sight.stack) if nobody else stage + rotate,
+        )
+
+
+def _first_keys(stack: str) -> str:
+    return (
+        f"Twice, for a key to use and a spare: klaviyo-access keys stage --all --stack {stack}. Then: klaviyo-access "
+        f"keys rotate --all --stack {stack}"
+    )
 
 
 def spares(sight: Sight) -> Iterator[Trouble]:
-    """Roles whose next rotation will find no spare."""
+    """Roles whose next rotation will find no spare; one without a key was named for that already."""
+    with_key = {role for role, labels in sight.labels_of_roles("key").items() if labels.current is not None}
     for role, labels in sight.labels_of_roles("reserve").items():
-        if not labels.spares:
+        if not labels.spares and (role in with_key or _last_verdict(labels)):
             yield Trouble(
                 on=role,
                 cause=f"has no spare, so its next rotation fails{_last_verdict(labels)}",
