@@ -91,7 +91,7 @@ def sdk(role: str, operation: str, **arguments: object) -> None:
 def httpx_threads(role: str, operation: str) -> None:
     """Send writes by httpx from threads."""
     auth = KlaviyoAuth(role)
-    with httpx.Client(auth=auth, base_url=auth.base_url, timeout=30) as client:
+    with httpx.Client(auth=auth, base_url=auth.base_url, timeout=120) as client:
         threads(role, operation, lambda: client.post("/api/profile-import", json={"data": PERSON}).status_code)
 
 
@@ -108,7 +108,7 @@ def httpx_tasks(role: str, operation: str) -> None:
                 tell(f"failed {error!r}")
 
     async def main() -> None:
-        async with httpx.AsyncClient(auth=auth, base_url=auth.base_url, timeout=30) as client:
+        async with httpx.AsyncClient(auth=auth, base_url=auth.base_url, timeout=120) as client:
             await asyncio.gather(*(work(client) for _ in range(IN_FLIGHT)))
 
     _ROLE.set(role)
