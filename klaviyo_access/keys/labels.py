@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 LABEL_LIMIT: Final = 20
@@ -132,6 +133,7 @@ def format_time(time: datetime) -> str:
     return time.astimezone(UTC).strftime(_TIME_FORMAT)
 
 
+@lru_cache(maxsize=1_000)
 def parse_label(text: str) -> Label:
     """Read one label; what has not the exact form of a known one comes back as ``Foreign``."""
     if text in _AWS:

@@ -8,10 +8,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
+from rotation.entry import take_step
 from tests.rotation.state_machine.account import Account
 from tests.rotation.state_machine.dangers import dangers
 from tests.rotation.state_machine.faults import Fault
-from tests.rotation.state_machine.mutants import DANGER_OF, MUTANTS
+from tests.rotation.state_machine.mutants import DANGER_OF, MUTANTS, Slip
 from tests.rotation.state_machine.rules import RULES
 from tests.rotation.state_machine.schedules import ROLES, SOMEBODY_ELSE, Play, Step, random_steps, shortest, violation
 
@@ -68,6 +69,43 @@ def test_random_schedules_do_no_harm() -> None:
         if found := violation(random_steps(seed), seed=seed):
             told = "\n".join(str(step) for step in shortest(random_steps(seed), seed=seed))
             pytest.fail(f"schedule {seed}: {found}\n{told}")
+
+
+PROMISED: Final = {
+    "AWSPENDING is left after a refusal",
+    "finishSecret returns early, unhealed, when already current",
+    "a roll-back moves AWSCURRENT before it marks the bad key",
+    "RETIRED is dropped after the move instead of before",
+    "the auditor looks no second time",
+    "a time-out promotes",
+    "the auditor disables by the label alone",
+    "a staged endpoint is trusted",
+    "staged scopes are trusted",
+    "a staged apiKeyId is trusted",
+    "KEY is forgotten",
+    "a spare is picked though its key is live",
+    "values hold times",
+    "healing drops a verdict",
+    "the auditor looks at one role alone",
+    "the reserve's labels govern the key secret",
+    "two runs of a rotator at once",
+    "AWSPENDING is left when labels are full",
+    "the auditor guesses which entry is meant",
+}
+
+
+def test_every_promised_wrong_rule_is_tried_in_a_danger_that_there_is() -> None:
+    assert PROMISED - MUTANTS.keys() == set()
+    assert DANGER_OF.keys() - MUTANTS.keys() == set()
+    assert {danger for danger in DANGER_OF.values() if not any(name.startswith(danger) for name in DANGERS)} == set()
+
+
+def test_a_wrong_rule_whose_line_is_gone_is_an_error() -> None:
+    with (
+        pytest.raises(AssertionError, match="take_step has not once: a line that was there"),
+        Slip(take_step, "a line that was there", "pass").made(),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("wrong", MUTANTS)

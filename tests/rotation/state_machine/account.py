@@ -132,7 +132,7 @@ class Role(World):
             "SecretId": self.key_arn,
             "ClientRequestToken": f"{self._account.new_number():032d}",
             "RotationLambdaARN": "arn:aws:lambda:us-east-1:000000000000:function:rotator",
-            "RotationRules": {"ScheduleExpression": "cron(0 3 1 1/3 ? *)"},
+            "RotationRules": {"AutomaticallyAfterDays": 90},
             **settings,
         }
         at_once(self.service.handle(call("RotateSecret", parameters)))

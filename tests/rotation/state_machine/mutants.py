@@ -190,9 +190,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         Round._clear_wedge, "is_wedged(self.sight.look(role))", "False"
     ),
     "the auditor has labels healed before it ends a dead rotation": _slip(
-        Round.go,
-        "                wedge = self",
-        "                self._try_current_key(role)\n                wedge = self",
+        Round.go, "wedge = self._clear", "self._try_current_key(role); wedge = self._clear"
     ),
     "the auditor starts no rotation": _slip(Round._start_again, "self.sight.rotate(seen.role)", "pass"),
     "the auditor tries no key": _slip(Round._try_current_key, '"canary"', '"unstick"'),

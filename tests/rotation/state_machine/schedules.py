@@ -70,26 +70,18 @@ class Play:
         Raises:
             ViolationError: what does not hold any more.
         """
-        account = self.account
-        roles = account.roles.values()
-        before = {role.name: account.see(role) for role in roles}
+        roles = self.account.roles.values()
+        before = {role.name: self.account.see(role) for role in roles}
         past = {role.name: (len(role.errors), len(role.events)) for role in roles}
-        account.hit.clear()
-        account.wrongs.clear()
-        self._plan(step)
-        with account.failing():
-            RULES[step.rule](account, account.roles[step.role], step.pick)
-        troubled = account.process.happened
-        account.process.clear()
-        if step.rule == "audit" and troubled and (isinstance(step.trouble, Fault) or account.klaviyo.status):
-            account.repair_due = True
-        account.refused |= {name for _, name in account.staged if key_value(name) not in account.klaviyo.scopes}
+        troubled = self._play(step)
         for role in roles:
             errors, events = past[role.name]
-            after = account.see(role)
+            after = self.account.see(role)
+            if after == before[role.name] and not _is_concerned(role, step):
+                continue
             self._note_superseded(role, before[role.name], after)
             change = Change(
-                account=account,
+                account=self.account,
                 role=role,
                 rule=step.rule if role.name == step.role or step.rule == "audit" else "",
                 left_out=step.rule == "audit" and step.role != role.name and audits_one_role(step.pick),
@@ -101,12 +93,22 @@ class Play:
                 events=tuple(role.events[events:]),
             )
             _require(found for invariant in INVARIANTS for found in invariant(change))
-            account.ended |= {
-                (role.name, label.fingerprint)
-                for version in after.key
-                for label in version.ours
-                if isinstance(label, Disabling)
-            }
+            self._note_ended(role, after)
+
+    def _play(self, step: Step) -> bool:
+        """Let it happen, and say whether its trouble came."""
+        account = self.account
+        account.hit.clear()
+        account.wrongs.clear()
+        self._plan(step)
+        with account.failing():
+            RULES[step.rule](account, account.roles[step.role], step.pick)
+        troubled = account.process.happened
+        account.process.clear()
+        if step.rule == "audit" and troubled and (isinstance(step.trouble, Fault) or account.klaviyo.status):
+            account.repair_due = True
+        account.refused |= {name for _, name in account.staged if key_value(name) not in account.klaviyo.scopes}
+        return troubled
 
     def converge(self) -> None:
         """Faults stop: audits, what they ask of people, a spare and a rotation put everything right.
@@ -144,6 +146,10 @@ class Play:
             self.account.superseded.pop((role.name, begun), None)
             self.account.ended.discard((role.name, begun))
 
+    def _note_ended(self, role: Role, seen: Seen) -> None:
+        labels = [label for version in seen.key for label in version.ours]
+        self.account.ended |= {(role.name, label.fingerprint) for label in labels if isinstance(label, Disabling)}
+
 
 _RECOVERY: Final = (
     ("klaviyo works", 0),
@@ -157,6 +163,10 @@ _RECOVERY: Final = (
     ("audit", 0),
 )
 _FOR_EACH_ROLE: Final = {"uncrowd", "stage", "rotate"}
+
+
+def _is_concerned(role: Role, step: Step) -> bool:
+    return step.rule == "audit" or role.name in {step.role, getattr(step.trouble, "role", None)}
 
 
 def _not_converged(account: Account, role: Role, seen: Seen) -> Iterator[str]:
