@@ -1,6 +1,6 @@
 """What the entry of every rotator does: one log line for each action, and no error but the rotator's own leaves it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,7 +9,8 @@ from typing import Final, Protocol
 
 from rotation.clients import make_client
 from rotation.errors import EventRefusedError, RotationError, RotatorFailedError
-from rotation.log import log_failure
+from rotation.events import ActionRequest, StepRequest, name_of, version_of
+from rotation.log import log_failure, log_report
 from rotation.report import Report
 from rotation.store import SecretsManagerClient, StoredSecret
 
@@ -25,9 +26,21 @@ class LambdaContext(Protocol):
 
 @dataclass
 class Progress:
-    """Which action a handler is at."""
+    """Which action a handler is at, and for what."""
 
+    subject: Mapping[str, str]
     action: str = "read event"
+
+    def serve(self, request: StepRequest | ActionRequest, do: Callable[[], Report]) -> dict[str, object]:
+        """Do what a rotator was asked for, write its line, and return the answer.
+
+        Raises:
+            RotationError: what stood against it.
+        """
+        self.action = name_of(request)
+        report = do()
+        log_report(report, action=self.action, version=version_of(request), **self.subject)
+        return report.answer(self.action)
 
 
 @contextmanager
@@ -40,7 +53,7 @@ def only_own_errors(**subject: str) -> Iterator[Progress]:
     Raises:
         RotationError: the only kind of error that leaves, with a fixed text.
     """
-    progress = Progress()
+    progress = Progress(subject)
     try:
         yield progress
     except RotationError as error:

@@ -27,14 +27,11 @@ from rotation.events import (
     Step,
     StepRequest,
     Unstick,
-    name_of,
     read_event,
-    version_of,
 )
 from rotation.fall_back import canary, roll_back
 from rotation.healing import heal
 from rotation.leak import mark_leaked
-from rotation.log import log_report
 from rotation.promotion import create_secret, finish_secret, set_secret, test_secret
 from rotation.report import Report
 from rotation.role_keys import RoleKeys
@@ -110,14 +107,12 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     Raises:
         RotationError: the only kind of error that leaves, with a fixed text; Secrets Manager counts it as a failure.
     """
-    role = os.environ.get("ROLE", "")
-    with only_own_errors(role=role) as progress:
+    with only_own_errors(role=os.environ.get("ROLE", "")) as progress:
         settings = Settings.of(os.environ)
         request = read_event(event, key_secret_arn=settings.key_secret_arn)
-        progress.action = name_of(request)
-        report = Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
-        log_report(report, role=role, action=progress.action, version=version_of(request))
-        return report.answer(progress.action)
+        return progress.serve(
+            request, lambda: Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
+        )
 
 
 def _step(keys: RoleKeys, request: StepRequest) -> Report:

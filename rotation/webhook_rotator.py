@@ -12,8 +12,7 @@ from klaviyo_access.klaviyo.probes import send
 from klaviyo_access.webhooks.secret import SigningSecret
 from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
 from rotation.errors import DeadEndError, EventRefusedError, KlaviyoSilentError
-from rotation.events import Step, StepRequest, Unstick, name_of, read_event, version_of
-from rotation.log import log_report
+from rotation.events import Step, StepRequest, Unstick, read_event
 from rotation.report import Report
 from rotation.store import StoredSecret
 from rotation.webhook_change import SecretChange, create_secret, end_rotation, finish_secret, set_secret, test_secret
@@ -83,14 +82,10 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     Raises:
         RotationError: the only kind of error that leaves, with a fixed text; Secrets Manager counts it as a failure.
     """
-    webhook = os.environ.get("WEBHOOK", "")
-    with only_own_errors(webhook=webhook) as progress:
+    with only_own_errors(webhook=os.environ.get("WEBHOOK", "")) as progress:
         settings = WebhookSettings.of(os.environ)
         request = read_webhook_event(event, secret_arn=settings.secret_arn)
-        progress.action = name_of(request)
-        report = WebhookRotator(_change(settings, context)).run(request)
-        log_report(report, webhook=webhook, action=progress.action, version=version_of(request))
-        return report.answer(progress.action)
+        return progress.serve(request, lambda: WebhookRotator(_change(settings, context)).run(request))
 
 
 def make_secret() -> SigningSecret:
