@@ -1,6 +1,7 @@
 """The daily audit on a deployed environment: two days after a rotation, the old key is disabled and proved dead."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -154,3 +155,15 @@ def test_an_operator_starts_the_auditor_and_a_service_does_not(world: World) -> 
     service = world.deployed.client("lambda", world.deployed.as_service("reporting"))
     with pytest.raises(service.exceptions.ClientError, match="AccessDenied"):
         service.invoke(FunctionName="klaviyo-local-key-auditor", Payload=event)
+
+
+def test_deploying_again_once_the_first_versions_are_gone_overwrites_no_key(world: World) -> None:
+    before = world.deployed.statuses()
+    assert before["viewer"]["current"]["fingerprint"] == fingerprint(world.new)
+    again = world.deployed.run(
+        "-m", "sandbox.engine", "up", "--stack", "local", environ=world.deployed.signed_in("deployer")
+    )
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert re.search(r"^= \d+ unchanged$", again.stdout, re.MULTILINE)
+    assert not re.search(r"^ [+~-]", again.stdout, re.MULTILINE)
+    assert world.deployed.statuses() == before
