@@ -2,10 +2,13 @@
 
 import io
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.httpsession import URLLib3Session
+from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
 
 from klaviyo_access.cli.main import run
@@ -16,6 +19,21 @@ from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAw
 class _Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _models_of_aws_are_read_once() -> Iterator[None]:
+    """Each command makes sessions of its own, and botocore reads megabytes of JSON for each of them."""
+    read, known = JSONFileLoader.load_file, dict[str, Any]()
+
+    def once(loader: JSONFileLoader, path: str) -> Any:
+        if path not in known:
+            known[path] = read(loader, path)
+        return known[path]
+
+    with pytest.MonkeyPatch.context() as everywhere:
+        everywhere.setattr(JSONFileLoader, "load_file", once)
+        yield
 
 
 @pytest.fixture
