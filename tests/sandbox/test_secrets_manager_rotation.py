@@ -107,6 +107,19 @@ def test_the_pending_version_has_no_value_until_create_secret_puts_one(bench: Be
     bench.rotated()
 
 
+def test_a_rotation_announces_its_version_also_where_the_current_one_is_still_called_pending(bench: Bench) -> None:
+    seen: list[Json] = []
+
+    async def look(bench: Bench, _: Json) -> None:
+        seen.append((await bench.calling("DescribeSecret", SecretId="s"))["VersionIdsToStages"])
+
+    bench.put(2, "AWSCURRENT", "AWSPENDING")
+    bench.step = look
+    rotate(bench, 3)
+    bench.rotated()
+    assert seen[0] == {token(1): ["AWSPREVIOUS"], token(2): ["AWSCURRENT"], token(3): ["AWSPENDING"]}
+
+
 def test_a_failing_rotation_is_begun_three_times_and_leaves_its_pending_version(bench: Bench) -> None:
     def fail(_bench: Bench, event: Json) -> None:
         if event["Step"] == "testSecret":

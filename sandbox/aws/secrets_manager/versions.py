@@ -46,8 +46,9 @@ def put(
 
 def announce(secret: Secret, token: str, now: float) -> Secret:
     """Begin a rotation: the version ``token`` gets AWSPENDING and has no value yet."""
-    announced = Version(id=token, created=now, kms_key_id=secret.kms_key_id)
-    return within_quotas(attach(replace(secret, versions=(*secret.versions, announced)), PENDING, token))
+    announced = Version(id=token, created=now, stages=(PENDING,), kms_key_id=secret.kms_key_id)
+    left = detach(secret, PENDING)
+    return within_quotas(replace(left, versions=(*left.versions, announced)))
 
 
 def with_value(secret: Secret, version_id: str, value: Value | None) -> Secret:

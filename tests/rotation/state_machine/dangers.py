@@ -38,6 +38,12 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         *_used(1),
         Step(rule="audit"),
     ),
+    "a first key becomes current in a rotation that nobody finishes": (
+        Step(rule="announce"),
+        Step(rule="stage", pick=1),
+        Step(rule="late step", pick=_CREATE),
+        Step(rule="key dies", pick=_FIRST),
+    ),
     "labels are moved back by hand": (
         *_used(2),
         Step(rule="move back"),
