@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 
 PROJECT = Path(__file__).parents[2]
 
@@ -61,9 +62,10 @@ class Deployed:
         return environ
 
     def client(self, service: str, environ: Mapping[str, str]) -> Any:
-        """A boto3 client with the credentials of ``environ``."""
+        """A boto3 client with the credentials of ``environ``, which waits as long as a function may run."""
         return boto3.client(
             service,
+            config=Config(read_timeout=330, retries={"total_max_attempts": 8, "mode": "standard"}),
             endpoint_url=environ["AWS_ENDPOINT_URL"],
             region_name=environ["AWS_REGION"],
             aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
