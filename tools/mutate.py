@@ -73,8 +73,12 @@ SUBJECTS: Final = (
             "webhook_policies",
             "application_audit_policies",
             "auditor_policies",
-            "examination_policies",
         )
+    ),
+    Subject(
+        path="components/examination_policies.py",
+        tests=(*_POLICIES, "tests/components/test_examination_policies.py"),
+        documents=True,
     ),
     Subject(path="components/principals.py", tests=("tests/components/test_principals.py",)),
     *(

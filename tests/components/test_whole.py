@@ -323,3 +323,14 @@ def test_the_lines_to_paste_name_the_key_and_hold_none() -> None:
         "KLAVIYO_ACCESS_ENVIRONMENT": "dev",
         "KLAVIYO_ACCESS_ROLE": "viewer",
     }
+
+
+def test_what_the_operators_role_has_fits_what_iam_takes(build: Build) -> None:
+    recorder = build(lambda: whole("prod") and None)
+    of_operators = [
+        resource.inputs["policy"]
+        for resource in recorder.of_type("aws:iam/rolePolicy:RolePolicy").values()
+        if "operator" in resource.inputs["role"]
+    ]
+    assert len(of_operators) >= 3
+    assert sum(map(len, of_operators)) <= 10_240
