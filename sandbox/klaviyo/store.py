@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sandbox.klaviyo.kinds import related_kind
 from sandbox.klaviyo.problems import not_found
+from sandbox.memory.sources import Watched
 
 
 class Ref(NamedTuple):
@@ -58,7 +59,7 @@ class Store:
 
     def table(self, name: str) -> dict[Any, Any]:
         """One of ``tables``, made where there is none of the name."""
-        return self._resources.setdefault(name, {}) if name else self._made
+        return self._resources.setdefault(name, Watched({})) if name else self._made
 
     def empty(self) -> None:
         """Forget everything."""
@@ -73,7 +74,7 @@ class Store:
         self._made["resources"] += 1
         chosen = identifier or hashlib.sha256(f"{kind} {self._made['resources']}".encode()).hexdigest()[:12]
         resource = Resource(ref=Ref(kind, chosen), attributes=dict(attributes))
-        self._resources.setdefault(kind, {})[chosen] = resource
+        self.table(kind)[chosen] = resource
         return resource
 
     def get(self, ref: Ref) -> Resource:
