@@ -21,15 +21,21 @@ class _Terminal(io.StringIO):
         return True
 
 
-@pytest.fixture(scope="session", autouse=True)
+_MODELS: dict[str, Any] = {}
+
+
+@pytest.fixture(scope="module", autouse=True)
 def _models_of_aws_are_read_once() -> Iterator[None]:
-    """Each command makes sessions of its own, and botocore reads megabytes of JSON for each of them."""
-    read, known = JSONFileLoader.load_file, dict[str, Any]()
+    """Each command makes sessions of its own, and botocore reads megabytes of JSON for each of them.
+
+    Clients change their models in place: nobody else gets these.
+    """
+    read = JSONFileLoader.load_file
 
     def once(loader: JSONFileLoader, path: str) -> Any:
-        if path not in known:
-            known[path] = read(loader, path)
-        return known[path]
+        if path not in _MODELS:
+            _MODELS[path] = read(loader, path)
+        return _MODELS[path]
 
     with pytest.MonkeyPatch.context() as everywhere:
         everywhere.setattr(JSONFileLoader, "load_file", once)
