@@ -178,6 +178,7 @@ class Account:
         left_to_people: fingerprints of the keys that the last audit asked people to disable.
         wrongs: what the auditor did wrong at the very moment.
         leaked: role and fingerprint of each key that was marked as leaked.
+        leaked_in_use: those of them that were current when they were marked, in what happened last.
         ended: role and fingerprint of each key that an operator retired, or that is rightly being disabled.
         superseded: role and fingerprint of a key to when it was last current or pending.
     """
@@ -195,6 +196,7 @@ class Account:
     left_to_people: set[str] = field(default_factory=set)
     wrongs: list[str] = field(default_factory=list)
     leaked: set[tuple[str, str]] = field(default_factory=set)
+    leaked_in_use: set[tuple[str, str]] = field(default_factory=set)
     ended: set[tuple[str, str]] = field(default_factory=set)
     superseded: dict[tuple[str, str], float] = field(default_factory=dict)
     numbers: int = 0

@@ -81,7 +81,8 @@ def no_grace_runs_for_what_services_read(change: Change) -> Iterator[str]:
 def no_leaked_key_comes_back(change: Change) -> Iterator[str]:
     """Nothing leaked is pending, or becomes current."""
     for version in (change.came_current, change.after.key.pending):
-        if version and (change.role.name, version.fingerprint) in change.account.leaked:
+        leak = (change.role.name, version.fingerprint) if version else None
+        if version and leak in change.account.leaked - change.account.leaked_in_use:
             yield f"{version.fingerprint} leaked, and came back"
 
 
@@ -267,7 +268,8 @@ def an_audit_replaces_a_condemned_key(change: Change) -> Iterator[str]:
         return
     held, accepted = change.after.key.held_fingerprints, change.after.accepted
     good = [spare for _, spare in change.after.reserve.spares if spare.fingerprint in accepted - held]
-    if before and before.verdict and after == before and good and change.after.key.free > _ROOM:
+    free = min(change.before.key.free, change.after.key.free)
+    if before and before.verdict and after == before and good and free > _ROOM:
         yield f"{before.fingerprint} is condemned and current still"
 
 

@@ -128,8 +128,11 @@ def leaked(account: Account, role: Role, pick: int) -> None:
     if names := sorted(name for owner, name in account.staged if owner == role.name):
         event = {"action": "leaked", "fingerprint": fingerprint(key_value(chosen(names, pick)))}
         for told in account.roles.values():
-            if told.invoke(event)["outcome"] == "marked":
+            answer = told.invoke(event)
+            if answer["outcome"] == "marked":
                 account.leaked.add((told.name, event["fingerprint"]))
+            if answer.get("life") == "current":
+                account.leaked_in_use.add((told.name, event["fingerprint"]))
 
 
 def unstick(account: Account, role: Role, pick: int) -> None:

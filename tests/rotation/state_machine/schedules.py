@@ -99,6 +99,7 @@ class Play:
         """Let it happen, and say whether its trouble came."""
         account = self.account
         account.hit.clear()
+        account.leaked_in_use.clear()
         account.wrongs.clear()
         self._plan(step)
         with account.failing():
