@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 from botocore.exceptions import BotoCoreError, ClientError
@@ -11,20 +11,15 @@ from klaviyo_access.cli.census import take_census
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.consent import Yes, agree
 from klaviyo_access.cli.console import note, results
-from klaviyo_access.cli.disposal import Disposal, Doomed, Timeout, by_hand
-from klaviyo_access.cli.errors import CommandError, ExitCode, StoppedError, explain
+from klaviyo_access.cli.disposal import Timeout
+from klaviyo_access.cli.errors import CommandError, StoppedError, explain
 from klaviyo_access.cli.key_readers import MOST_DAYS, Reading, readers_of
 from klaviyo_access.cli.keys_retire import slow_readers
-from klaviyo_access.cli.leaks import Leak, Life, Place, names, places_of_leak
+from klaviyo_access.cli.leak_response import LeakResponse
+from klaviyo_access.cli.leaks import Leak, Life, Place, places_of_leak
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Project, Stack
-from klaviyo_access.cli.rotations import Rotations
-from klaviyo_access.cli.rotators import Where
-from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc
-from klaviyo_access.keys.labels import SecretLabels
-
-_SECONDS_TO_ROTATE: Final = 300.0
 
 
 def leaked(  # noqa: PLR0913 - typer makes an option of each argument
@@ -61,8 +56,7 @@ def leaked(  # noqa: PLR0913 - typer makes an option of each argument
     _require_spares(work, places, outage=outage)
     agree((line for place in places for line in _plan(work, leak, place)), yes=yes)
     try:
-        for key in [key for place in places for key in _taken_out_of_use(work, leak, place)]:
-            Disposal(work, seconds=timeout).end(key)
+        LeakResponse(work, leak, seconds=timeout).carry_out(places)
     finally:
         _tell_readers(work, places, days=days)
 
@@ -110,61 +104,6 @@ def _plan(work: Operations, leak: Leak, place: Place) -> list[str]:
         first,
         "The oldest spare takes its place; then it is disabled at Klaviyo at once, without grace.",
         *([f"These fail until they are started anew, which you do right after it: {', '.join(slow)}."] if slow else []),
-    ]
-
-
-def _taken_out_of_use(work: Operations, leak: Leak, place: Place) -> list[Doomed]:
-    """Mark the key in one role, and rotate it away where services use it; returns where it is then."""
-    role = place.role
-    if work.rotators.mark_leaked(place.secrets, leak.fingerprint).outcome != "marked":
-        note(f"{role}: has not {leak.fingerprint}.")  # its key in use had no label, and is another one
-        return []
-    results().print(f"{role}: {leak.fingerprint} is marked as leaked.")
-    now = work.secrets.of_role(role)
-    if leak.fingerprint in now.key.labels.live_fingerprints:
-        if not now.reserve.labels.spares:
-            raise _outage(work, leak, role)
-        _rotate(work, role)
-        now = work.secrets.of_role(role)
-    return _doomed(now, leak.fingerprint)
-
-
-def _rotate(work: Operations, role: str) -> None:
-    rotations = Rotations(work.secrets)
-    try:
-        rotations.start([role])
-        rotations.watch(seconds=_SECONDS_TO_ROTATE, ended=lambda _: None)
-    except KeyboardInterrupt:
-        raise StoppedError(
-            f"Stopped watching the rotation of {role}, which goes on. Its leaked key is marked and not disabled yet.",
-            cure="Run the same command again.",
-        ) from None
-    rotations.leave("running", "the rotation has not ended yet.", exit_code=ExitCode.FAILED)
-    outcome = rotations.outcomes[0]
-    if outcome.result != "rotated":
-        raise CommandError(
-            f"Services of {role} still use the leaked key, since it could not be rotated away: {outcome.detail}",
-            cure=f"Stage a good key ({work.command(f'keys stage {role}')}) and run the same command again.",
-        )
-    results().print(f"{role}: rotated: {outcome.detail}", markup=False, soft_wrap=True)
-
-
-def _outage(work: Operations, leak: Leak, role: str) -> CommandError:
-    return CommandError(
-        f"{leak.fingerprint} is in use and alive until you disable it. {role} has no other key.",
-        cure=f"{by_hand(work.workspace.role(role), leak.fingerprint, leak.ends_with)} Then stage a new key and take it "
-        f"into use: {work.command(f'keys stage {role}')}; {work.command(f'keys rotate {role}')}.",
-    )
-
-
-def _doomed(secrets: RoleSecrets, fingerprint: str) -> list[Doomed]:
-    """The versions of both secrets that hold the key, which is in use no more."""
-    both: tuple[tuple[Where, SecretLabels], ...] = (("key", secrets.key.labels), ("reserve", secrets.reserve.labels))
-    return [
-        Doomed(role=secrets.role, where=where, version=version.id, fingerprint=fingerprint)
-        for where, labels in both
-        for version in labels
-        if names(version, fingerprint)
     ]
 
 

@@ -171,6 +171,32 @@ def test_a_rotation_that_fails_leaves_the_key_alive_and_says_so(command: Command
     assert world.asked == [("leaked",)]
 
 
+@pytest.mark.parametrize("failing", ["the rotation", "the mark"])
+def test_what_fails_in_one_role_leaves_the_key_promotable_in_no_other(
+    command: Command, world: World, failing: str
+) -> None:
+    """Developer uses the key and viewer has it as a spare; developer's turn comes first, and fails."""
+    developer, reserve = "klaviyo/dev/developer/key", "klaviyo/dev/developer/reserve"
+    world.aws.labels |= {
+        developer: {"v1": ["AWSCURRENT", f"KEY:{FP}"]},
+        reserve: {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{OTHER}"]},
+        KEY: {"v2": ["AWSCURRENT", f"KEY:{SPARE}"]},
+        RESERVE: {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]},
+    }
+    world.aws.on_rotate = lambda _labels, _version: None
+    world.aws.failures = [{"additionalEventData": {"SecretId": developer}, "errorMessage": "Klaviyo did not answer"}]
+    if failing == "the mark":
+        world.aws.on_invoke = lambda event: (
+            {"errorType": "StoreError", "errorMessage": "no"} if len(world.aws.events) == 1 else world.answer(event)
+        )
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == (3 if failing == "the mark" else 1)
+    assert world.asked == [("leaked",), ("leaked",)]
+    assert f"viewer: {FP} is marked as leaked." in result.out
+    assert f"{FP} is not disabled yet, since developer has it in use." in result.err
+    assert "developer" in result.err.partition("error: ")[2]
+
+
 def test_a_key_that_the_auditor_cannot_disable_is_waited_for_and_said_how_to_disable(
     command: Command, world: World
 ) -> None:
