@@ -19,6 +19,7 @@ from klaviyo_access.cli.leak_response import LeakResponse
 from klaviyo_access.cli.leaks import Leak, Life, Place, places_of_leak
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Project, Stack
+from klaviyo_access.cli.rotations import is_under_way
 from klaviyo_access.cli.times import in_utc
 
 
@@ -80,15 +81,19 @@ def _find(work: Operations, leak: Leak) -> list[Place]:
 
 
 def _require_spares(work: Operations, places: Iterable[Place], *, outage: bool) -> None:
-    bare = [place.role for place in places if place.is_live and not place.secrets.reserve.labels.spares]
+    bare = [place for place in places if place.is_live and not place.secrets.reserve.labels.spares]
     if not bare or outage:
         return
-    names = ", ".join(bare)
+    rotating = ", ".join(place.role for place in bare if is_under_way(place.secrets))
+    wait = (
+        f"A rotation of {rotating} is under way: run this again when it has ended. Else stage" if rotating else "Stage"
+    )
     raise CommandError(
-        f"Services of {names} use the key, and there is no spare to take its place. Nothing was changed.",
-        cure=f"Stage a new key ({work.command(f'keys stage {bare[0]}')}) and run this again: services then notice "
-        "nothing. If the leak cannot wait so long, give --outage: the key is disabled, and the services fail until a "
-        "new one is staged and rotated.",
+        f"Services of {', '.join(place.role for place in bare)} use the key, and there is no spare to take its place. "
+        "Nothing was changed.",
+        cure=f"{wait} a new key ({work.command(f'keys stage {bare[0].role}')}) and run this again: services then "
+        "notice nothing. If the leak cannot wait so long, give --outage: the key is disabled, and the services fail "
+        "until a new one is staged and rotated.",
     )
 
 
@@ -99,9 +104,10 @@ def _plan(work: Operations, leak: Leak, place: Place) -> list[str]:
         return [first, "It is disabled at Klaviyo at once."]
     if not place.secrets.reserve.labels.spares:
         return [first, f"You disable it at once: services of {role} FAIL until you stage a new key and rotate."]
-    slow = slow_readers(work.workspace, work.workspace.role(role))
+    slow, stuck = slow_readers(work.workspace, work.workspace.role(role)), is_under_way(place.secrets)
     return [
         first,
+        *([f"The rotation of {role} that is under way ends, if nobody is at work on it."] if stuck else []),
         "The oldest spare takes its place; then it is disabled at Klaviyo at once, without grace.",
         *([f"These fail until they are started anew, which you do right after it: {', '.join(slow)}."] if slow else []),
     ]

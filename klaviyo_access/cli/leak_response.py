@@ -1,6 +1,8 @@
 """What is done about a leaked key: marked wherever it is, rotated away where services use it, then disabled."""
 
 from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from klaviyo_access.cli.console import note, results
@@ -8,9 +10,10 @@ from klaviyo_access.cli.disposal import Disposal, Doomed, by_hand, live_in
 from klaviyo_access.cli.errors import CommandError, ExitCode, StoppedError
 from klaviyo_access.cli.leaks import Leak, Place, names
 from klaviyo_access.cli.operations import Operations
-from klaviyo_access.cli.rotations import Outcome, Rotations
+from klaviyo_access.cli.rotations import Outcome, Rotations, is_under_way
 from klaviyo_access.cli.rotators import Where
 from klaviyo_access.cli.secrets_manager import RoleSecrets
+from klaviyo_access.cli.times import in_utc
 from klaviyo_access.cli.troubles import Troubles
 from klaviyo_access.keys.labels import SecretLabels
 
@@ -49,24 +52,42 @@ class LeakResponse:
         self._troubles.end()
 
     def _mark(self, place: Place) -> None:
+        if place.is_live and is_under_way(place.secrets):
+            with self._troubles.kept():  # before the mark, which is a change: a dead rotation is one without changes
+                self._work.rotators.unstick(place.secrets)
         answer = self._work.rotators.mark_leaked(place.secrets, self._leak.fingerprint)
         if answer.outcome != "marked":
             note(f"{place.role}: has not {self._leak.fingerprint}.")  # its key had no label, and is another one
             return
+        self._leak = replace(self._leak, ends_with=self._leak.ends_with or answer.ends_with)
         results().print(f"{place.role}: {self._leak.fingerprint} is marked as leaked.")
         self._marked.append(place.role)
 
     def _rotate_away(self) -> None:
-        users = [
-            secrets
-            for secrets in self._work.secrets.of_roles(self._marked)
-            if self._leak.fingerprint in secrets.key.labels.live_fingerprints
-        ]
-        for secrets in users:
-            if not secrets.reserve.labels.spares:
-                with self._troubles.kept():
-                    raise self._outage(secrets.role)
-        self._rotate([secrets.role for secrets in users if secrets.reserve.labels.spares])
+        ready = []
+        for secrets in self._work.secrets.of_roles(self._marked):
+            with self._troubles.kept():
+                if self._is_to_rotate(secrets):
+                    ready.append(secrets.role)
+        self._rotate(ready)
+
+    def _is_to_rotate(self, secrets: RoleSecrets) -> bool:
+        """Whether services use the key, and a rotation can start.
+
+        Raises:
+            CommandError: services use it, and none can.
+        """
+        role, until = secrets.role, None
+        if is_under_way(secrets):
+            until = self._work.rotators.unstick(secrets).until
+            secrets = self._work.secrets.of_role(role)
+        if self._leak.fingerprint not in secrets.key.labels.live_fingerprints:
+            return False
+        if is_under_way(secrets):
+            raise self._blocked(role, until)
+        if not secrets.reserve.labels.spares:
+            raise self._outage(role)
+        return True
 
     def _rotate(self, roles: list[str]) -> None:
         rotations = Rotations(self._work.secrets)
@@ -105,6 +126,14 @@ class LeakResponse:
             f"{outcome.detail}",
             cure=f"Stage a good key ({self._work.command(f'keys stage {outcome.role}')}) and run the same command "
             "again.",
+        )
+
+    def _blocked(self, role: str, until: datetime | None) -> CommandError:
+        later = f", or after {in_utc(until)}, when a dead one can be ended" if until else ""
+        return CommandError(
+            f"Services of {role} still use the leaked key: a rotation is under way, or died, and no other can start.",
+            cure=f"Run the same command again when that rotation has ended{later}; it goes on from here. "
+            f"'{self._work.command('keys status')}' shows where the rotation stands.",
         )
 
     def _outage(self, role: str) -> CommandError:

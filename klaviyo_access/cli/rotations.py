@@ -41,8 +41,7 @@ def obstacle(secrets: RoleSecrets, *, stack: str) -> str:
     """Why a rotation of the role would fail, as its labels show it; empty where nothing is in the way."""
     if not secrets.key.rotator_arn:
         return "rotation is not set up on its secret: deploy the stack."
-    pending = secrets.key.labels.pending
-    if pending and not pending.has(AwsLabel.CURRENT):
+    if is_under_way(secrets):
         return (
             "a rotation is under way, or one failed and left AWSPENDING behind: wait for it; if it stays, end it "
             f"(klaviyo-access keys unstick {secrets.role} --stack {stack}); {where_to_look(secrets.key.rotator_arn)}"
@@ -50,6 +49,12 @@ def obstacle(secrets: RoleSecrets, *, stack: str) -> str:
     if not secrets.reserve.labels.spares:
         return f"it has no spare: stage one first (klaviyo-access keys stage {secrets.role} --stack {stack})."
     return ""
+
+
+def is_under_way(secrets: RoleSecrets) -> bool:
+    """Whether a rotation of the role is at work, or died and left AWSPENDING behind: no other one can start."""
+    pending = secrets.key.labels.pending
+    return pending is not None and not pending.has(AwsLabel.CURRENT)
 
 
 def phase_of(labels: SecretLabels, version: str, *, finished: bool) -> Phase:

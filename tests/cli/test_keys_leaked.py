@@ -197,6 +197,57 @@ def test_what_fails_in_one_role_leaves_the_key_promotable_in_no_other(
     assert "developer" in result.err.partition("error: ")[2]
 
 
+UNTIL = "2026-11-22T16:05:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        (["unstuck"], [("unstick",), ("leaked",), ("rotate",), ("retire",), ("audit",), ("prove-dead", "key")]),
+        (["too early", "too early"], [("unstick",), ("leaked",), ("unstick",)]),
+        (
+            ["too early", "rotated"],
+            [("unstick",), ("leaked",), ("unstick",), ("retire",), ("audit",), ("prove-dead", "key")],
+        ),
+    ],
+    ids=["it died long ago", "it may be at work", "it ends meanwhile"],
+)
+def test_a_rotation_in_the_way_is_ended_where_it_died_and_the_mark_waits_for_nothing(
+    command: Command, world: World, answers: list[str], asked: list[tuple[str, ...]]
+) -> None:
+    world.aws.labels[KEY]["v3"] = ["AWSPENDING", f"KEY:{OTHER}"]
+    said = iter(answers)
+
+    def answer(event: Event) -> dict[str, Any]:
+        if event["action"] != "unstick":
+            return World.answer(world, event)
+        outcome = next(said)
+        if outcome == "rotated":
+            world.promote(world.aws.labels[KEY], "v3")
+            world.aws.events.pop()
+            return {"outcome": "nothing pending"}
+        if outcome == "unstuck":
+            world.aws.labels[KEY]["v3"].remove("AWSPENDING")
+        return {"outcome": outcome, **({"until": UNTIL} if outcome == "too early" else {})}
+
+    world.aws.on_invoke = answer
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert world.asked == asked
+    assert "The rotation of viewer that is under way ends, if nobody is at work on it." in result.err
+    if result.code:
+        assert "Run the same command again when that rotation has ended, or after 2026-11-22 16:05 UTC" in result.err
+        assert "Stage a good key" not in result.err
+    assert result.code == (1 if answers[-1] == "too early" else 0)
+
+
+def test_a_rotation_that_took_the_last_spare_is_named_as_what_to_wait_for(command: Command, world: World) -> None:
+    world.aws.labels[KEY]["v3"] = ["AWSPENDING", f"KEY:{SPARE}"]
+    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"]}
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert (result.code, world.asked) == (1, [])
+    assert "A rotation of viewer is under way: run this again when it has ended." in result.err
+
+
 def test_a_key_that_the_auditor_cannot_disable_is_waited_for_and_said_how_to_disable(
     command: Command, world: World
 ) -> None:
