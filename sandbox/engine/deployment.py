@@ -73,8 +73,9 @@ class Deployment:
         if goal.type.startswith(urns.PROVIDER_PREFIX):
             return self._apply_provider(goal, old)
         provider = self.provider(goal.provider)
-        if old is None and goal.import_id:
-            return self._apply_change(goal, provider, self._steps.take_over(goal, provider), imported=True)
+        if goal.import_id and (old is None or goal.import_id != (old.import_id or old.id)):
+            taken_over = self._steps.take_over(goal, provider, instead_of=old)
+            return self._apply_change(goal, provider, taken_over, imported="replaced" if old else "imported")
         if old is None:
             return self._steps.create(goal, provider)
         return self._apply_change(goal, provider, old)
@@ -157,7 +158,9 @@ class Deployment:
         resource_id = _reference(goal.urn).rpartition("::")[2]
         return self._steps.finish(outcome, goal, resource_id, inputs=goal.inputs, outputs=goal.inputs)
 
-    def _apply_change(self, goal: Goal, provider: Provider, old: Resource, *, imported: bool = False) -> Resource:
+    def _apply_change(
+        self, goal: Goal, provider: Provider, old: Resource, *, imported: Outcome | None = None
+    ) -> Resource:
         inputs = self._steps.check(goal, provider, old)
         answer = self._steps.diff(goal, provider, old, inputs)
         if answer.replaces and goal.import_id:
@@ -169,10 +172,9 @@ class Deployment:
             delete_first = answer.deleteBeforeReplace or self._naming(goal.urn) is not None
             return self._steps.replace(goal, provider, old, delete_first=delete_first)
         if answer.changes == provider_pb2.DiffResponse.DIFF_NONE and not old.init_errors:
-            outcome: Outcome = "imported" if imported else "unchanged"
-            return self._steps.finish(outcome, goal, old.id, inputs=inputs, outputs=old.outputs)
+            return self._steps.finish(imported or "unchanged", goal, old.id, inputs=inputs, outputs=old.outputs)
         if imported:
-            self._report.done("imported", old)
+            self._report.done(imported, old)
         return self._steps.update(goal, provider, old, inputs)
 
 

@@ -44,6 +44,7 @@ class Goal:
             property_dependencies=self.property_dependencies,
             provider=self.provider,
             protect=self.protect,
+            import_id=self.import_id,
         )
 
 

@@ -15,6 +15,8 @@ from sandbox.engine.values import plain, recorded, struct
 def refresh(state: State, providers: Providers, report: Report) -> None:
     """Record every resource as AWS has it now; what is gone there is forgotten, and so are interrupted operations.
 
+    A resource that could be read counts as complete: what its creation left open shows as a difference.
+
     Raises:
         ProviderError: AWS refuses to be read.
     """
@@ -34,7 +36,9 @@ def refresh(state: State, providers: Providers, report: Report) -> None:
             state.drop(resource)
             report.done("deleted", resource)
             continue
-        found = replace(resource, inputs=recorded(plain(answer.inputs)), outputs=plain(answer.properties))
+        found = replace(
+            resource, inputs=recorded(plain(answer.inputs)), outputs=plain(answer.properties), init_errors=()
+        )
         state.put(found)
         report.done("unchanged" if found == resource else "updated", found)
     state.pending.clear()

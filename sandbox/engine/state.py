@@ -27,13 +27,14 @@ class Resource:
     """One resource as recorded.
 
     ``condemned`` ones were replaced and wait for their removal; ``external`` ones are not the stack's, which only looks
-    at them.
+    at them. ``import_id`` is what an import that the program still asks for called it.
     """
 
     urn: str
     type: str
     custom: bool
     id: str = ""
+    import_id: str = ""
     inputs: Properties = field(default_factory=dict)
     outputs: Properties = field(default_factory=dict)
     parent: str = ""
@@ -56,6 +57,7 @@ class Resource:
             "custom": self.custom,
             "delete": self.condemned,
             "id": self.id,
+            "importID": self.import_id,
             "type": self.type,
             "inputs": self.inputs,
             "outputs": self.outputs,
@@ -77,6 +79,7 @@ class Resource:
             type=export["type"],
             custom=export["custom"],
             id=export.get("id", ""),
+            import_id=export.get("importID", ""),
             inputs=export.get("inputs", {}),
             outputs=export.get("outputs", {}),
             parent=export.get("parent", ""),

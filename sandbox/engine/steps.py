@@ -122,12 +122,18 @@ class Steps:
                 self.delete(resource)
         return self.create(goal, provider, instead_of=old)
 
-    def take_over(self, goal: Goal, provider: Provider) -> Resource:
-        """A resource that exists, as an import records it."""
+    def take_over(self, goal: Goal, provider: Provider, *, instead_of: Resource | None = None) -> Resource:
+        """A resource that exists, as an import records it; what it takes the place of goes, even if it is protected.
+
+        Source: Pulumi's `NewImportReplacementStep` and `DeleteStep`, which asks for `protect` only where nothing
+        takes a resource's place.
+        """
         answer = ask(provider.Read, provider_pb2.ReadRequest(id=goal.import_id, urn=goal.urn))
         if not answer.id:
             raise _refused(f"a {goal.type} '{goal.import_id}' does not exist, so it cannot be imported.")
         imported = goal.reached(resource_id=answer.id, inputs=plain(answer.inputs), outputs=plain(answer.properties))
+        if instead_of:
+            self._state.put(replace(instead_of, condemned=True))
         self._state.put(imported)
         return imported
 

@@ -14,6 +14,8 @@ BROKEN = TWO + 'aws.iam.RolePolicy("c", role="nobody", policy="{}", opts=Resourc
 PROTECTED = 'role("a", opts=ResourceOptions(protect=True))'
 READ = 'a = aws.iam.Role.get("a", f"{NAME}-a")\ngrant("b", a)\npulumi.export("arn", a.arn)\n'
 IMPORTED = 'role("a", opts=ResourceOptions(import_=f"{NAME}-a"))'
+KEPT_IMPORT = 'role("a", opts=ResourceOptions(import_=f"{NAME}-a", protect=True))'
+OTHER = 'aws.iam.Role("a", name=f"{NAME}-b", assume_role_policy=TRUST, opts=ResourceOptions(protect=True))'
 REFUSED = """
 try:
     aws.lambda_.get_function(function_name="nobody")
@@ -109,6 +111,18 @@ SCENARIOS: Final[Mapping[str, tuple[Step, ...]]] = {
     "an import of something that differs": (
         Step(program="pass", by_hand=("create_role", {"AssumeRolePolicyDocument": "{trust}"}), summary={}),
         Step(program=IMPORTED.replace('"a",', '"a", description="new",'), summary={"imported": 1, "updated": 1}),
+        Step(program='role("a", description="new")', summary={"unchanged": 1}),
+    ),
+    "an import that takes the place of what is on record, even where that is protected": (
+        Step(program=OTHER, by_hand=("create_role", {"AssumeRolePolicyDocument": "{trust}"}), summary={"created": 1}),
+        Step(program=KEPT_IMPORT, command="preview", names={"replaced": ["a"]}),
+        Step(program=KEPT_IMPORT, summary={"replaced": 1}),
+        Step(program=KEPT_IMPORT, summary={"unchanged": 1}),
+        Step(program='role("a")\nrole("b")', summary={"created": 1, "unchanged": 1}),
+    ),
+    "an import that takes the place of what is on record, and differs": (
+        Step(program=OTHER, by_hand=("create_role", {"AssumeRolePolicyDocument": "{trust}"}), summary={"created": 1}),
+        Step(program=IMPORTED.replace('"a",', '"a", description="new",'), summary={"replaced": 1, "updated": 1}),
         Step(program='role("a", description="new")', summary={"unchanged": 1}),
     ),
     "somebody else's role, which is looked at and never removed": (

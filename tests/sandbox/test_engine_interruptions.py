@@ -78,6 +78,16 @@ def test_a_resource_that_could_not_be_completed_is_recorded_and_completed_by_the
     assert stack.run("up").summary == {"unchanged": 2}
 
 
+def test_what_was_completed_by_hand_and_read_is_complete(stack: Stack) -> None:
+    program = 'aws.iam.InstanceProfile("profile", name=f"{NAME}-profile", role=f"{NAME}-later")'
+    stack.run("up", program)
+    iam, later = stack.sandbox.client("iam"), f"{stack.name}-later"
+    iam.create_role(RoleName=later, AssumeRolePolicyDocument="{}")
+    iam.add_role_to_instance_profile(InstanceProfileName=f"{stack.name}-profile", RoleName=later)
+    assert stack.run("refresh").summary == {"updated": 1}
+    assert stack.run("up").summary == {"unchanged": 1}
+
+
 def test_half_a_line_in_the_journal_is_of_something_that_was_not_done(stack: Stack) -> None:
     stack.run("up", 'role("first")')
     stack.state.with_suffix(".journal").write_text('{"gone": {"urn"')
