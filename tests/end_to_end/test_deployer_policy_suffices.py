@@ -25,6 +25,8 @@ from sandbox.aws.bootstrap import bootstrap_arn
 from sandbox.home import Home
 from tests.sandbox.running_sandbox import Sandbox, document, running_sandbox
 
+pytestmark = pytest.mark.end_to_end
+
 ROOT = Path(__file__).parents[2]
 BUCKET = "klaviyo-local-audit-000000000000-us-east-1"
 DEPLOYER = bootstrap_arn("deployer")
