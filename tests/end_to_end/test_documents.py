@@ -1,6 +1,8 @@
 """README, CONTRIBUTING and the pages of docs/: what they show is run."""
 
 import re
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +11,8 @@ import pytest
 
 from klaviyo_access.access_model import AccessModel
 from tests.end_to_end.deployed import PROJECT, Deployed
+from tests.end_to_end.shown_commands import INLINE, aws_problems, console_commands
+from tests.end_to_end.small_project import small_project
 
 PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
@@ -105,9 +109,82 @@ def test_every_python_block_runs_as_a_service(deployed: Deployed) -> None:
         assert done.returncode == 0, f"{snippet}\n{done.stderr}"
 
 
+def test_every_console_line_is_of_a_kind_that_a_test_here_runs_or_holds() -> None:
+    kinds = ("klaviyo-access ", "pulumi ", "aws ", "python3 -m venv ", ".venv/bin/pip install ")
+    assert [command for command in console_commands(PAGES) if not command.startswith(kinds)] == []
+
+
+def test_what_the_readme_installs_is_what_the_makefile_installs_for_ci() -> None:
+    recipe = re.sub(r" --quiet| --disable-pip-version-check", "", (PROJECT / "Makefile").read_text("utf-8"))
+    recipe = recipe.replace("$(PYTHON)", "python3").replace("$(BIN)", ".venv/bin")
+    made = re.findall(r"^\t(python3 -m venv .+|\.venv/bin/pip install .+)$", recipe, re.MULTILINE)
+    shown = [one for one in console_commands(PAGES) if one.startswith(("python3 -m venv ", ".venv/bin/pip "))]
+    assert len(made) == 3
+    assert shown == made
+
+
+def test_every_command_of_the_aws_cli_is_one_that_aws_knows() -> None:
+    shown = [command for command in console_commands(PAGES) if command.startswith("aws ")]
+    mentioned = [re.sub(r"\s+", " ", one) for page in PAGES for one in INLINE.findall(page.read_text("utf-8"))]
+    assert shown
+    assert mentioned
+    problems = {one: aws_problems(one) for one in shown} | {one: aws_problems(one, whole=False) for one in mentioned}
+    assert {one: found for one, found in problems.items() if found} == {}
+
+
+@pytest.mark.parametrize(
+    ("command", "problem"),
+    [
+        ("aws iam attach-role --role-name a", "iam has no attach-role"),
+        ("aws imam get-role --role-name a", "imam has no get-role"),
+        ("aws iam get-role --name a --role-name a", "get-role has no --name"),
+        ("aws iam get-role", "get-role lacks --role-name"),
+        ("aws kms create-key --key-usage SIGN", "create-key --key-usage is none of"),
+    ],
+)
+def test_a_command_that_aws_does_not_know_is_noticed(command: str, problem: str) -> None:
+    assert [found for found in aws_problems(command) if found.startswith(problem)] != []
+
+
+@pytest.mark.end_to_end
+def test_the_commands_of_pulumi_run_on_the_embedded_engine(deployed: Deployed) -> None:
+    """Where state is kept is the sandbox's matter: `login` and `stack init` have no equal there."""
+    shown = {command_of_pulumi(one) for one in console_commands(PAGES) if one.startswith("pulumi ")}
+    assert shown <= {"login", "stack init", "preview", "up"}
+    for command in ("preview", "up"):
+        done = deployed.run("-m", "sandbox.engine", command, "--stack", "local", environ=deployed.signed_in("deployer"))
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.cli
+@pytest.mark.end_to_end
+@pytest.mark.skipif(shutil.which("pulumi") is None, reason="there is no pulumi on PATH")
+def test_the_commands_of_pulumi_run_under_its_cli(tmp_path: Path) -> None:
+    """With the sandbox's backend and a passphrase in the place of the bucket and the key of KMS."""
+    with small_project("pulumi", tmp_path) as project:
+        for number, line in enumerate(one for one in console_commands(PAGES) if one.startswith("pulumi ")):
+            command = command_of_pulumi(line)
+            options = [re.sub(r"^awskms:.*", "passphrase", one) for one in shlex.split(line)[1:]]
+            if command == "login":
+                options = ["login", project.signed_in["deployer"]["PULUMI_BACKEND_URL"]]
+            elif command == "stack init":
+                options[2] = f"shown-{number}"
+                options.append("--no-select")
+            else:
+                options += ["--stack", "local", *(["--yes"] if command == "up" else [])]
+            done = project.run("pulumi", *options, "--non-interactive")
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def command_of_pulumi(line: str) -> str:
+    """`stack init` of `pulumi stack init dev`, `up` of `pulumi up`."""
+    words = shlex.split(line)
+    return " ".join(words[1 : 3 if words[1] == "stack" else 2])
+
+
 @pytest.mark.end_to_end
 def test_the_operators_commands_for_a_real_account_run_on_the_sandbox_too(deployed: Deployed) -> None:
-    lines = [line.removeprefix("$ ") for block in blocks("console") for line in block.splitlines()]
+    lines = console_commands(PAGES)
     commands = [line.replace("--stack dev", "--stack local") for line in lines if line.startswith("klaviyo-access ")]
     assert commands
     for command in commands:
