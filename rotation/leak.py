@@ -3,14 +3,17 @@
 from collections.abc import Sequence
 
 from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Leaked, Rejected, Spare, Version
+from rotation.errors import StoreError
 from rotation.events import Leak
 from rotation.report import Life, Outcome, Report
-from rotation.role_keys import RoleKeys
+from rotation.role_keys import RoleKeys, value_of
+from rotation.store import StoredSecret
+from rotation.values import find_key
 from rotation.verdicts import condemn, reject_spare
 
 
 def mark_leaked(keys: RoleKeys, request: Leak) -> Report:
-    """Pass the strongest verdict on the key with a fingerprint, in whichever secret and life it is.
+    """Pass the strongest verdict on the key with a fingerprint, in whichever secret and life it is; tell how it ends.
 
     Args:
         keys: the role's keys, healed.
@@ -21,15 +24,18 @@ def mark_leaked(keys: RoleKeys, request: Leak) -> Report:
         StoreError: a call to Secrets Manager failed.
     """
     key, reserve = keys.both_labels()
+    held = [version for version in key if HoldsKey(request.fingerprint) in version.ours]
+    staged = [version for version in reserve if any(_names(label, request.fingerprint) for label in version.ours)]
     life = None
-    for version in key:
-        if HoldsKey(request.fingerprint) in version.ours:
-            life = _mark(keys, version, request.fingerprint)
+    for version in held:
+        life = _mark(keys, version, request.fingerprint)
     if life is None:
-        named = [version for version in reserve if any(_names(label, request.fingerprint) for label in version.ours)]
-        life = _reject(keys, named, request.fingerprint)
-    outcome = Outcome.UNKNOWN if life is None else Outcome.MARKED
-    return Report(outcome=outcome, fingerprint=request.fingerprint, life=life)
+        life = _reject(keys, staged, request.fingerprint)
+    if life is None:
+        return Report(outcome=Outcome.UNKNOWN, fingerprint=request.fingerprint)
+    where, version = (keys.key, held[-1]) if held else (keys.reserve, staged[-1])
+    ends_with = _ending(where, version, request.fingerprint)
+    return Report(outcome=Outcome.MARKED, fingerprint=request.fingerprint, life=life, ends_with=ends_with)
 
 
 def _mark(keys: RoleKeys, version: Version, fingerprint: str) -> Life:
@@ -59,6 +65,15 @@ def _reject(keys: RoleKeys, named: Sequence[Version], fingerprint: str) -> Life 
     if any(version.spare for version in named):
         return Life.SPARE
     return Life.REJECTED if named else None
+
+
+def _ending(secret: StoredSecret, version: Version, fingerprint: str) -> str | None:
+    """How the key ends at Klaviyo; the mark stands also where its value cannot be read, or its label lies."""
+    try:
+        key = find_key(value_of(secret, version.id))
+    except StoreError:
+        return None
+    return key.reveal()[-4:] if key and key.fingerprint == fingerprint else None
 
 
 def _names(label: object, fingerprint: str) -> bool:

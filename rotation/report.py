@@ -32,7 +32,7 @@ class Outcome(StrEnum):
     DISCARDED = "discarded"
     """discard: the version was let go; there is no key in it that Klaviyo could know."""
     MARKED = "marked"
-    """leaked: the key is never used again from here on; ``life`` is what it was in."""
+    """leaked: the key is never used again from here on; ``life`` is what it was in, ``ends_with`` how it ends."""
     UNKNOWN = "unknown"
     """leaked: neither secret has a key with that fingerprint."""
     UNSTUCK = "unstuck"

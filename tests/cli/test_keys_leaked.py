@@ -37,7 +37,10 @@ class World:
                 self.disabled = self.auditor_disables
                 return {"outcome": "audited"}
             case "leaked":
-                return {"outcome": "marked", "fingerprint": FP}
+                for stages in self.aws.labels[KEY].values():
+                    if f"KEY:{FP}" in stages and "AWSPENDING" in stages:
+                        stages.remove("AWSPENDING")
+                return {"outcome": "marked", "fingerprint": FP, "ends_with": "0707"}
             case "prove-dead":
                 return {"outcome": "dead" if self.disabled else "alive"}
         return {"outcome": "disabling", "fingerprint": FP, "ends_with": "0707"}
@@ -87,6 +90,12 @@ def rotated(world: World) -> None:
             "is superseded",
         ),
         (
+            {"v2": ["AWSCURRENT", f"KEY:{OTHER}"], "v3": ["AWSPENDING", f"KEY:{FP}"]},
+            {},
+            [("leaked",), ("retire",), ("audit",), ("prove-dead", "key")],
+            "is about to be taken into use",
+        ),
+        (
             {"v2": ["AWSCURRENT", f"KEY:{OTHER}"]},
             {"r1": [f"SPARE:{TIME}:{FP}"]},
             [("leaked",), ("begin-disable", "reserve"), ("audit",), ("prove-dead", "reserve")],
@@ -99,7 +108,7 @@ def rotated(world: World) -> None:
             "is rejected",
         ),
     ],
-    ids=["in use", "superseded", "spare", "rejected"],
+    ids=["in use", "superseded", "pending", "spare", "rejected"],
 )
 def test_a_leaked_key_is_ended_whatever_life_it_is_in(
     command: Command,
@@ -139,10 +148,13 @@ def test_without_a_spare_a_key_in_use_is_left_alone_and_the_ways_out_are_named(c
     assert world.asked == []
 
 
-def test_with_outage_it_is_marked_and_the_way_to_disable_it_is_said(command: Command, world: World) -> None:
+@pytest.mark.parametrize("named", [[], [FP]], ids=["by the key", "by its fingerprint"])
+def test_with_outage_it_is_marked_and_the_way_to_disable_it_is_said(
+    command: Command, world: World, named: list[str]
+) -> None:
     world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"]}
-    stdin = LEAKED.reveal()
-    result = command("keys", "leaked", "--outage", "--yes", "--stack", "dev", stdin=stdin)
+    stdin = "" if named else LEAKED.reveal()
+    result = command("keys", "leaked", *named, "--outage", "--yes", "--stack", "dev", stdin=stdin)
     assert result.code == 1
     assert world.asked == [("leaked",)]
     assert "services of viewer FAIL until" in result.err
