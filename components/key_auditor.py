@@ -10,6 +10,7 @@ from pulumi import ResourceOptions
 
 from components.auditor_policies import audit_keys, start_function
 from components.bundle import Bundle
+from components.failure_alarm import FailureAlarmArgs, alarm_on_failures
 from components.function import FunctionArgs, make_function
 from components.names import AuditorNames
 from components.policies import Document, Encryption, to_json
@@ -21,8 +22,9 @@ SCHEDULE: Final = "cron(30 5 * * ? *)"
 """Every day, when no rotation window that begins at a full hour has just opened."""
 
 _SECONDS: Final = 900
-_DAY: Final = 86_400
 _HOUR: Final = 3_600
+_HOURS_BETWEEN_AUDITS: Final = 26
+"""A day, and the hours in which Lambda tries a run again that failed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,14 @@ class KeyAuditor(pulumi.ComponentResource):
             description="Keys need somebody's hand: spares, age, scopes, rotations, keys to disable",
         )
         self._silence(f"{name}-silence", args)
+        failures = FailureAlarmArgs(
+            alarm=args.names.failure_alarm,
+            function_name=args.names.function,
+            description=f"An audit of the keys of {args.environment_name} failed",
+            topic_arn=args.topic_arn,
+            tags=args.tags,
+        )
+        alarm_on_failures(f"{name}-failures", failures, self)
         self.function_arn = made.function.arn
         self.register_outputs({"function_arn": self.function_arn})
 
@@ -143,25 +153,28 @@ class KeyAuditor(pulumi.ComponentResource):
         )
 
     def _silence(self, name: str, args: KeyAuditorArgs) -> None:
-        """An alarm where no audit came to its end. It begins without data, so a new environment is not told."""
+        """An alarm where no audit of all roles came to its end, as in a new environment until its first one.
+
+        Its periods are hours, since CloudWatch waits until a range is empty that is longer than the alarm's periods by
+        some of them. Source: CloudWatch user guide, "Configuring how CloudWatch alarms treat missing data".
+        """
         aws.cloudwatch.MetricAlarm(
             name,
             name=args.names.silence_alarm,
             alarm_description=(
-                f"The keys of {args.environment_name} were not audited for two days: see the log group of "
+                f"The keys of {args.environment_name} were not audited for a day: see the log group of "
                 f"{args.names.function}, and whether its schedule is there."
             ),
             namespace=NAMESPACE,
             metric_name="Audits",
             dimensions={"Environment": args.environment_name},
             statistic="Sum",
-            period=_DAY,
-            evaluation_periods=2,
+            period=_HOUR,
+            evaluation_periods=_HOURS_BETWEEN_AUDITS,
             threshold=1,
             comparison_operator="LessThanThreshold",
-            treat_missing_data="missing",
+            treat_missing_data="breaching",
             alarm_actions=[args.topic_arn],
-            insufficient_data_actions=[args.topic_arn],
             tags=args.tags,
             opts=ResourceOptions(parent=self),
         )

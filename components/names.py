@@ -183,6 +183,7 @@ class AuditorNames:
     urgent_alarm: str
     findings_alarm: str
     silence_alarm: str
+    failure_alarm: str
 
     @classmethod
     def of(cls, environment: Environment) -> "AuditorNames":
@@ -199,6 +200,7 @@ class AuditorNames:
             urgent_alarm=physical_name(environment, "urgent-key-findings", limit=ALARM_LIMIT),
             findings_alarm=physical_name(environment, "key-findings", limit=ALARM_LIMIT),
             silence_alarm=physical_name(environment, "no-key-audit", limit=ALARM_LIMIT),
+            failure_alarm=physical_name(environment, "key-auditor-failed", limit=ALARM_LIMIT),
         )
 
 

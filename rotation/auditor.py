@@ -48,7 +48,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
         progress.action = "audit"
         record = _round(settings, context).go(chosen)
         write("INFO", environment=environment, **_summary(record))
-        write_line(record.metrics(environment, now()))
+        write_line(record.metrics(environment, now(), is_whole=chosen == settings.roles))
         return record.answer()
 
 

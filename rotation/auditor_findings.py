@@ -110,10 +110,10 @@ class Record:
         self.findings.append(finding)
         write("WARNING", **finding.fields())
 
-    def metrics(self, environment: str, at: datetime) -> dict[str, object]:
-        """The line of metrics, in CloudWatch's embedded metric format."""
+    def metrics(self, environment: str, at: datetime, *, is_whole: bool) -> dict[str, object]:
+        """The line of metrics, in CloudWatch's embedded metric format; an audit of some roles alone is not counted."""
         values = {
-            "Audits": 1,
+            **({"Audits": 1} if is_whole else {}),
             "Findings": sum(not finding.is_urgent for finding in self.findings),
             "UrgentFindings": sum(finding.is_urgent for finding in self.findings),
             "KeysDisabled": self.counts["disabled"],

@@ -11,6 +11,7 @@ from tests.components.recording import Recorder, load_stack
 
 AUDITOR = "arn:aws:iam::333333333333:role/klaviyo/prod/klaviyo-prod-key-auditor"
 ALARM = "aws:cloudwatch/metricAlarm:MetricAlarm"
+HOUR = 3600
 
 
 def function(recorder: Recorder) -> dict[str, Any]:
@@ -94,7 +95,7 @@ def test_its_bundle_says_which_roles_there_are_and_its_settings_read_that(tmp_pa
     [
         ("urgent", "UrgentFindings", "GreaterThanOrEqualToThreshold", "notBreaching"),
         ("findings", "Findings", "GreaterThanOrEqualToThreshold", "notBreaching"),
-        ("silence", "Audits", "LessThanThreshold", "missing"),
+        ("silence", "Audits", "LessThanThreshold", "breaching"),
     ],
 )
 def test_what_it_finds_and_that_it_is_silent_reach_the_topic(
@@ -107,7 +108,22 @@ def test_what_it_finds_and_that_it_is_silent_reach_the_topic(
         {"Environment": "prod"},
     )
     assert (found["comparisonOperator"], found["treatMissingData"], found["threshold"]) == (comparison, silence, 1)
-    told = {name for name in ("alarmActions", "insufficientDataActions") if found.get(name)}
-    assert told == {"alarmActions"} | ({"insufficientDataActions"} if alarm == "silence" else set())
     assert found["alarmActions"][0].endswith(":klaviyo-audit-alerts-topic")
     assert found["name"].startswith("klaviyo-prod-")
+
+
+def test_silence_is_told_within_hours_of_the_audit_that_did_not_come(prod: Recorder) -> None:
+    """CloudWatch waits for a few periods more than an alarm has; an alarm of a week in all is the longest it takes."""
+    found = prod.of_type(ALARM)["klaviyo-auditor-silence"].inputs
+    assert (found["statistic"], found["period"]) == ("Sum", HOUR)
+    assert 25 <= found["evaluationPeriods"] <= 30
+
+
+def test_an_audit_that_fails_is_told_at_once(prod: Recorder) -> None:
+    found = prod.of_type(ALARM)["klaviyo-auditor-failures"].inputs
+    assert (found["namespace"], found["metricName"], found["statistic"]) == ("AWS/Lambda", "Errors", "Sum")
+    assert found["dimensions"] == {"FunctionName": function(prod)["name"]}
+    assert (found["comparisonOperator"], found["threshold"]) == ("GreaterThanOrEqualToThreshold", 1)
+    assert (found["period"], found["evaluationPeriods"], found["treatMissingData"]) == (300, 1, "notBreaching")
+    assert found["alarmActions"][0].endswith(":klaviyo-audit-alerts-topic")
+    assert (found["name"], found["tags"]["environment"]) == ("klaviyo-prod-key-auditor-failed", "prod")

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from klaviyo_access.keys.labels import Disabling, Leaked, Spare
+from rotation import auditor
 from rotation.auditor_events import read_audit
-from rotation.auditor_findings import URGENT, Kind
+from rotation.auditor_findings import URGENT, Kind, Record
 from rotation.auditor_inventory import Entry, find
-from rotation.auditor_settings import ROLES_FILE, AuditorSettings
+from rotation.auditor_settings import ROLES_FILE, AuditedRole, AuditorSettings
 from rotation.errors import EventRefusedError, SettingsError
 from tests.rotation.auditor_world import (
     CUSTODIAN_SCOPES,
@@ -536,7 +538,7 @@ def test_findings_and_metrics_are_lines_of_json_without_a_key(capsys: pytest.Cap
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     found = [(line["finding"], line["urgent"]) for line in lines if line["level"] == "WARNING"]
     assert found == [("rolled-back", True), ("by-hand", False)]
-    metrics = record.metrics("prod", NOW)
+    metrics = record.metrics("prod", NOW, is_whole=True)
     assert {
         name: metrics[name] for name in ("Environment", "Audits", "Findings", "UrgentFindings", "KeysDisabled")
     } == {
@@ -552,6 +554,33 @@ def test_findings_and_metrics_are_lines_of_json_without_a_key(capsys: pytest.Cap
 
 def same_ending(world: AuditWorld) -> None:
     world.make("twin")["key"] = key_value("viewer-key")
+
+@pytest.mark.parametrize(
+    ("event", "counted"),
+    [
+        ({"action": "audit"}, True),
+        ({"action": "audit", "roles": ["twin", "viewer"]}, True),
+        ({"action": "audit", "roles": ["viewer"]}, False),
+    ],
+    ids=["of all", "of all by name", "of one"],
+)
+def test_only_an_audit_of_all_roles_counts_as_the_daily_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], event: object, counted: bool
+) -> None:
+    roles = tuple(audited(name) for name in ("twin", "viewer"))
+    monkeypatch.setattr(AuditorSettings, "of", lambda *_: SimpleNamespace(roles=roles))
+    monkeypatch.setattr(auditor, "_round", lambda *_: SimpleNamespace(go=lambda _: Record()))
+    monkeypatch.setenv("ENVIRONMENT", "prod")
+    auditor.handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
+    (metrics,) = [line for text in capsys.readouterr().out.splitlines() if "_aws" in (line := json.loads(text))]
+    defined = {one["Name"] for one in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
+    assert ("Audits" in defined, metrics.get("Audits")) == (counted, 1 if counted else None)
+    assert {"Findings", "UrgentFindings"} <= defined
+
+
+def audited(name: str) -> AuditedRole:
+    return AuditedRole(name=name, key="k", reserve="r", rotator="f", scopes=frozenset(), is_custodian=False)
+
 
 
 TOLD: dict[str, tuple[Change, list[str] | None]] = {
