@@ -6,18 +6,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from klaviyo_access.keys.labels import AwsLabel
-from rotation.auditor_findings import Kind
+from rotation.auditor_findings import Kind, Said
 from rotation.auditor_inventory import Entry
 from rotation.auditor_settings import AuditedRole
 from rotation.auditor_sight import SeenRole
+from rotation.canary_findings import scopes_missing
 
 LEAST_SPARES: Final = 2
 """One to promote, and one for the day on which that one turns out to be bad."""
 
 PATIENCE: Final = timedelta(days=1)
 """For which a rotation may be late: AWS retries, and the window is some hours."""
-
-Said = tuple[Kind, str]
 
 
 def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, now: datetime) -> Iterator[Said]:
@@ -32,35 +31,36 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
     role, spares = seen.role.name, len(seen.reserve.spares)
     current = seen.key.current
     if current is None:
-        yield Kind.NO_KEY, f"{role} has no key yet: stage one and rotate, 'klaviyo-access keys stage {role}'."
+        yield Said(Kind.NO_KEY, f"{role} has no key yet: stage one and rotate, 'klaviyo-access keys stage {role}'.")
     elif current.verdict:
-        yield (
+        yield Said(
             Kind.CONDEMNED_LIVE,
-            (
-                f"Services of {role} use a key on which a verdict was passed ({current.verdict}). Rotate {role}; "
-                "stage a spare first if there is none."
-            ),
+            f"Services of {role} use a key on which a verdict was passed ({current.verdict}). Rotate {role}; stage a "
+            "spare first if there is none.",
+            current.fingerprint,
+            needs_rotation=True,
         )
     elif born and now - born > longest_age:
-        yield (
+        yield Said(
             Kind.TOO_OLD,
-            (
-                f"The key of {role} is {(now - born).days} days old, {longest_age.days} are allowed: see why it does "
-                f"not rotate, 'klaviyo-access keys status --role {role}'."
-            ),
+            f"The key of {role} is {(now - born).days} days old, {longest_age.days} are allowed: see why it does not "
+            f"rotate, 'klaviyo-access keys status --role {role}'.",
+            needs_rotation=True,
         )
     if spares < LEAST_SPARES:
-        yield (
+        yield Said(
             Kind.FEW_SPARES,
-            (
-                f"{role} has {spares} of {LEAST_SPARES} spares: create keys in Klaviyo's dashboard and stage them, "
-                f"'klaviyo-access keys stage {role}'."
-            ),
+            f"{role} has {spares} of {LEAST_SPARES} spares: create keys in Klaviyo's dashboard and stage them, "
+            f"'klaviyo-access keys stage {role}'.",
         )
     if not seen.rotates:
-        yield Kind.ROTATION_OFF, f"Rotation of {role} is switched off: deploy the stack, which switches it on."
+        yield Said(Kind.ROTATION_OFF, f"Rotation of {role} is switched off: deploy the stack, which switches it on.")
     elif seen.due and now - seen.due > PATIENCE:
-        yield Kind.OVERDUE, f"{role} should have rotated by {seen.due.isoformat()}: see its rotator's log."
+        yield Said(
+            Kind.OVERDUE,
+            f"{role} should have rotated by {seen.due.isoformat()}: see its rotator's log.",
+            needs_rotation=True,
+        )
 
 
 def is_wedged(seen: SeenRole) -> bool:
@@ -78,32 +78,14 @@ def shared(every: Iterable[SeenRole]) -> dict[str, Sequence[str]]:
     return {fingerprint: roles for fingerprint, roles in places.items() if len(roles) > 1}
 
 
-def of_inventory(role: AuditedRole, entry: Entry) -> Iterator[Said]:
-    """What Klaviyo's list says of a role's current key."""
+def of_inventory(role: AuditedRole, entry: Entry, fingerprint: str) -> Iterator[Said]:
+    """What Klaviyo's list says of a role's current key, which works."""
     if missing := sorted(role.scopes - entry.scopes):
-        yield scopes_missing(role, missing)
+        yield scopes_missing(role.name, missing, fingerprint)
     if excess := sorted(entry.scopes - role.scopes):
-        yield (
+        yield Said(
             Kind.SCOPES_EXCESS,
-            (
-                f"Scope drift: the key of {role.name} may do more than its role: {', '.join(excess)}. Where the role "
-                "is to have them, deploy access.yaml; else stage keys with the role's scopes, and rotate."
-            ),
+            f"Scope drift: the key of {role.name} may do more than its role: {', '.join(excess)}. Where the role is to "
+            "have them, deploy access.yaml; else stage keys with the role's scopes, and rotate.",
+            fingerprint,
         )
-    if not entry.is_active:
-        yield (
-            Kind.LIVE_DISABLED,
-            f"Klaviyo's dashboard shows the key that {role.name} uses as disabled. Enable it there, or rotate.",
-        )
-
-
-def scopes_missing(role: AuditedRole, missing: Iterable[str]) -> Said:
-    """That a role's key lacks scopes, as every key does that was made before the role got them."""
-    lacks = ", ".join(missing)
-    cure = "Stage keys with the role's scopes, and rotate."
-    return Kind.SCOPES_MISSING, f"Scope drift: the key of {role.name} lacks {lacks}. {cure}"
-
-
-def scopes_in(reason: str) -> list[str]:
-    """The scopes that a canary's reason names, as in ``missing:events:read; the previous key is no better``."""
-    return reason.partition(";")[0].removeprefix("missing:").split(",")

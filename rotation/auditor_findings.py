@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 NAMESPACE: Final = "KlaviyoAccess"
 
@@ -62,6 +62,22 @@ URGENT: Final = frozenset(
 """What cannot wait until tomorrow: a request fails, or a key is where it must not be."""
 
 
+class Said(NamedTuple):
+    """What is to be said of one role.
+
+    Attributes:
+        kind: what it is.
+        message: what was found, and what to do.
+        fingerprint: of the key that it is about.
+        needs_rotation: whether a rotation helps.
+    """
+
+    kind: Kind
+    message: str
+    fingerprint: str | None = None
+    needs_rotation: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that somebody should know.
@@ -83,6 +99,11 @@ class Finding:
         """Whether it cannot wait."""
         return self.kind in URGENT
 
+    @property
+    def subject(self) -> tuple[Kind, str]:
+        """What it says, and of what: a key, or a role."""
+        return self.kind, self.fingerprint or self.role
+
     def fields(self) -> dict[str, object]:
         """Plain values, and those alone that say something."""
         shown = {
@@ -103,10 +124,10 @@ class Record:
     counts: Counter[str] = field(default_factory=Counter)
 
     def find(self, kind: Kind, role: str, message: str, fingerprint: str | None = None) -> None:
-        """Note a finding, and write its line; what was found of a key already is not told twice."""
-        if fingerprint and any((one.kind, one.fingerprint) == (kind, fingerprint) for one in self.findings):
-            return
+        """Note a finding, and write its line; what was found of a key, or else of a role, already is not told twice."""
         finding = Finding(kind=kind, role=role, message=message, fingerprint=fingerprint)
+        if any(one.subject == finding.subject for one in self.findings):
+            return
         self.findings.append(finding)
         write("WARNING", **finding.fields())
 

@@ -1,19 +1,20 @@
 """One round of the auditor through the roles."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from rotation.auditor_checks import Said, is_wedged, of_inventory, of_labels, scopes_in, scopes_missing, shared
+from rotation.auditor_checks import is_wedged, of_inventory, of_labels, shared
 from rotation.auditor_disposal import Disposal
-from rotation.auditor_findings import Kind, Record, tell_listed
+from rotation.auditor_findings import Kind, Record, Said, tell_listed
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, Send, find
 from rotation.auditor_rotators import Rotators, RotatorSilentError
 from rotation.auditor_settings import AuditedRole, AuditorSettings
-from rotation.auditor_sight import SeenRole, Sight
+from rotation.auditor_sight import Sight
 from rotation.auditor_trail import Trail
+from rotation.canary_findings import of_canary
 from rotation.errors import StoreError
 from rotation.report import Outcome
 
@@ -22,8 +23,6 @@ _LOOKS_BACK: Final = timedelta(days=2)
 
 SECONDS_TO_ENABLE: Final = 90.0
 """Kept back when a key is disabled: to enable it again may have to wait for Klaviyo's quota of a minute."""
-
-_NEEDS_ROTATION: Final = {Kind.CONDEMNED_LIVE, Kind.OVERDUE, Kind.FAILED, Kind.WEDGED}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +62,14 @@ class Round:
         failures = self._failures()
         working: dict[AuditedRole, _CurrentKey] = {}
         for role in self._in_time(chosen):
-            wedge: list[Said] = []
+            said: list[Said] = []
             with self._noting(role):  # first, since whatever is healed hides for how long nothing was done
-                wedge = self._clear_wedge(role)
+                said += self._clear_wedge(role)
             with self._noting(role):
-                if current := self._try_current_key(role):
-                    working[role] = current
+                working.update(self._try_current_key(role, said))
             with self._noting(role):
-                self._check_rotation(role, failures, wedge)
+                said += self._check_labels(role, failures)
+            self._tell(role, said)
         self._check_shared()
         inventory, entries = self._list_keys()
         disposal = Disposal(
@@ -115,59 +114,55 @@ class Round:
         except InventoryError as error:
             self.record.find(Kind.NO_INVENTORY, role.name, str(error))
 
-    def _try_current_key(self, role: AuditedRole) -> _CurrentKey | None:
-        """The role's current key, if it works; else what is wrong is noted."""
+    def _try_current_key(self, role: AuditedRole, said: list[Said]) -> Mapping[AuditedRole, _CurrentKey]:
+        """The role's current key, if it works; what is wrong with it is added to what is ``said``."""
         if self.sight.look(role).key.current is None:
-            return None
+            return {}
         answer = self.rotators.ask(role, "canary")
-        outcome, fingerprint = answer["outcome"], answer.get("fingerprint")
-        if fingerprint and "ends_with" in answer:
-            if outcome == Outcome.NOTHING_TO_FALL_BACK_ON:
-                kind, message = scopes_missing(role, scopes_in(str(answer["reason"])))
-                self.record.find(kind, role.name, message, str(fingerprint))
-            return _CurrentKey(fingerprint=str(fingerprint), ends_with=str(answer["ends_with"]))
-        if outcome == Outcome.ROLLED_BACK:
-            message = (
-                f"Klaviyo refused the current key of {role.name} ({answer.get('reason')}), and the previous one is "
-                f"current again. Stage a good key and rotate, 'klaviyo-access keys stage {role.name}'."
-            )
-            self.record.find(Kind.ROLLED_BACK, role.name, message, fingerprint)
-        elif outcome == Outcome.NO_ANSWER:
-            message = f"Klaviyo gave no definite answer about the current key of {role.name}; nothing was changed."
-            self.record.find(Kind.SILENT, role.name, message, fingerprint)
-        elif outcome == Outcome.NOTHING_TO_FALL_BACK_ON:
-            message = (
-                f"Klaviyo refuses the current key of {role.name} ({answer.get('reason')}), and there is no better one: "
-                f"stage a key and rotate at once, 'klaviyo-access keys stage {role.name}'."
-            )
-            self.record.find(Kind.REFUSED, role.name, message, fingerprint)
-        return None
+        if wrong := of_canary(role.name, answer):
+            said.append(wrong)
+        if "fingerprint" in answer and "ends_with" in answer:
+            return {role: _CurrentKey(fingerprint=str(answer["fingerprint"]), ends_with=str(answer["ends_with"]))}
+        return {}
 
-    def _check_rotation(self, role: AuditedRole, failures: dict[str, datetime], wedge: Sequence[Said]) -> None:
+    def _check_labels(self, role: AuditedRole, failures: Mapping[str, datetime]) -> Iterator[Said]:
         seen = self.sight.look(role)
-        born = self.sight.born(role, seen.key.current.id) if seen.key.current else None
-        said = [*wedge, *of_labels(seen, born=born, longest_age=self.settings.longest_age, now=self.clock())]
         failed = failures.get(seen.arn)
         if failed and not (seen.rotated and seen.rotated >= failed):
-            said.append((Kind.FAILED, f"The last rotation of {role.name} failed at {failed.isoformat()}."))
-        again = self._start_again(seen) if {kind for kind, _ in said} & _NEEDS_ROTATION else ""
-        for kind, message in said:
-            fingerprint = seen.key.current.fingerprint if kind is Kind.CONDEMNED_LIVE and seen.key.current else None
-            self.record.find(kind, role.name, message + (again if kind in _NEEDS_ROTATION else ""), fingerprint)
+            message = f"The last rotation of {role.name} failed at {failed.isoformat()}."
+            yield Said(Kind.FAILED, message, needs_rotation=True)
+        born = None
+        if seen.key.current:
+            with self._noting(role):
+                born = self.sight.born(role, seen.key.current.id)
+        yield from of_labels(seen, born=born, longest_age=self.settings.longest_age, now=self.clock())
 
     def _clear_wedge(self, role: AuditedRole) -> list[Said]:
         if not is_wedged(self.sight.look(role)):
             return []
         if self.rotators.ask(role, "unstick")["outcome"] != Outcome.UNSTUCK:
             return []  # it may be under way still
-        return [(Kind.WEDGED, f"A rotation of {role.name} was left unfinished, and was cleared away.")]
+        message = f"A rotation of {role.name} was left unfinished, and was cleared away."
+        return [Said(Kind.WEDGED, message, needs_rotation=True)]
 
-    def _start_again(self, seen: SeenRole) -> str:
-        if is_wedged(seen):
-            return ""
-        if not seen.reserve.spares or not seen.rotates:
-            return " There is no spare with which it could be started again."
-        self.sight.rotate(seen.role)
+    def _tell(self, role: AuditedRole, said: Sequence[Said]) -> None:
+        """Note what was found, with what was done about it: whatever that meets, nothing found is lost."""
+        again = self._start_again(role) if any(one.needs_rotation for one in said) else ""
+        for kind, message, fingerprint, needs_rotation in said:
+            self.record.find(kind, role.name, message + (again if needs_rotation else ""), fingerprint)
+
+    def _start_again(self, role: AuditedRole) -> str:
+        try:
+            seen = self.sight.look(role)
+            if is_wedged(seen):
+                return ""
+            if not seen.rotates:
+                return " None was started, since rotation is switched off."
+            if not seen.reserve.spares:
+                return " There is no spare with which it could be started again."
+            self.sight.rotate(role)
+        except StoreError as error:
+            return f" A rotation could not be started. {error}"
         return " A rotation was started again."
 
     def _check_shared(self) -> None:
@@ -214,8 +209,8 @@ class Round:
         if len(known) != 1:
             return
         tell_listed(role.name, fingerprint, known[0].scopes)
-        for kind, message in of_inventory(role, known[0]):
-            self.record.find(kind, role.name, message, fingerprint)
+        for said in of_inventory(role, known[0], fingerprint):
+            self.record.find(said.kind, role.name, said.message, said.fingerprint)
         entry = find(entries, fingerprint=fingerprint, ends_with=key.ends_with, scopes=role.scopes)
         if entry and inventory and fingerprint not in entry.marks:
             inventory.change(entry, name=entry.marked(fingerprint))

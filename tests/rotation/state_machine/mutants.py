@@ -190,9 +190,9 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         Round._clear_wedge, "is_wedged(self.sight.look(role))", "False"
     ),
     "the auditor has labels healed before it ends a dead rotation": _slip(
-        Round.go, "wedge = self._clear", "self._try_current_key(role); wedge = self._clear"
+        Round.go, "said += self._clear", "self._try_current_key(role, []); said += self._clear"
     ),
-    "the auditor starts no rotation": _slip(Round._start_again, "self.sight.rotate(seen.role)", "pass"),
+    "the auditor starts no rotation": _slip(Round._start_again, "self.sight.rotate(role)", "pass"),
     "the auditor tries no key": _slip(Round._try_current_key, '"canary"', '"unstick"'),
 }
 """Each wrong rule as a context in which it holds."""

@@ -1,0 +1,78 @@
+"""What a round of the auditor does about what it finds, and that no trouble on the way hides a finding."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from klaviyo_access.keys.labels import Leaked
+from rotation.auditor_findings import Finding, Kind
+from tests.rotation.auditor_world import NOW, AuditWorld, error, print_of
+
+NO_OTHER_KEY = "the previous key is no better"
+
+
+def refuses(reason: str) -> dict[tuple[str, str], list[Any]]:
+    """What the rotator of ``viewer`` answers whose current key is refused."""
+    answer = {"outcome": "nothing to fall back on", "reason": f"{reason}; {NO_OTHER_KEY}", "fingerprint": "f" * 12}
+    return {("viewer", "canary"): [answer]}
+
+
+def only(world: AuditWorld, kind: Kind) -> Finding:
+    """The one finding of a kind in a round."""
+    (found,) = [finding for finding in world.audit("viewer").findings if finding.kind is kind]
+    return found
+
+
+@pytest.mark.parametrize("failing", ["rotate_secret", "list_secret_version_ids"])
+def test_a_leaked_key_in_use_is_told_of_though_secrets_manager_refuses(
+    failing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = AuditWorld(waiting={"old"})
+    world.roles["viewer"].key["viewer-key"].append(str(Leaked(print_of("viewer-key"))))
+
+    def refused(**_: Any) -> Any:
+        raise error("InvalidRequestException")
+
+    monkeypatch.setattr(world, failing, refused)
+    finding = only(world, Kind.CONDEMNED_LIVE)
+    assert (finding.is_urgent, finding.fingerprint) == (True, print_of("viewer-key"))
+    said = {
+        "rotate_secret": "A rotation could not be started. Secrets Manager: rotate_secret failed with Invalid",
+        "list_secret_version_ids": "A rotation was started again.",
+    }
+    assert said[failing] in finding.message
+
+
+def test_a_key_that_klaviyo_knows_no_more_is_rotated_away_where_there_is_a_spare() -> None:
+    world = AuditWorld(answers=refuses("refused"))
+    finding = only(world, Kind.REFUSED)
+    assert (world.rotations, finding.fingerprint) == (["viewer"], "f" * 12)
+    assert finding.message.endswith("A rotation was started again.")
+
+
+def test_without_a_spare_a_refused_key_asks_for_one() -> None:
+    world = AuditWorld(answers=refuses("refused"))
+    world.roles["viewer"].reserve.clear()
+    assert "There is no spare" in only(world, Kind.REFUSED).message
+    assert world.rotations == []
+
+
+def test_a_refusal_that_may_be_the_settings_fault_costs_no_spare() -> None:
+    world = AuditWorld(answers=refuses("other-account"))
+    assert not only(world, Kind.REFUSED).message.endswith("started again.")
+    assert world.rotations == []
+
+
+def test_where_rotation_is_off_none_is_started_and_the_spares_are_not_denied() -> None:
+    world = AuditWorld(waiting={"old"})
+    world.roles["viewer"].rotates = False
+    world.roles["viewer"].due = NOW - timedelta(days=2)
+    world.roles["viewer"].key["viewer-key"].append(str(Leaked(print_of("viewer-key"))))
+    assert only(world, Kind.CONDEMNED_LIVE).message.endswith("None was started, since rotation is switched off.")
+    assert world.rotations == []
+
+
+def test_a_role_that_cannot_be_read_is_told_of_once() -> None:
+    world = AuditWorld(unseen={"viewer"})
+    assert world.kinds("viewer") == ["unseen viewer"]
