@@ -1,6 +1,7 @@
 """The environment's auditor, asked for its work at once instead of at its hour."""
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 import boto3
@@ -17,19 +18,19 @@ _WHILE_IT_RUNS: Final = Config(connect_timeout=3, read_timeout=910, retries={"to
 """A Lambda has 900 s at the most; Klaviyo answers 15 questions about keys a minute."""
 
 
-def audit(session: boto3.Session, environment: Environment, role: str) -> bool:
-    """Let the auditor look after one role now: it disables what is to be disabled, where there is a custodian's key.
+def audit(session: boto3.Session, environment: Environment, roles: Iterable[str]) -> bool:
+    """Let the auditor look after some roles now: it disables what is to be disabled, where there is a custodian's key.
 
     Args:
         session: the operators'.
         environment: whose auditor.
-        role: the role's name.
+        roles: their names.
 
     Returns:
         Whether it did; where not, the user was told, and a person can do the same.
     """
     client: LambdaClient = session.client("lambda", config=_WHILE_IT_RUNS)
-    payload = json.dumps({"action": "audit", "roles": [role]})
+    payload = json.dumps({"action": "audit", "roles": list(dict.fromkeys(roles))})
     try:
         answer = client.invoke(FunctionName=environment.auditor_name, Payload=payload)
         said = json.loads(answer["Payload"].read()).get("errorMessage", "") if answer.get("FunctionError") else None

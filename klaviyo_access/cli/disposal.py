@@ -1,7 +1,7 @@
 """The end of a key: marked by its rotator, disabled by the auditor or by a person, and proved dead."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Final
@@ -18,6 +18,7 @@ from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.rotators import Answer, Where
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc
+from klaviyo_access.cli.troubles import Troubles
 from klaviyo_access.keys.labels import SecretLabels
 
 _PAUSE_SECONDS: Final = 5.0
@@ -67,34 +68,59 @@ class Disposal:
         self._pause = pause
         self._clock = clock
 
-    def end(self, key: Doomed) -> None:
-        """Let a key be disabled now, and see it dead.
+    def end(self, keys: Sequence[Doomed]) -> None:
+        """Let keys be disabled now, and see them dead. One key may be in several places, and fit Klaviyo's list in one.
 
         Raises:
-            CommandError: it is in use somewhere, or Klaviyo still accepts it when the time is over.
+            CommandError: one is in use somewhere, or Klaviyo still accepts it when the time is over.
         """
-        if places := live_in(key.fingerprint, self._work.secrets.of_roles(self._work.workspace.roles)):
+        troubles, marked = Troubles(), dict[Doomed, Answer]()
+        every = self._work.secrets.of_roles(self._work.workspace.roles)
+        for key in keys:
+            with troubles.kept():
+                self._refuse_live(key, every)
+                marked[key] = self._begin(key)
+        try:
+            with troubles.kept():
+                self._see_dead(marked)
+        except KeyboardInterrupt:
+            raise self._not_yet(marked, StoppedError) from None
+        troubles.end()
+
+    def _refuse_live(self, key: Doomed, roles: Iterable[RoleSecrets]) -> None:
+        if places := live_in(key.fingerprint, roles):
             raise CommandError(
                 f"A key that services use is never disabled; {key.fingerprint} is in use in {', '.join(places)}.",
                 cure=f"Rotate first: {self._work.command(f'keys rotate {places[0]}')}.",
             )
-        marked = self._begin(key)
-        try:
-            self._see_dead(key, marked)
-        except KeyboardInterrupt:
-            raise self._not_yet(key, StoppedError) from None
 
-    def _see_dead(self, key: Doomed, marked: Answer) -> None:
-        if not marked.ends_with and self._discard(key):
-            results().print(f"{key.role}: no key can be read in what was staged as {key.fingerprint}; it is let go.")
+    def _see_dead(self, marked: Mapping[Doomed, Answer]) -> None:
+        waited_for = [key for key, answer in marked.items() if answer.ends_with or not self._is_let_go(key)]
+        if not waited_for:
             return
-        audited = audit(self._work.session, self._work.workspace.environment, key.role)
-        if not self._is_dead(key):
+        audited = audit(self._work.session, self._work.workspace.environment, [key.role for key in waited_for])
+        if waited_for := self._alive(waited_for):
             if audited:
                 note("The auditor did not disable it; its log says why.")
-            note(by_hand(self._work.workspace.role(key.role), key.fingerprint, marked.ends_with))
-            self._wait(key)
-        results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
+            for key in {key.fingerprint: key for key in waited_for}.values():
+                note(by_hand(self._work.workspace.role(key.role), key.fingerprint, marked[key].ends_with))
+            self._wait(waited_for)
+
+    def _is_let_go(self, key: Doomed) -> bool:
+        if not self._discard(key):
+            return False
+        results().print(f"{key.role}: no key can be read in what was staged as {key.fingerprint}; it is let go.")
+        return True
+
+    def _alive(self, keys: Iterable[Doomed]) -> list[Doomed]:
+        """Those that Klaviyo accepts still; of the others it is said that they are dead."""
+        alive = []
+        for key in keys:
+            if self._is_dead(key):
+                results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
+            else:
+                alive.append(key)
+        return alive
 
     def _discard(self, key: Doomed) -> bool:
         """Whether no key can be read in what was staged, so that nothing dies, and it was let go."""
@@ -119,13 +145,14 @@ class Disposal:
             cure=f"'{self._work.command('keys status')}' shows what the key is in use for.",
         )
 
-    def _wait(self, key: Doomed) -> None:
+    def _wait(self, keys: Sequence[Doomed]) -> None:
         deadline = self._clock() + timedelta(seconds=self._seconds)
         while self._clock() < deadline:
             self._pause(_PAUSE_SECONDS)
-            if self._is_dead(key):
+            keys = self._alive(keys)
+            if not keys:
                 return
-        raise self._not_yet(key, CommandError)
+        raise self._not_yet(keys, CommandError)
 
     def _is_dead(self, key: Doomed) -> bool:
         """Whether its labels are gone, or the rotator finds that Klaviyo refuses it; silence and a full desk say no."""
@@ -139,9 +166,10 @@ class Disposal:
                 return False
             raise
 
-    def _not_yet(self, key: Doomed, kind: type[CommandError]) -> CommandError:
+    def _not_yet(self, keys: Iterable[Doomed], kind: type[CommandError]) -> CommandError:
+        named = ", ".join(f"{key.fingerprint} of {key.role}" for key in keys)
         return kind(
-            f"Klaviyo still accepts {key.fingerprint} of {key.role}, which is marked as being disabled.",
+            f"Klaviyo still accepts {named}, which is marked as being disabled.",
             cure="Disable it as said above. The same command again, or the daily audit, then sees it dead.",
         )
 

@@ -43,8 +43,7 @@ def retire(
     work = Operations.open(project, stack, role)
     chosen = _chosen(work.secrets.of_role(role), fingerprint, work)
     agree((line for key in chosen for line in _plan(work, key)), yes=yes)
-    for key in chosen:
-        Disposal(work, seconds=timeout).end(key)
+    Disposal(work, seconds=timeout).end(chosen)
 
 
 def _plan(work: Operations, key: Doomed) -> list[str]:

@@ -116,9 +116,8 @@ class LeakResponse:
             note(f"{self._leak.fingerprint} is not disabled yet, since {', '.join(users)} has it in use.")
             return
         marked = secrets.of_roles(self._marked)
-        for key in [key for role in marked for key in _doomed(role, self._leak.fingerprint)]:
-            with self._troubles.kept():
-                Disposal(self._work, seconds=self._seconds).end(key)
+        doomed = [key for role in marked for key in _doomed(role, self._leak.fingerprint)]
+        Disposal(self._work, seconds=self._seconds).end(doomed)
 
     def _still_used(self, outcome: Outcome) -> CommandError:
         return CommandError(

@@ -209,6 +209,25 @@ def test_what_fails_in_one_role_leaves_the_key_promotable_in_no_other(
     assert "developer" in result.err.partition("error: ")[2]
 
 
+@pytest.mark.parametrize("auditor", ["fits the second", "cannot"])
+def test_a_key_in_two_roles_is_disabled_where_the_auditor_can_tell_it_by_either(
+    command: Command, world: World, auditor: str
+) -> None:
+    """Klaviyo's list fits the scopes of viewer, which comes after developer."""
+    world.aws.labels |= {
+        "klaviyo/dev/developer/reserve": {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]},
+        KEY: {"v2": ["AWSCURRENT", f"KEY:{OTHER}"]},
+        RESERVE: {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]},
+    }
+    world.auditor_disables = auditor == "fits the second"
+    result = command("keys", "leaked", FP, "--yes", "--timeout", "0", "--stack", "dev")
+    assert [event["roles"] for event in world.aws.events if event["action"] == "audit"] == [["developer", "viewer"]]
+    dead = [f"{role}: {FP} is disabled, and Klaviyo refuses it." for role in ("developer", "viewer")]
+    assert [line for line in result.out.splitlines() if line in dead] == (dead if world.auditor_disables else [])
+    assert result.code == (0 if world.auditor_disables else 1)
+    assert result.err.count("disable the one key that ends in") == (0 if world.auditor_disables else 1)
+
+
 UNTIL = "2026-11-22T16:05:00+00:00"
 
 
