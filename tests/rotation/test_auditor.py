@@ -582,6 +582,9 @@ def audited(name: str) -> AuditedRole:
     return AuditedRole(name=name, key="k", reserve="r", rotator="f", scopes=frozenset(), is_custodian=False)
 
 
+def same_ending(world: AuditWorld) -> None:
+    world.make("twin")["key"] = key_value("viewer-key")
+
 
 TOLD: dict[str, tuple[Change, list[str] | None]] = {
     "as its role": (lambda _: None, ["accounts:read", "profiles:read"]),
