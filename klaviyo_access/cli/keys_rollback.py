@@ -7,6 +7,7 @@ import typer
 from klaviyo_access.cli.consent import Yes, agree
 from klaviyo_access.cli.console import note, results
 from klaviyo_access.cli.errors import CommandError, UnreachableError
+from klaviyo_access.cli.keys_retire import slow_readers
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Project, Stack
 from klaviyo_access.keys.labels import Disabling, SecretLabels, Version
@@ -29,10 +30,12 @@ def rollback(
     work = Operations.open(project, stack, role)
     before = work.secrets.of_role(role)
     current, previous = _both(before.key.labels, work, role)
+    slow = ", ".join(slow_readers(work.workspace, work.workspace.role(role)))
     agree(
         [
             f"Services of {role} go back from {_name(current)} to {_name(previous)}, if Klaviyo still accepts that.",
             f"{_name(current)} is rejected for good, and disabled at Klaviyo afterwards.",
+            *([f"These keep it if they started with it, and fail then, until started anew: {slow}."] if slow else []),
         ],
         yes=yes,
     )
@@ -40,6 +43,8 @@ def rollback(
     match answer.outcome:
         case "rolled back":
             results().print(f"{role}: rolled back to {_name(previous)}; {_name(current)} is rejected.")
+            if slow:
+                note(f"Next: start these anew, so that they leave {_name(current)}: {slow}")
             note(f"Next: stage a better key: {work.command(f'keys stage {role}')}")
         case "no answer":
             raise UnreachableError(

@@ -1,6 +1,5 @@
 """``keys rotate``: ask AWS to take spares into use, and watch until services read them."""
 
-import sys
 from collections.abc import Iterable
 from typing import Annotated
 
@@ -30,8 +29,7 @@ def rotate(  # noqa: PLR0913 - typer makes an option of each argument
     """Take the oldest spare of each role into use: services read it from then on, and the key before it stays valid.
 
     AWS runs the role's rotator, which proves the spare at Klaviyo before it makes it current; the command shows
-    progress until the new key is current, and says why where it fails. A role without a spare is not asked for. On a
-    terminal it asks first.
+    progress until the new key is current, and says why where it fails. A role without a spare is not asked for.
 
     Example: klaviyo-access keys rotate viewer marketer --stack dev
     """
@@ -48,7 +46,7 @@ def rotate(  # noqa: PLR0913 - typer makes an option of each argument
             f"To rotate: {_list(names)}.",
             "The oldest spare of each goes into use, if Klaviyo accepts it; the key before it lives on for its grace.",
         ],
-        yes=yes or not sys.stdin.isatty(),
+        yes=yes,
     )
     rotations = Rotations(work.secrets)
     try:

@@ -32,6 +32,12 @@ MOST_LABELS: Final = 12
 TOMBSTONE: Final = json.dumps({"tombstone": True})
 """A reserve's first value, since AWS makes the first value of a secret current whatever labels are asked for."""
 
+_UNTIL_ROTATED: Final = "Nothing that services read changes before 'keys rotate'."
+
+GivenAlready = Annotated[
+    bool, typer.Option("--yes", "-y", help="As with the other commands; here the key that you give is the yes.")
+]
+
 
 def check_not_taken(key: Key, census: Census) -> None:
     """Refuse a key that some role has already.
@@ -118,11 +124,13 @@ def stage(
     probe: Annotated[
         bool, typer.Option("--probe", help="Ask Klaviyo for each scope of the role before the key is staged.")
     ] = False,
+    yes: GivenAlready = False,  # noqa: ARG001 - the key is the answer; taken as by every command that changes something
 ) -> None:
     """Stage a key that you made in Klaviyo's dashboard: it becomes a spare that the next rotation takes into use.
 
     The key is asked for at a hidden prompt, or read from standard input: one key a line, and with --all 'ROLE KEY' a
-    line. It is never an argument. --all walks through the roles and shows for each which scopes to tick. Nothing that
+    line. It is never an argument. The command says what it does with a key before it takes it; to give one is to agree,
+    and Enter at the prompt skips. --all walks through the roles and shows for each which scopes to tick. Nothing that
     services read changes before 'keys rotate'. Refused are keys of another form or another Klaviyo account, keys that a
     role in reach has already, and more than a reserve can hold.
 
@@ -140,10 +148,12 @@ def stage(
     staging = _prepare(workspace, probe=probe)
     try:
         if lines is None:
+            note(f"What you give at a prompt becomes a spare of the role. {_UNTIL_ROTATED} Enter skips a role.")
             _walk(staging, [chosen] if chosen else list(workspace.roles.values()))
         else:
             for one, key in lines:
                 staging.check(one, key)
+            note(f"To stage: {', '.join(f'{key.fingerprint} for {one.name}' for one, key in lines)}. {_UNTIL_ROTATED}")
             for one, key in lines:
                 staging.stage(one, key)
     except KeyboardInterrupt:

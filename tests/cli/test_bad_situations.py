@@ -14,7 +14,7 @@ from tests.cli.cli_fakes import ACCOUNT, Command, FakeAws, fake_key, lay_out
 
 STATUS = ("keys", "status", "--stack", "dev")
 STAGE = ("keys", "stage", "viewer", "--stack", "dev")
-ROTATE = ("keys", "rotate", "viewer", "--stack", "dev")
+ROTATE = ("keys", "rotate", "viewer", "--yes", "--stack", "dev")
 
 
 @dataclass(frozen=True)

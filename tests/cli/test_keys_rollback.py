@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from klaviyo_access.cli import rotators
-from tests.cli.cli_fakes import Command, FakeAws
+from tests.cli.cli_fakes import ACCESS_MODEL, Command, FakeAws, lay_out
 
 OLD, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbb"
 TIME = "20261101T080000Z"
@@ -45,6 +45,14 @@ def test_a_roll_back_names_the_version_that_the_operator_saw(command: Command, r
     assert rotated.events == [{"action": "rollback", "version": VERSION}]
     assert f"Services of viewer go back from {NEW} to {OLD}" in result.err
     assert "keys stage viewer --stack dev" in result.err
+
+
+def test_services_that_keep_the_rejected_key_are_named_before_and_after(command: Command, rotated: FakeAws) -> None:
+    lay_out("access.yaml", ACCESS_MODEL.replace("reads: library", "reads: injected"))
+    rotated.on_invoke = always({"outcome": "rolled back"})
+    result = command("keys", "rollback", "viewer", "--yes", "--stack", "dev")
+    assert "fail then, until started anew: app-api (injected)." in result.err
+    assert f"Next: start these anew, so that they leave {NEW}: app-api (injected)" in result.err
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def watched(aws: FakeAws) -> Callable[[Rotator], list[Outcome]]:
 def test_a_role_with_a_spare_is_rotated_by_the_lambda_that_its_secret_has(command: Command, aws: FakeAws) -> None:
     aws.labels[RESERVE] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
     aws.on_rotate = promote
-    result = command("keys", "rotate", "viewer", "--stack", "dev")
+    result = command("keys", "rotate", "viewer", "--yes", "--stack", "dev")
     assert result.code == 0, result.err
     assert result.out == f"viewer: rotated: {FP}\n"
     assert aws.asked["RotateSecret"].keys() == {"SecretId", "ClientRequestToken"}
@@ -72,7 +72,7 @@ def test_several_roles_rotate_at_once_and_one_without_a_spare_is_not_asked_for(c
     for role in ("viewer", "reporting"):
         aws.labels[f"klaviyo/dev/{role}/reserve"] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
     aws.on_rotate = promote
-    result = command("keys", "rotate", "viewer", "marketer", "reporting", "--stack", "dev")
+    result = command("keys", "rotate", "viewer", "marketer", "reporting", "--yes", "--stack", "dev")
     assert result.code == 1
     assert sorted(result.out.splitlines()) == [
         "marketer: refused: it has no spare: stage one first (klaviyo-access keys stage marketer --stack dev).",
@@ -85,7 +85,7 @@ def test_several_roles_rotate_at_once_and_one_without_a_spare_is_not_asked_for(c
 def test_without_waiting_nothing_is_looked_at_again(command: Command, aws: FakeAws) -> None:
     aws.labels[RESERVE] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
     aws.on_rotate = stay_pending
-    result = command("keys", "rotate", "viewer", "--no-wait", "--stack", "dev")
+    result = command("keys", "rotate", "viewer", "--no-wait", "--yes", "--stack", "dev")
     assert result.code == 0
     assert result.out.startswith("viewer: started: ")
     assert aws.calls[-1] == "RotateSecret"
@@ -150,7 +150,7 @@ def test_a_stop_says_that_aws_goes_on(command: Command, aws: FakeAws, monkeypatc
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Rotations, "watch", stop)
-    result = command("keys", "rotate", "viewer", "--stack", "dev")
+    result = command("keys", "rotate", "viewer", "--yes", "--stack", "dev")
     assert result.code == 130
     assert "AWS goes on with the rotation of: viewer." in result.err
 
@@ -203,7 +203,7 @@ def test_a_stop_prints_the_roles_that_ended_and_names_those_that_go_on(command: 
         promote(labels, version)
 
     aws.on_rotate = promote_the_first
-    result = command("keys", "rotate", "marketer", "viewer", "reporting", "admin", "--stack", "dev")
+    result = command("keys", "rotate", "marketer", "viewer", "reporting", "admin", "--yes", "--stack", "dev")
     assert result.code == 130
     assert result.out == (
         "marketer: refused: it has no spare: stage one first (klaviyo-access keys stage marketer --stack dev).\n"
@@ -226,7 +226,7 @@ def test_a_stop_while_watching_prints_what_ended_before(
 
     aws.on_rotate = promote_viewer
     monkeypatch.setattr(keys_rotate, "Rotations", partial(Rotations, pause=stop))
-    result = command("keys", "rotate", "viewer", "reporting", "--stack", "dev")
+    result = command("keys", "rotate", "viewer", "reporting", "--yes", "--stack", "dev")
     assert (result.code, result.out) == (130, f"viewer: rotated: {FP}\n")
     assert "AWS goes on with the rotation of: reporting." in result.err
 
@@ -241,3 +241,12 @@ def test_on_a_terminal_it_says_what_happens_and_asks(
     assert result.code == code
     assert "To rotate: viewer." in result.err
     assert aws.calls.count("RotateSecret") == asked
+
+
+def test_without_a_terminal_nothing_rotates_unless_yes_is_given(command: Command, aws: FakeAws) -> None:
+    aws.labels[RESERVE] = {"v0": ["AWSCURRENT"], "v1": [SPARE]}
+    result = command("keys", "rotate", "viewer", "--stack", "dev")
+    assert result.code == 2
+    assert "To rotate: viewer." in result.err
+    assert "Add --yes" in result.err
+    assert "RotateSecret" not in aws.calls

@@ -169,3 +169,29 @@ def test_a_stop_says_what_was_staged_before(
 def test_spares_are_used_in_the_order_in_which_they_were_staged(newest: datetime | None, expected: datetime) -> None:
     labels = {"v1": [str(Spare(newest, "a" * 12))]} if newest else {}
     assert time_after(SecretLabels.of(labels), NOON) == expected
+
+
+@pytest.mark.parametrize("yes", [[], ["--yes"]], ids=["without", "with --yes"])
+def test_what_is_staged_is_said_before_and_the_key_on_standard_input_is_the_yes(
+    command: Command, aws: FakeAws, yes: list[str]
+) -> None:
+    key = Key(fake_key(1))
+    aws.refusals = {"PutSecretValue": ("AccessDeniedException", "not authorized")}
+    result = command("keys", "stage", "viewer", *yes, "--stack", "dev", stdin=key.reveal())
+    assert result.code == 1
+    assert f"To stage: {key.fingerprint} for viewer. Nothing that services read changes" in result.err
+
+
+def test_at_the_prompt_it_is_said_before_the_key_is_asked_for(
+    command: Command, aws: FakeAws, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = []
+
+    def skip(_prompt: str, stream: object) -> str:
+        said.append(capsys.readouterr().err)
+        return ""
+
+    monkeypatch.setattr(key_input, "getpass", skip)
+    assert command("keys", "stage", "viewer", "--stack", "dev", stdin=None).code == 0
+    assert "What you give at a prompt becomes a spare of the role." in said[0]
+    assert "PutSecretValue" not in aws.calls

@@ -56,7 +56,7 @@ class World:
 
     def rotate(self) -> str:
         """Rotate support, and return the fingerprint of the key in use."""
-        done = self.project.operate("keys", "rotate", "support").strip()
+        done = self.project.operate("keys", "rotate", "support", "--yes").strip()
         assert done.startswith("support: rotated: ")
         return done.removeprefix("support: rotated: ")
 
@@ -102,7 +102,7 @@ def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         made = World(project)
         project.stage("custodian", "accounts:read,credentials:read,credentials:write")
         made.stage(FIRST)
-        project.operate("keys", "rotate", "custodian", "support")
+        project.operate("keys", "rotate", "custodian", "support", "--yes")
         made.stage(FIRST)
         yield made
 

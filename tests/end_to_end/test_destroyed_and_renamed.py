@@ -32,7 +32,7 @@ def test_a_destroyed_stack_comes_back_within_the_recovery_window_with_its_keys(w
 
     assert "unchanged" in world.deploy("up")
     assert world.secrets() == before
-    assert "rotated" in world.operate("keys", "rotate", "support")
+    assert "rotated" in world.operate("keys", "rotate", "support", "--yes")
 
 
 def test_nothing_that_is_renamed_replaces_or_deletes_a_secret(world: SmallProject) -> None:

@@ -113,7 +113,7 @@ def test_a_running_service_follows_a_rotation_when_the_old_key_dies(
 
     assert serve() == "served\n"
     old = deployed.status("event-tracker")["current"]["fingerprint"]
-    rotated = deployed.operate("keys", "rotate", "event-tracker")
+    rotated = deployed.operate("keys", "rotate", "event-tracker", "--yes")
     assert rotated.returncode == 0, rotated.stdout + rotated.stderr
     new = deployed.status("event-tracker")
     assert new["current"]["fingerprint"] != old
@@ -125,9 +125,9 @@ def test_a_running_service_follows_a_rotation_when_the_old_key_dies(
 
 def test_a_rotation_without_a_spare_says_what_to_do_and_keeps_the_key(deployed: Deployed) -> None:
     while deployed.status("reporting")["spares"]:
-        assert deployed.operate("keys", "rotate", "reporting").returncode == 0
+        assert deployed.operate("keys", "rotate", "reporting", "--yes").returncode == 0
     before = deployed.status("reporting")
-    refused = deployed.operate("keys", "rotate", "reporting")
+    refused = deployed.operate("keys", "rotate", "reporting", "--yes")
     assert refused.returncode == 1
     assert "klaviyo-access keys stage reporting" in refused.stdout + refused.stderr
     assert deployed.status("reporting") == before
@@ -135,12 +135,12 @@ def test_a_rotation_without_a_spare_says_what_to_do_and_keeps_the_key(deployed: 
 
 def test_a_spare_that_lacks_a_scope_is_rejected_and_the_next_one_is_taken(deployed: Deployed) -> None:
     while deployed.status("profile-sync")["spares"]:
-        assert deployed.operate("keys", "rotate", "profile-sync").returncode == 0
+        assert deployed.operate("keys", "rotate", "profile-sync", "--yes").returncode == 0
     poor = deployed.new_key("accounts:read,profiles:read")
     good = deployed.new_key("accounts:read,profiles:read,profiles:write,lists:read,lists:write")
     staged = deployed.operate("keys", "stage", "profile-sync", stdin=f"{poor}\n{good}\n")
     assert staged.returncode == 0, staged.stdout + staged.stderr
-    rotated = deployed.operate("keys", "rotate", "profile-sync")
+    rotated = deployed.operate("keys", "rotate", "profile-sync", "--yes")
     assert rotated.returncode == 0, rotated.stdout + rotated.stderr
     after = deployed.status("profile-sync")
     assert after["current"]["fingerprint"] == fingerprint(good)

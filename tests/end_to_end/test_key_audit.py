@@ -73,7 +73,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         keys = [deployed.new_key(",".join(roles[role].scopes)) for role in ("viewer", "viewer", "custodian")]
         for role, key in zip(("viewer", "viewer", "custodian"), keys, strict=True):
             for command, stdin in (("stage", key), ("rotate", None)):
-                operated = deployed.operate("keys", command, role, stdin=stdin)
+                operated = deployed.operate("keys", command, role, "--yes", stdin=stdin)
                 assert operated.returncode == 0, operated.stdout + operated.stderr
         made = World(deployed, *keys)
         made.wait_for_line(ROTATOR_LOG, action="canary", fingerprint=fingerprint(made.new))

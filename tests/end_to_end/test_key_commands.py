@@ -24,7 +24,7 @@ SCOPES = {
 def spare(deployed: Deployed) -> str:
     """The fingerprint of a good spare of developer, its only one."""
     while deployed.status("developer")["spares"]:
-        assert deployed.operate("keys", "rotate", "developer").returncode == 0
+        assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
     key = deployed.new_key(SCOPES["developer"])
     staged = deployed.operate("keys", "stage", "developer", stdin=f"{key}\n")
     assert staged.returncode == 0, staged.stdout + staged.stderr
@@ -33,7 +33,7 @@ def spare(deployed: Deployed) -> str:
 
 def test_a_roll_back_brings_the_key_before_back_and_rejects_the_one_in_use(deployed: Deployed, spare: str) -> None:
     before = deployed.status("developer")["current"]["fingerprint"]
-    assert deployed.operate("keys", "rotate", "developer").returncode == 0
+    assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
     assert deployed.status("developer")["current"]["fingerprint"] == spare
     back = deployed.operate("keys", "rollback", "developer", "--yes")
     assert (back.returncode, back.stdout) == (0, f"developer: rolled back to {before}; {spare} is rejected.\n")
@@ -105,7 +105,7 @@ def test_a_leaked_key_in_use_is_rotated_away_disabled_by_the_auditor_and_who_rea
 def test_a_leaked_key_in_use_without_a_spare_is_disabled_by_a_person_who_accepts_the_outage(
     deployed: Deployed, spare: str
 ) -> None:
-    assert deployed.operate("keys", "rotate", "developer").returncode == 0
+    assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
     before = deployed.status("developer")
     stopped = deployed.operate("keys", "leaked", spare, "--yes")
     assert stopped.returncode == 1
@@ -139,7 +139,7 @@ def test_a_bare_key_is_adopted_rotated_away_and_retired(deployed: Deployed, spar
     adopted = deployed.operate("keys", "adopt", "developer", "--yes")
     assert (adopted.returncode, adopted.stdout) == (0, f"developer: {fingerprint(bare)} is managed now.\n")
     assert deployed.status("developer")["current"]["fingerprint"] == fingerprint(bare)
-    assert deployed.operate("keys", "rotate", "developer").returncode == 0
+    assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
     waiting = {key["fingerprint"]: key["waits_for"] for key in deployed.status("developer")["retired"]}
     assert waiting[fingerprint(bare)].endswith("for app-api (library)")
     retired = deployed.operate("keys", "retire", "developer", fingerprint(bare), "--yes", "--timeout", "0")

@@ -83,9 +83,9 @@ class Service:
 def go_through_it_all(run: Run, cleaning: ExitStack) -> None:
     """A key's whole life, with what goes wrong in one."""
     while run.deployed.status(ROLE)["spares"]:
-        run.succeed("rotate", ROLE)
+        run.succeed("rotate", ROLE, "--yes")
     run.put_malformed()
-    assert run.operate("keys", "rotate", ROLE).returncode == 1
+    assert run.operate("keys", "rotate", ROLE, "--yes").returncode == 1
     run.audit()
     run.misuse_commands()
     service = Service(run, cleaning)
@@ -93,11 +93,11 @@ def go_through_it_all(run: Run, cleaning: ExitStack) -> None:
     poor, first, second = run.new_key("poor", "accounts:read"), run.new_key("first"), run.new_key("second")
     before = run.current()
     run.succeed("stage", ROLE, stdin=f"{poor}\n{first}\n{second}\n")
-    run.succeed("rotate", ROLE)
+    run.succeed("rotate", ROLE, "--yes")
     assert run.current() == fingerprint(first)
     run.succeed("retire", ROLE, before, "--yes")
     service.serve()
-    run.succeed("rotate", ROLE)
+    run.succeed("rotate", ROLE, "--yes")
     run.succeed("rollback", ROLE, "--yes")
     assert run.current() == fingerprint(first)
     service.serve()

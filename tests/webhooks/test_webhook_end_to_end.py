@@ -104,9 +104,8 @@ def deployed(place: Place, account: Account) -> Iterator[tuple[Shop, str, Any]]:
         operator = place.signed_in("--as", "operator")
         for command in ("stage", "rotate"):
             key = account.key if command == "stage" else None
-            place.run(
-                "-m", "klaviyo_access", "keys", command, "developer", "--stack", "local", environ=operator, stdin=key
-            )
+            words = ("keys", command, "developer", "--yes", "--stack", "local")
+            place.run("-m", "klaviyo_access", *words, environ=operator, stdin=key)
         role = "arn:aws:iam::000000000000:role/klaviyo/local/klaviyo-local-key-operator"
         manager = client(place.as_role("--role", role))
         rotate(manager)
