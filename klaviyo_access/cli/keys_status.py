@@ -13,7 +13,6 @@ from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
 from klaviyo_access.cli.key_evidence import evidence_of, listings
 from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
-from klaviyo_access.cli.keys_retire import slow_readers
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Json, OneRole, Project, Stack
 from klaviyo_access.cli.secrets_manager import RoleSecrets
@@ -63,9 +62,10 @@ def _rows(work: Operations, roles: list[RoleAccess]) -> list[RoleStatus]:
     ]
 
 
-def _waited_for(workspace: Workspace, role: RoleAccess) -> list[str]:
+def _waited_for(workspace: Workspace, role: RoleAccess) -> dict[str, str]:
     """The services for which a superseded key of the role is kept: those that do not follow by themselves, if any."""
-    return slow_readers(workspace, role) or [f"{name} (library)" for name in role.services]
+    reads = {name: str(workspace.access.services[name].reads) for name in role.services}
+    return {name: how for name, how in reads.items() if how != "library"} or reads
 
 
 def _fingerprint(secrets: RoleSecrets) -> str:
@@ -117,7 +117,7 @@ def _print_table(stack: str, rows: list[RoleStatus]) -> None:
             str(len(row.spares)),
             day(row.last_rotation),
             day(row.next_rotation),
-            f"{row.scopes - len(row.unproved) - len(row.absent)} of {row.scopes}",
+            f"{row.scopes - len(row.unproved) - len(row.absent)} of {row.scopes}" if row.current else "",
         )
     results().print(table)
     for line in remarks(rows):

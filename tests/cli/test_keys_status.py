@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from klaviyo_access.access_model import AccessModel
-from klaviyo_access.cli import keys_status
+from klaviyo_access.cli import key_lives, keys_status
 from klaviyo_access.cli.key_evidence import evidence_of
 from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
 from klaviyo_access.cli.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets, SecretState
 from klaviyo_access.keys.labels import SecretLabels
+from rotation.auditor_checks import LEAST_SPARES
 from rotation.auditor_findings import tell_listed
 from tests.cli.cli_fakes import ACCOUNT, ROLES, ROTATOR, SETTINGS, Command, FakeAws, lay_out
 
@@ -34,7 +35,7 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime 
     return status_of(
         viewer,
         secrets,
-        readers=["app-api (library)"],
+        readers={"app-api": "library"},
         put=dict.fromkeys(key, PUT),
         evidence=evidence_of(viewer, None, writes=False),
         now=now,
@@ -47,7 +48,21 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime 
         ({}, {}, "no key yet: stage one, then rotate"),
         ({}, {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{NEW}"]}, "no key yet: rotate"),
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}"]}, {"r0": ["AWSCURRENT"]}, "no spare: stage one before the next rotation"),
-        ({"k1": ["AWSCURRENT", f"KEY:{OLD}"]}, {"r1": [f"SPARE:{TIME}:{NEW}"]}, ""),
+        (
+            {"k1": ["AWSCURRENT", f"KEY:{OLD}"]},
+            {"r1": [f"SPARE:{TIME}:{NEW}"]},
+            f"1 of {LEAST_SPARES} spares: stage another",
+        ),
+        (
+            {"k1": ["AWSCURRENT", f"KEY:{OLD}"]},
+            {f"r{n}": [f"SPARE:{TIME}:{n:012}"] for n in range(LEAST_SPARES)},
+            "",
+        ),
+        (
+            {"k1": ["AWSCURRENT", f"KEY:{OLD}", f"LEAKED:{OLD}"], "k2": ["AWSPENDING"]},
+            {},
+            "the key in use is not to be used; a rotation is under way, or one failed",
+        ),
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}"], "k2": ["AWSPENDING"]}, {}, "a rotation is under way, or one failed"),
         ({"k1": ["AWSCURRENT"]}, {}, "its key is not managed: 'keys adopt'"),
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}", f"LEAKED:{OLD}"]}, {}, "the key in use is not to be used"),
@@ -98,7 +113,7 @@ def test_json_has_the_same_keys_for_every_role_and_nothing_else_on_standard_outp
     assert [role["role"] for role in result.json["roles"]] == list(ROLES)
     assert len({tuple(role) for role in result.json["roles"]}) == 1
     viewer = next(role for role in result.json["roles"] if role["role"] == "viewer")
-    nothing_more = {"reason": "", "meaning": "", "waits_for": ""}
+    nothing_more: dict[str, object] = {"reason": "", "meaning": "", "waits_for": "", "until": None, "services": []}
     assert viewer["current"] == {"fingerprint": NEW, "since": "2026-11-01T08:00:00+00:00", **nothing_more}
     assert viewer["spares"] == [{"fingerprint": OLD, "since": "2026-11-01T08:00:00+00:00", **nothing_more}]
     assert viewer["evidence"]["lists:read"] == "probe"
@@ -192,6 +207,7 @@ def test_write_scopes_are_proved_where_the_stack_lets_rotators_ask_for_them(
     for role in ROLES:
         aws.labels |= {f"klaviyo/local/{role}/{kind}": {} for kind in ("key", "reserve")}
     aws.caller = aws.caller.replace(ACCOUNT, "000000000000")
+    aws.labels["klaviyo/local/event-tracker/key"] = {"k1": ["AWSCURRENT", f"KEY:{NEW}"]}
     lay_out("Pulumi.local.yaml", SETTINGS.format(region="us-east-1", account="000000000000") + setting)
     result = command("keys", "status", "--role", "event-tracker", "--stack", "local", "--json")
     [row] = result.json["roles"]
@@ -293,4 +309,34 @@ def test_a_retired_key_waits_for_those_that_keep_it_longest(
     now = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}"
     aws.labels[f"klaviyo/dev/{role}/key"] = {"k1": ["AWSPREVIOUS", f"KEY:{OLD}", f"RETIRED:{now}:{OLD}"]}
     [row] = command("keys", "status", "--role", role, "--stack", "dev", "--json").json["roles"]
-    assert row["retired"][0]["waits_for"].endswith(waits_for)
+    [retired] = row["retired"]
+    assert retired["waits_for"].endswith(waits_for)
+    assert retired["services"] == [waits_for.rpartition(" for ")[2].partition(" ")[0]]
+    assert datetime.fromisoformat(retired["until"]) > datetime.now(UTC)
+
+
+@pytest.mark.parametrize(
+    ("reserve", "waits_for"),
+    [
+        ({"r1": [f"SPARE:{TIME}:{NEW}"]}, "a rotation, since services use it; then the daily audit, which disables it"),
+        ({}, "a spare to be staged, then a rotation, since services use it; then the daily audit"),
+    ],
+    ids=["with a spare", "without"],
+)
+@pytest.mark.usefixtures("project")
+def test_a_leaked_key_that_services_use_waits_for_a_rotation_first(reserve: Stages, waits_for: str) -> None:
+    [leaked] = read({"k1": ["AWSCURRENT", f"KEY:{OLD}", f"LEAKED:{OLD}"]}, reserve).rejected
+    assert leaked.waits_for.startswith(waits_for)
+
+
+def test_of_a_role_without_a_key_nothing_is_said_to_be_proved(command: Command, aws: FakeAws) -> None:
+    assert aws.labels["klaviyo/dev/viewer/key"] == {}
+    result = command("keys", "status", "--role", "viewer", "--stack", "dev")
+    assert " of 27" not in result.out
+    assert "without proof" not in result.out
+    [row] = command("keys", "status", "--role", "viewer", "--stack", "dev", "--json").json["roles"]
+    assert (row["current"], row["evidence"], row["scopes"]) == (None, {}, 27)
+
+
+def test_as_many_spares_are_asked_for_as_by_the_daily_audit() -> None:
+    assert key_lives.LEAST_SPARES == LEAST_SPARES
