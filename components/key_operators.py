@@ -24,7 +24,7 @@ class KeyOperatorsArgs:
         keys: pattern of the ARNs of the secrets that services read.
         reserves: pattern of the ARNs of the secrets that hold the spares.
         rotators: pattern of the ARNs of the rotators.
-        findings: ARN of the log group with what the auditor found.
+        logs: pattern of the ARNs of the log groups of the environment's functions.
         examined: what they describe when they look for what is wrong.
         encryption_key_arn: KMS key of the secrets.
         region: region of the secrets.
@@ -37,7 +37,7 @@ class KeyOperatorsArgs:
     keys: str
     reserves: str
     rotators: str
-    findings: str
+    logs: str
     examined: Examined
     encryption_key_arn: pulumi.Input[str]
     region: str
@@ -70,7 +70,7 @@ class KeyOperators(pulumi.ComponentResource):
                     keys=args.keys,
                     reserves=args.reserves,
                     rotators=args.rotators,
-                    findings=args.findings,
+                    logs=args.logs,
                     encryption=Encryption(key_arn=key_arn, region=args.region),
                 )
             )

@@ -112,6 +112,12 @@ def function_arn_pattern(environment: Environment) -> str:
     return f"arn:{here}:function:{environment.prefix}-{environment.name}-*"
 
 
+def function_logs_pattern(environment: Environment) -> str:
+    """The pattern of the ARNs of the log groups of these functions, with and without the ``:*`` at their end."""
+    here = f"{environment.partition}:logs:{environment.region}:{environment.account_id}"
+    return f"arn:{here}:log-group:/aws/lambda/{environment.prefix}-{environment.name}-*"
+
+
 def account_root_arn(environment: Environment) -> str:
     """The ARN that stands for the account itself in a policy's Principal and in aws:PrincipalArn."""
     return f"arn:{environment.partition}:iam::{environment.account_id}:root"
@@ -175,7 +181,6 @@ class AuditorNames:
     """Physical names of an environment's auditor, and the ARN of its IAM role, known before anything exists."""
 
     function: str
-    log_group_arn: str
     role: str
     role_arn: str
     schedule: str
@@ -189,10 +194,8 @@ class AuditorNames:
     def of(cls, environment: Environment) -> "AuditorNames":
         """The names in ``environment``."""
         role = physical_name(environment, "key-auditor", limit=IAM_ROLE_LIMIT)
-        logs = f"arn:{environment.partition}:logs:{environment.region}:{environment.account_id}:log-group"
         return cls(
             function=environment.auditor_name,
-            log_group_arn=f"{logs}:{environment.auditor_log_group}",
             role=role,
             role_arn=role_arn(environment, role),
             schedule=physical_name(environment, "key-audit", limit=SCHEDULE_LIMIT),

@@ -18,11 +18,11 @@ from components.key_policies import (
 )
 from components.key_rotation import KeyRotationArgs, schedule
 from components.names import (
-    AuditorNames,
     Tags,
     account_root_arn,
     canary_rule_name,
     function_arn_pattern,
+    function_logs_pattern,
     oauth_arn_pattern,
     oauth_secret_name,
     rotator_name,
@@ -203,7 +203,7 @@ class Plan:
             keys=secret_arn_pattern(here, "key"),
             reserves=secret_arn_pattern(here, "reserve"),
             rotators=function_arn_pattern(here),
-            findings=AuditorNames.of(here).log_group_arn,
+            logs=function_logs_pattern(here),
             examined=Examined.of(here, self.settings.audit.trail_arn),
             encryption_key_arn=encryption_key_arn,
             region=self.environment.region,
@@ -276,6 +276,7 @@ def name_of_role(arn: KeyArn) -> pulumi.Output[str]:
 def rotator_environment(environment: Environment, access: RoleAccess, settings: Settings) -> Mapping[str, str]:
     """The environment variables by which a rotator knows its role; none is a secret."""
     return {
+        "ENVIRONMENT": environment.name,
         "ROLE": access.name,
         "SCOPES": ",".join(access.scopes),
         "KLAVIYO_URL": environment.klaviyo_url,

@@ -155,7 +155,7 @@ def rotate_key(
     )
 
 
-def operate_keys(*, keys: str, reserves: str, rotators: str, findings: str, encryption: Encryption) -> Document:
+def operate_keys(*, keys: str, reserves: str, rotators: str, logs: str, encryption: Encryption) -> Document:
     """Identity policy of the operators: stage a spare and ask for a rotation; read no value.
 
     RotateSecret only without naming a Lambda or a schedule, so that nobody points a secret at a function of his own, or
@@ -167,7 +167,8 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, findings: str, encr
             of each role's secrets would pass at 18 roles.
         reserves: pattern of the ARNs of all roles' reserves.
         rotators: pattern of the ARNs of all rotators.
-        findings: ARN of the log group with what the auditor found, among it the scopes that Klaviyo lists.
+        logs: pattern of the ARNs of the log groups of the environment's functions, which hold no key: what the auditor
+            found, among it the scopes that Klaviyo lists, and why a rotator did not rotate.
         encryption: KMS key of the secrets.
     """
     return document(
@@ -192,6 +193,6 @@ def operate_keys(*, keys: str, reserves: str, rotators: str, findings: str, encr
             },
         ),
         allow("RunRotator", ["lambda:InvokeFunction"], [rotators]),
-        allow("ReadFindings", ["logs:FilterLogEvents"], [findings, f"{findings}:*"]),
+        allow("ReadLogs", ["logs:FilterLogEvents"], [logs]),
         allow("LookUpEvents", ["cloudtrail:LookupEvents"], ["*"]),
     )

@@ -63,6 +63,7 @@ CLIENT, TOKENS = secret("oauth-client-AbCdEf"), secret("oauth/shop-GhIjKl")
 FUNCTION = f"arn:aws:lambda:{HERE}:{ACCOUNT}:function:klaviyo-prod-viewer-rotator"
 LOGS = f"arn:aws:logs:{HERE}:{ACCOUNT}:log-group"
 LOG, OTHER_LOG = f"{LOGS}:/aws/lambda/klaviyo-prod-viewer-rotator", f"{LOGS}:/aws/lambda/another"
+AUDITORS_LOG, DEVS_LOG = LOG.replace("viewer-rotator", "key-auditor"), LOG.replace("prod", "dev")
 STREAM, OTHER_STREAM = f"{LOG}:log-stream:s", f"{OTHER_LOG}:log-stream:s"
 TRAIL, BUCKET = f"arn:aws:cloudtrail:{HERE}:{ACCOUNT}:trail/t", "arn:aws:s3:::klaviyo-audit"
 TOPIC, ALARM = f"arn:aws:sns:{HERE}:{ACCOUNT}:alerts", f"arn:aws:cloudwatch:{HERE}:{ACCOUNT}:alarm:a"
@@ -335,7 +336,7 @@ OF_CALLERS = {
             keys=secret("*/key-??????"),
             reserves=secret("*/reserve-??????"),
             rotators=f"arn:aws:lambda:{HERE}:{ACCOUNT}:function:klaviyo-prod-*",
-            findings=LOG,
+            logs=f"{LOGS}:/aws/lambda/klaviyo-prod-*",
             encryption=AT_HOME,
         ),
         rows=(
@@ -344,10 +345,10 @@ OF_CALLERS = {
             Row(may=(DECRYPT, DATA_KEY), on=(KMS,), where=through(RESERVE)),
             Row(may=(ROTATE,), on=(KEY, OTHER), where=AS_IT_IS, unless=OWN_SCHEDULE),
             Row(may=(INVOKE,), on=(FUNCTION,)),
-            Row(may=READ_LOG, on=(LOG, STREAM)),
+            Row(may=READ_LOG, on=(LOG, STREAM, AUDITORS_LOG)),
             Row(may=(LOOK_UP,), on=("*",)),
         ),
-        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev"), OTHER_LOG, *STREAMS),
+        others=(KEY_THERE, CLIENT, KMS_THERE, FUNCTION.replace("prod", "dev"), DEVS_LOG, OTHER_LOG, *STREAMS),
     ),
     "the auditor": Held(
         document=audit_keys(

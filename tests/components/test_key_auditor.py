@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from rotation.auditor_settings import ROLES_FILE, AuditorSettings
 from tests.components.recording import Recorder, load_stack
 
@@ -110,6 +111,26 @@ def test_what_it_finds_and_that_it_is_silent_reach_the_topic(
     assert (found["comparisonOperator"], found["treatMissingData"], found["threshold"]) == (comparison, silence, 1)
     assert found["alarmActions"][0].endswith(":klaviyo-audit-alerts-topic")
     assert found["name"].startswith("klaviyo-prod-")
+
+
+def test_operators_read_the_log_of_every_function_that_the_runbook_sends_them_to(prod: Recorder) -> None:
+    held = json.loads(prod.of_type("aws:iam/rolePolicy:RolePolicy")["klaviyo-operators-policy"].inputs["policy"])
+    operator = Principal(arn="arn:aws:iam::333333333333:role/o")
+    groups = [group.inputs["name"] for group in prod.of_type("aws:cloudwatch/logGroup:LogGroup").values()]
+    functions = [name for name in groups if name.startswith("/aws/lambda/")]
+    assert {"/aws/lambda/klaviyo-prod-key-auditor", "/aws/lambda/klaviyo-prod-viewer-rotator"} <= set(functions)
+    read = {
+        name: decide(
+            Request(
+                principal=operator,
+                action="logs:FilterLogEvents",
+                resource=f"arn:aws:logs:eu-west-1:333333333333:log-group:{name}",
+            ),
+            identity_policies={"own": held},
+        ).allowed
+        for name in groups
+    }
+    assert read == {name: name in functions for name in groups}
 
 
 def test_silence_is_told_within_hours_of_the_audit_that_did_not_come(prod: Recorder) -> None:

@@ -50,7 +50,7 @@ IDENTITIES: Mapping[str, Any] = {
         keys=f"{SECRETS}/*/key-??????",
         reserves=f"{SECRETS}/*/reserve-??????",
         rotators=f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:klaviyo-prod-*",
-        findings=LOG,
+        logs=LOG,
         encryption=ENCRYPTION,
     ),
     DEPLOYER: ANYTHING,

@@ -131,7 +131,7 @@ IDENTITIES: Mapping[str, Mapping[str, Any]] = {
             keys=f"{SECRETS}/*/key-??????",
             reserves=f"{SECRETS}/*/reserve-??????",
             rotators="arn:aws:lambda:*:*:function:klaviyo-prod-*",
-            findings="arn:aws:logs:*:*:log-group:/aws/lambda/klaviyo-prod-key-auditor",
+            logs="arn:aws:logs:*:*:log-group:/aws/lambda/klaviyo-prod-*",
             encryption=ENCRYPTION,
         ),
         "app": stage_oauth_client(client=PATTERNS["client"], encryption=ENCRYPTION),
