@@ -5,12 +5,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from klaviyo_access.keys.labels import AwsLabel
+from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Rejected
 from rotation.auditor_findings import Kind, Said
 from rotation.auditor_inventory import Entry
 from rotation.auditor_settings import AuditedRole
 from rotation.auditor_sight import SeenRole
-from rotation.canary_findings import scopes_missing
+from rotation.canary_findings import rolled_back, scopes_missing
 
 LEAST_SPARES: Final = 2
 """One to promote, and one for the day on which that one turns out to be bad."""
@@ -61,6 +61,14 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
             f"{role} should have rotated by {seen.due.isoformat()}: see its rotator's log.",
             needs_rotation=True,
         )
+
+
+def of_roll_back(seen: SeenRole, *, since: datetime) -> Iterator[Said]:
+    """A canary's roll-back since then: its verdict stands on the previous key. An operator knows of his own."""
+    previous = seen.key.previous
+    verdict = previous.verdict if previous else None
+    if isinstance(verdict, Rejected) and verdict.time >= since and verdict.reason != ROLLED_BACK:
+        yield rolled_back(seen.role.name, verdict.reason, verdict.fingerprint)
 
 
 def is_wedged(seen: SeenRole) -> bool:

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -140,10 +140,7 @@ class Record:
             "KeysDisabled": self.counts["disabled"],
             "KeysProvedDead": self.counts["dead"],
         }
-        metrics = [{"Name": name, "Unit": "Count"} for name in values]
-        directive = {"Namespace": NAMESPACE, "Dimensions": [["Environment"]], "Metrics": metrics}
-        aws = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-        return {"_aws": aws, "Environment": environment, **values}
+        return metrics_line(environment, at, values)
 
     def answer(self) -> dict[str, object]:
         """What whoever asked for the audit is given."""
@@ -160,6 +157,14 @@ class Record:
 def tell_listed(role: str, fingerprint: str, scopes: Iterable[str]) -> None:
     """Write what Klaviyo lists a role's current key to be allowed: operators read it there, as the exact evidence."""
     write("INFO", action="listed key", role=role, fingerprint=fingerprint, scopes=sorted(scopes))
+
+
+def metrics_line(environment: str, at: datetime, values: Mapping[str, int]) -> dict[str, object]:
+    """A line of metrics, in CloudWatch's embedded metric format."""
+    metrics = [{"Name": name, "Unit": "Count"} for name in values]
+    directive = {"Namespace": NAMESPACE, "Dimensions": [["Environment"]], "Metrics": metrics}
+    aws = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
+    return {"_aws": aws, "Environment": environment, **values}
 
 
 def write(level: str, **fields: object) -> None:

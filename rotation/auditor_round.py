@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from rotation.auditor_checks import is_wedged, of_inventory, of_labels, shared
+from rotation.auditor_checks import is_wedged, of_inventory, of_labels, of_roll_back, shared
 from rotation.auditor_disposal import Disposal
 from rotation.auditor_findings import Kind, Record, Said, tell_listed
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, Send, find
@@ -19,7 +19,7 @@ from rotation.errors import StoreError
 from rotation.report import Outcome
 
 _LOOKS_BACK: Final = timedelta(days=2)
-"""How long ago a rotation may have failed: one audit may be missed."""
+"""How long ago a rotation may have failed, or been rolled back: one audit may be missed."""
 
 SECONDS_TO_ENABLE: Final = 90.0
 """Kept back when a key is disabled: to enable it again may have to wait for Klaviyo's quota of a minute."""
@@ -59,7 +59,11 @@ class Round:
 
     def go(self, chosen: Sequence[AuditedRole]) -> Record:
         """Look after ``chosen``; what fails for one role is a finding, and does not keep the others from their turn."""
-        failures = self._failures()
+        since = self.clock() - _LOOKS_BACK
+        for role in chosen:
+            with self._noting(role):  # before anything else, since what is proved dead is a roll-back's only trace
+                self._tell(role, list(of_roll_back(self.sight.look(role), since=since)))
+        failures = self._failures(since)
         working: dict[AuditedRole, _CurrentKey] = {}
         for role in self._in_time(chosen):
             said: list[Said] = []
@@ -88,9 +92,9 @@ class Round:
                 self._check_current_entry(role, working[role], entries=entries, inventory=inventory)
         return self.record
 
-    def _failures(self) -> dict[str, datetime]:
+    def _failures(self, since: datetime) -> dict[str, datetime]:
         try:
-            return self.trail.failures(self.clock() - _LOOKS_BACK)
+            return self.trail.failures(since)
         except StoreError as error:
             self.record.find(Kind.UNSEEN, "", f"Whether rotations failed is not known. {error}")
             return {}

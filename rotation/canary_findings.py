@@ -2,10 +2,11 @@
 rotator itself at once where it cannot wait."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import Any
 
 from klaviyo_access.klaviyo.probes import REFUSED
-from rotation.auditor_findings import Kind, Said
+from rotation.auditor_findings import URGENT, Kind, Record, Said, metrics_line, write_line
 from rotation.report import Outcome
 
 
@@ -23,6 +24,14 @@ def of_canary(role: str, answer: Mapping[str, Any]) -> Said | None:
         case Outcome.NOTHING_TO_FALL_BACK_ON:
             return _refused(role, reason, fingerprint)
     return None
+
+
+def tell_at_once(environment: str, role: str, answer: Mapping[str, Any], at: datetime) -> None:
+    """Write what cannot wait for the daily audit as a finding, and count it where the auditor's alarm looks."""
+    said = of_canary(role, answer)
+    if said and said.kind in URGENT:
+        Record().find(said.kind, role, said.message, said.fingerprint)
+        write_line(metrics_line(environment, at, {"UrgentFindings": 1}))
 
 
 def rolled_back(role: str, reason: str, fingerprint: str | None) -> Said:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from klaviyo_access.klaviyo.probes import Prober, send
 from rotation.adoption import adopt
+from rotation.canary_findings import tell_at_once
 from rotation.death import discard, prove_dead
 from rotation.disabling import begin_disable, retire
 from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
@@ -110,9 +111,12 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     with only_own_errors(role=os.environ.get("ROLE", "")) as progress:
         settings = Settings.of(os.environ)
         request = read_event(event, key_secret_arn=settings.key_secret_arn)
-        return progress.serve(
+        answer = progress.serve(
             request, lambda: Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
         )
+        if isinstance(request, Canary):
+            tell_at_once(os.environ.get("ENVIRONMENT", ""), settings.role, answer, now())
+        return answer
 
 
 def _step(keys: RoleKeys, request: StepRequest) -> Report:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.keys.labels import Leaked
+from klaviyo_access.keys.labels import Leaked, Rejected
 from rotation.auditor_findings import Finding, Kind
 from tests.rotation.auditor_world import NOW, AuditWorld, error, print_of
 
@@ -76,3 +76,25 @@ def test_where_rotation_is_off_none_is_started_and_the_spares_are_not_denied() -
 def test_a_role_that_cannot_be_read_is_told_of_once() -> None:
     world = AuditWorld(unseen={"viewer"})
     assert world.kinds("viewer") == ["unseen viewer"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "hours", "told"),
+    [("refused", 3, True), ("missing:profiles:read", 40, True), ("refused", 49, False), ("rolled-back", 3, False)],
+    ids=["since the last audit", "an audit was missed", "told before", "an operator did it"],
+)
+def test_a_roll_back_since_the_last_audit_is_told_before_its_trace_is_gone(reason: str, hours: int, told: bool) -> None:
+    world = AuditWorld()
+    verdict = Rejected(NOW - timedelta(hours=hours), print_of("old"), reason)
+    world.roles["viewer"].key["old"] = [f"KEY:{print_of('old')}", str(verdict), "AWSPREVIOUS"]
+    record = world.audit("viewer")
+    found = [(finding.kind, finding.fingerprint, finding.is_urgent) for finding in record.findings]
+    assert found == ([(Kind.ROLLED_BACK, print_of("old"), True)] if told else [])
+    assert record.counts["dead"] == 1
+
+
+def test_a_spare_that_a_rotation_refused_is_no_roll_back() -> None:
+    world = AuditWorld(waiting={"old"})
+    verdict = Rejected(NOW, print_of("bad"), "refused")
+    world.roles["viewer"].key["bad"] = [f"KEY:{print_of('bad')}", str(verdict)]
+    assert world.kinds("viewer") == []

@@ -92,6 +92,48 @@ def test_an_action_is_answered_and_logged_without_any_part_of_the_key(
     }
 
 
+@pytest.mark.parametrize(
+    ("dies", "outcome", "found"),
+    [("", "fine", None), ("b", "rolled back", "rolled-back"), ("ab", "nothing to fall back on", "refused")],
+    ids=["all is well", "the new key", "both keys"],
+)
+def test_what_a_canary_meets_is_told_at_once_where_the_alarm_looks(
+    world: World,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    dies: str,
+    outcome: str,
+    found: str | None,
+) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "prod")
+    for name in ("a", "b"):
+        world.stage(name)
+        world.rotate()
+    for name in dies:
+        world.klaviyo.scopes.pop(key_value(name))
+    capsys.readouterr()
+
+    assert handler({"action": "canary"}, Context())["outcome"] == outcome
+
+    first, *told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert first["outcome"] == outcome
+    if found is None:
+        assert told == []
+        return
+    finding, metrics = told
+    held = fingerprint(key_value("b"))
+    assert (finding["finding"], finding["urgent"], finding["role"], finding["fingerprint"]) == (
+        found,
+        True,
+        "viewer",
+        held,
+    )
+    (directive,) = metrics["_aws"]["CloudWatchMetrics"]
+    assert (directive["Namespace"], directive["Dimensions"]) == ("KlaviyoAccess", [["Environment"]])
+    assert [one["Name"] for one in directive["Metrics"]] == ["UrgentFindings"]
+    assert (metrics["Environment"], metrics["UrgentFindings"]) == ("prod", 1)
+
+
 def test_a_failed_step_writes_its_error_and_raises_it(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EventRefusedError):
         handler({"action": "steal"}, Context())
