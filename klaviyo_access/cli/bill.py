@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from klaviyo_access.cli.counted_stack import DAYS, CountedStack
+from klaviyo_access.cli.counted_stack import DAYS, SECRET, CountedStack
+from klaviyo_access.cli.lambda_work import machine, works
 from klaviyo_access.cli.prices import PRICES
 from klaviyo_access.cli.rendering import Resource
 
@@ -13,18 +14,14 @@ EVENT_BYTES: Final = 1_500
 """A management event as CloudTrail writes it."""
 ENTRY_BYTES: Final = 800
 """A service's audit entry."""
-ROTATOR_BYTES: Final = 2_000
-"""What a rotator logs in one call, with Lambda's own lines."""
 COMPRESSED: Final = Decimal("0.15")
 """What is left of logs where they are kept, as CloudWatch's pricing page assumes it; files of a trail are gzip too."""
 FILES_A_DAY: Final = 12 * 24 + 24
 """Of a trail for a region with events: one every five minutes, and a digest an hour."""
-STEPS: Final = 4
-"""Calls of a rotator in a rotation: createSecret, setSecret, testSecret, finishSecret."""
-STEP_SECONDS: Final = 5
-"""How long such a call takes; the one that proves a key against Klaviyo takes longest."""
-STEP_CALLS: Final = 5
-"""Calls to Secrets Manager in such a step."""
+SHARED_CALLS: Final = 5
+"""Calls in which a process reads a webhook's secrets, or an OAuth app's: each version, or a look before each write."""
+AUDIT_METRICS: Final = 5
+"""Metrics that an audit writes."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,10 +48,9 @@ class Usage:
     audit_entries: int = 100_000
     alerts: int = 10
 
-    @property
-    def reads(self) -> int:
-        """Reads of keys in a month."""
-        return round(self.readers * self.processes * self.reads_a_day * DAYS)
+    def reads(self, secrets: int) -> int:
+        """How often in a month the processes read so many secrets, each of one service."""
+        return round(secrets * self.processes * self.reads_a_day * DAYS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,24 +91,34 @@ def bill(resources: Sequence[Resource], usage: Usage) -> list[Line]:
 
 
 def _secrets(stack: CountedStack, usage: Usage) -> Iterator[Line]:
-    secrets = stack.count("aws:secretsmanager/secret:Secret")
-    replicas = sum(len(one.inputs.get("replicas") or ()) for one in stack.of("aws:secretsmanager/secret:Secret"))
-    calls = usage.reads + round(stack.rotations * STEPS * STEP_CALLS)
+    secrets = stack.count(SECRET)
+    replicas = sum(len(one.inputs.get("replicas") or ()) for one in stack.of(SECRET))
+    reads, others = usage.reads(usage.readers), usage.reads(stack.shared) * SHARED_CALLS
     because = f"{secrets} secrets, {replicas} replicas" if replicas else f"{secrets} secrets"
     yield Line(service="Secrets Manager", what="secrets", quantity=secrets + replicas, price="secret", because=because)
     yield Line(
         service="Secrets Manager",
         what="calls",
-        quantity=calls,
+        quantity=_calls(stack, usage),
         price="secret-call",
-        because=f"{usage.reads:,} reads: {usage.readers} readers x {usage.processes} processes x "
-        f"{usage.reads_a_day} a day; the rest is {stack.rotations:.2g} rotations",
+        because=f"{reads:,} reads of keys: {usage.readers} readers x {usage.processes} processes x "
+        f"{usage.reads_a_day} a day; "
+        + (f"{others:,} for {stack.shared} secrets of webhooks and OAuth; " if others else "")
+        + f"{_own_calls(stack):,} by rotators and audits",
     )
+
+
+def _calls(stack: CountedStack, usage: Usage) -> int:
+    """Calls to Secrets Manager in a month."""
+    return usage.reads(usage.readers) + usage.reads(stack.shared) * SHARED_CALLS + _own_calls(stack)
+
+
+def _own_calls(stack: CountedStack) -> int:
+    return round(sum(work.runs * work.calls for work in works(stack)))
 
 
 def _keys(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     keys, files = stack.count("aws:kms/key:Key"), _files(stack, usage)
-    requests = usage.reads + round(stack.rotations * STEPS * STEP_CALLS) + files
     yield Line(
         service="KMS",
         what="keys",
@@ -123,32 +129,36 @@ def _keys(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     yield Line(
         service="KMS",
         what="requests",
-        quantity=requests,
+        quantity=_calls(stack, usage) + files,
         price="key-request",
         because=f"at most one for each call above, {files:,} for files of the trail",
     )
 
 
 def _functions(stack: CountedStack) -> Iterator[Line]:
-    functions = stack.of("aws:lambda/function:Function")
-    calls = stack.rotations * STEPS
+    done = works(stack)
+    because = "; ".join(work.what for work in done)
     yield Line(
         service="Lambda",
         what="calls",
-        quantity=round(calls),
+        quantity=round(sum(work.runs for work in done)),
         price="lambda-request",
-        because=f"{stack.rotations:.2g} rotations x {STEPS} steps by {len(functions)} rotators",
+        because=because,
     )
-    if functions:
-        memory = max(float(one.inputs.get("memorySize") or 128) for one in functions) / 1024
-        machine = str((functions[0].inputs.get("architectures") or ["x86_64"])[0])
-        yield Line(
-            service="Lambda",
-            what=f"time on {machine}",
-            quantity=round(calls * STEP_SECONDS * memory, 1),
-            price=f"lambda-{machine}",
-            because=f"{STEP_SECONDS} s a step with {memory * 1024:.0f} MB",
-        )
+    yield Line(
+        service="Lambda",
+        what=f"time on {machine(stack)}",
+        quantity=round(sum(work.gigabyte_seconds for work in done), 1),
+        price=f"lambda-{machine(stack)}",
+        because="those calls' seconds x memory",
+    )
+    yield Line(
+        service="EventBridge",
+        what="schedules",
+        quantity=round(stack.scheduled),
+        price="schedule",
+        because="each call of Scheduler; it starts the audit",
+    )
 
 
 def _trail(stack: CountedStack, usage: Usage) -> Iterator[Line]:
@@ -192,7 +202,7 @@ def _logs(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     sources = {
         "events of the trail": (usage.account_events * EVENT_BYTES if stack.has_trail else 0, "/audit"),
         "audit entries of services": (usage.audit_entries * ENTRY_BYTES, "/application-audit"),
-        "rotators": (stack.rotations * STEPS * ROTATOR_BYTES, "/aws/lambda/"),
+        "Lambdas": (sum(work.runs * work.logged for work in works(stack)), "/aws/lambda/"),
     }
     for what, (size, group) in sources.items():
         taken, kept = _gigabytes(size), stack.months_kept(group)
@@ -216,6 +226,15 @@ def _alerts(stack: CountedStack, usage: Usage) -> Iterator[Line]:
     alarms = stack.count("aws:cloudwatch/metricAlarm:MetricAlarm")
     emails = usage.alerts * stack.count("aws:sns/topicSubscription:TopicSubscription")
     rules = stack.count("aws:cloudwatch/eventRule:EventRule")
+    filters = stack.count("aws:cloudwatch/logMetricFilter:LogMetricFilter")
+    audited = AUDIT_METRICS if stack.functions("auditor") else 0
+    yield Line(
+        service="CloudWatch",
+        what="custom metrics",
+        quantity=filters + audited,
+        price="metric",
+        because=f"{audited} of the audit, {filters} of log filters; at most, since hours without data are free",
+    )
     yield Line(service="CloudWatch", what="alarms", quantity=alarms, price="alarm", because=f"{alarms} alarms")
     yield Line(
         service="EventBridge",

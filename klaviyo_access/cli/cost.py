@@ -12,11 +12,13 @@ from klaviyo_access.cli.bill import Line, Usage, bill
 from klaviyo_access.cli.console import note, print_json, results
 from klaviyo_access.cli.errors import UsageError
 from klaviyo_access.cli.options import Json, Project, Stack
-from klaviyo_access.cli.prices import NOTED, PRICES, REGION
+from klaviyo_access.cli.prices import NOTED, PRICES, REGION, Price
 from klaviyo_access.cli.rendering import RenderedFile, rendered_resources
 from klaviyo_access.cli.workspace import Workspace, open_workspace
 
 _MOST = 10**12
+_WIDE = 120
+"""Columns that the whole table needs; in fewer its cells would break in every word."""
 
 Processes = Annotated[int, typer.Option(min=0, max=_MOST, help="Processes of each service.")]
 ReadsADay = Annotated[
@@ -115,22 +117,27 @@ def _cents(dollars: Decimal) -> str:
 
 
 def _print(lines: list[Line], usage: Usage, *, region: str) -> None:
+    console = results()
+    narrow = console.width < _WIDE
     table = Table()
-    for column in ("Service", "What", "Quantity", "Price", "$ a month", "Because"):
+    for column in ("Service", "What", "Quantity", "$ a month", *(() if narrow else ("Price", "Because"))):
         table.add_column(column, justify="right" if column in {"Quantity", "$ a month"} else "left")
     for line in lines:
-        price = PRICES[line.price]
-        each = (
-            f"${price.dollars:f} for {price.units:,} {price.unit}"
-            if price.units > 1
-            else f"${price.dollars:f} per {price.unit}"
-        )
-        table.add_row(line.service, line.what, f"{line.quantity:,}", each, _cents(line.dollars), line.because)
-    results().print(table)
-    results().print(f"Total: ${_cents(_total(lines))} a month")
+        why = () if narrow else (_each(PRICES[line.price]), line.because)
+        table.add_row(line.service, line.what, f"{line.quantity:,}", _cents(line.dollars), *why)
+    console.print(table)
+    console.print(f"Total: ${_cents(_total(lines))} a month")
+    if narrow:
+        note(f"Price and reason of each line are shown from {_WIDE} columns on, and by --json.")
     note(
         f"List prices of {REGION}, noted on {NOTED}, without free tiers, discounts and tax; this stack is in {region}."
     )
     for page in sorted({PRICES[line.price].page for line in lines}):
         note(f"  {page}")
     note("Assumed, each an option (--help): " + ", ".join(f"{name} {value}" for name, value in asdict(usage).items()))
+
+
+def _each(price: Price) -> str:
+    if price.units > 1:
+        return f"${price.dollars:f} for {price.units:,} {price.unit}"
+    return f"${price.dollars:f} per {price.unit}"

@@ -6,19 +6,25 @@ from typing import Final
 
 from klaviyo_access.cli.rendering import Resource
 
+FUNCTION: Final = "aws:lambda/function:Function"
+SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type's name
+
 DAYS: Final = 30.4
 """Days of a month."""
 
+_CRON_DAY = re.compile(r"cron\(\d+ \d+ \* \* \? \*\)")
 _CRON_MONTHS = re.compile(r"cron\(\S+ \S+ \S+ (?:\*|1/(?P<every>\d+)) \S+ \S+\)")
 _RATE = re.compile(r"rate\((?P<count>\d+) (?P<unit>hour|day)s?\)")
 
 
-def rotations_a_month(schedule: str) -> float:
-    """How often a schedule expression of Secrets Manager rotates in a month.
+def times_a_month(schedule: str) -> float:
+    """How often a schedule expression of Secrets Manager or EventBridge Scheduler comes true in a month.
 
     Raises:
         ValueError: it is none of the forms that the program writes.
     """
+    if _CRON_DAY.fullmatch(schedule):
+        return DAYS
     if match := _CRON_MONTHS.fullmatch(schedule):
         return 1 / int(match["every"] or 1)
     if match := _RATE.fullmatch(schedule):
@@ -49,9 +55,33 @@ class CountedStack:
         """Rotations of all secrets in a month."""
         rules = [one.inputs["rotationRules"] for one in self.of("aws:secretsmanager/secretRotation:SecretRotation")]
         return sum(
-            rotations_a_month(rule.get("scheduleExpression") or f"rate({rule['automaticallyAfterDays']} days)")
+            times_a_month(rule.get("scheduleExpression") or f"rate({rule['automaticallyAfterDays']} days)")
             for rule in rules
         )
+
+    @property
+    def scheduled(self) -> float:
+        """Calls of EventBridge Scheduler in a month."""
+        return sum(
+            times_a_month(one.inputs["scheduleExpression"]) for one in self.of("aws:scheduler/schedule:Schedule")
+        )
+
+    @property
+    def canaries(self) -> int:
+        """Roles whose key is tried after each rotation, and in each audit."""
+        targets = self.of("aws:cloudwatch/eventTarget:EventTarget")
+        return sum("canary" in str(one.inputs.get("input") or "") for one in targets)
+
+    def functions(self, kind: str) -> list[Resource]:
+        """The Lambdas of a kind: ``rotator``, ``auditor``, ``redeployer``."""
+        ending = f"{kind}.handler"
+        return [one for one in self.of(FUNCTION) if str(one.inputs.get("handler", "")).endswith(ending)]
+
+    @property
+    def shared(self) -> int:
+        """Secrets that services read beside their keys: those of webhooks, and of an OAuth app with its tokens."""
+        names = [str(one.inputs.get("name", "")) for one in self.of(SECRET)]
+        return sum(not name.endswith(("/key", "/reserve")) for name in names if name)
 
     @property
     def has_trail(self) -> bool:

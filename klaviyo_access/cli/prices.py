@@ -56,7 +56,9 @@ PRICES: Final[Mapping[str, Price]] = MappingProxyType(
         "log-ingestion": Price(dollars=Decimal("0.50"), unit="GB", page=_WATCH),
         "log-storage": Price(dollars=Decimal("0.03"), unit="GB and month", page=_WATCH),
         "alarm": Price(dollars=Decimal("0.10"), unit="alarm and month", page=_WATCH),
+        "metric": Price(dollars=Decimal("0.30"), unit="metric and month", page=_WATCH),
         "email": Price(dollars=Decimal("2.00"), unit="e-mails", units=100_000, page=_SNS),
+        "schedule": Price(dollars=Decimal("1.00"), unit="invocations", units=1_000_000, page=_EVENTS),
         "aws-event": Price(dollars=Decimal("0.00"), unit="events of AWS", units=1_000_000, page=_EVENTS),
     }
 )

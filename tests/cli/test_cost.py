@@ -1,17 +1,21 @@
 """The bill: its lines from what is rendered and how it is used, and what the command refuses."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from klaviyo_access.cli.bill import Usage, bill
-from klaviyo_access.cli.counted_stack import rotations_a_month
+from klaviyo_access.cli.bill import AUDIT_METRICS, Usage, bill
+from klaviyo_access.cli.counted_stack import times_a_month
+from klaviyo_access.cli.deployer_actions import ACTIONS
 from klaviyo_access.cli.errors import CommandError
+from klaviyo_access.cli.free_types import FREE
 from klaviyo_access.cli.prices import PRICES
-from klaviyo_access.cli.rendering import Resource, rendered_resources
+from klaviyo_access.cli.rendering import Resource, _resources, rendered_resources
+from rotation.auditor_findings import Record
 from tests.cli.cli_fakes import Command
 from tests.cli.rendered_stacks import ROOT, as_preview, rendering, without
 
@@ -49,8 +53,10 @@ def resource(kind: str, **inputs: Any) -> Resource:
         ("CloudTrail", "management events", 500_000, "0.00"),
         ("CloudTrail", "data events", 0, "0.00"),
         ("CloudWatch Logs", "events of the trail", 0.75, "0.38"),
-        ("CloudWatch", "alarms", 4, "0.40"),
-        ("Lambda", "calls", 12, "0.00"),
+        ("CloudWatch", "alarms", 5, "0.50"),
+        ("Lambda", "calls", 319, "0.00"),
+        ("Lambda", "time on arm64", 7_200.8, "0.10"),
+        ("CloudWatch", "custom metrics", 6, "1.80"),
         ("SNS", "alerts by e-mail", 10, "0.00"),
     ],
 )
@@ -68,8 +74,8 @@ def test_the_total_is_the_sum_of_the_lines(cost: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "service", "what", "before", "after"),
     [
-        (("--reads-a-day", "192"), "Secrets Manager", "calls", 52_591, 105_122),
-        (("--processes", "0"), "Secrets Manager", "calls", 52_591, 60),
+        (("--reads-a-day", "192"), "Secrets Manager", "calls", 56_163, 108_694),
+        (("--processes", "0"), "Secrets Manager", "calls", 56_163, 3_632),
         (("--account-events", "0"), "CloudWatch Logs", "events of the trail", 0.75, 0.0),
         (("--active-regions", "4"), "S3", "files of the trail", 18_970, 37_939),
         (("--audit-entries", "0"), "CloudWatch Logs", "audit entries of services", 0.08, 0.0),
@@ -120,16 +126,70 @@ def test_replicas_and_alarms_are_charged_each() -> None:
     [
         ("cron(0 3 7 * ? *)", 1.0),
         ("cron(0 0 1 1/3 ? *)", 1 / 3),
+        ("cron(30 5 * * ? *)", 30.4),
         ("rate(30 days)", 30.4 / 30),
         ("rate(4 hours)", 30.4 * 24 / 4),
     ],
 )
-def test_rotations_a_month_follow_the_schedule(schedule: str, rotations: float) -> None:
-    assert rotations_a_month(schedule) == pytest.approx(rotations)
+def test_times_a_month_follow_the_schedule(schedule: str, rotations: float) -> None:
+    assert times_a_month(schedule) == pytest.approx(rotations)
 
 
 def test_every_price_names_its_public_page() -> None:
     assert {price.page.startswith("https://aws.amazon.com/") for price in PRICES.values()} == {True}
+
+
+def test_every_type_changes_the_bill_or_is_said_to_be_free() -> None:
+    """By what a stack has less of where its resources of one type are taken away."""
+    usage = Usage(readers=3)
+    every = [one for stack in ("dev", "local") for one in rendered_resources_of(stack)]
+    whole = bill(every, usage)
+    rendered = {one.type for one in every}
+    changing = {kind for kind in rendered if bill([one for one in every if one.type != kind], usage) != whole}
+    assert len(rendered) > 20
+    assert rendered - changing == rendered & FREE.keys()
+    assert ACTIONS.keys() - FREE.keys() - rendered == set()
+
+
+def rendered_resources_of(stack: str) -> tuple[Resource, ...]:
+    return tuple(_resources(json.loads(rendering(stack))))
+
+
+def test_the_audit_and_its_canaries_are_charged_beside_the_rotators(cost: Any) -> None:
+    answer = cost(rendering("dev"))
+    because = line(answer, "Lambda", "calls")["because"]
+    assert "by 9 rotators" in because
+    assert "277 canaries, after rotations and in audits" in because
+    assert "30 audits, at most 900 s each" in because
+    audits = 30.4 * 900 * 0.25
+    assert line(answer, "Lambda", "time on arm64")["quantity"] == pytest.approx(audits + (12 + 277) * 5 * 0.25, abs=1)
+    assert line(answer, "EventBridge", "schedules")["quantity"] == 30
+
+
+def test_an_audit_is_charged_for_each_metric_that_it_writes() -> None:
+    written = Record().metrics("dev", datetime(2026, 1, 1, tzinfo=UTC), is_whole=True)
+    assert len(written.keys() - {"_aws", "Environment"}) == AUDIT_METRICS
+
+
+def test_the_secrets_of_webhooks_and_oauth_are_read_as_well() -> None:
+    kind = "aws:secretsmanager/secret:Secret"
+    secrets = [resource(kind, name=f"klaviyo/dev/{name}") for name in ("viewer/key", "orders/webhook", "oauth/client")]
+    calls = next(one for one in bill(secrets, Usage(readers=1)) if one.what == "calls")
+    assert calls.quantity == round(2 * 96 * 30.4) + 5 * round(2 * 2 * 96 * 30.4)
+    assert "2 secrets of webhooks and OAuth" in calls.because
+
+
+@pytest.mark.parametrize(("columns", "whole"), [("80", False), ("160", True)])
+def test_a_narrow_terminal_is_spared_the_columns_that_would_break(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, columns: str, whole: bool
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    (tmp_path / "rendered.json").write_text(rendering("dev"))
+    result = command("cost", "--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json")
+    rows = result.out.splitlines()
+    assert max(map(len, rows)) <= int(columns)
+    assert ("Because" in result.out, "from 120 columns on" in result.err) == (whole, not whole)
+    assert whole or any("audit entries of services, kept" in row for row in rows)
 
 
 def test_the_table_says_what_is_assumed_and_where_the_prices_are_from(command: Command, tmp_path: Path) -> None:
