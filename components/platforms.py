@@ -1,7 +1,8 @@
 """Where a service runs: the platforms that a stack's settings may name for it, and the facts that each needs."""
 
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from types import MappingProxyType
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -98,6 +99,12 @@ Platform = Annotated[
     EcsTask | EcsInjected | EksIrsa | EksPodIdentity | LambdaFunction | Ec2Instance | ExistingRole | ForeignRole,
     Field(discriminator="platform"),
 ]
+
+
+READS: Final[Mapping[type[Section], str]] = MappingProxyType(
+    {EcsTask: "library", EcsInjected: "injected", LambdaFunction: "library", Ec2Instance: "library"}
+)
+"""What `reads` of access.yaml must be there. On EKS it may be each, and a role that exists already tells nothing."""
 
 
 def redeployed(services: Mapping[str, Platform]) -> dict[str, EcsService]:

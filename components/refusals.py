@@ -19,7 +19,7 @@ from components.names import (
     webhook_rotator_name,
     webhook_secret_name,
 )
-from components.platforms import ExistingRole, ForeignRole
+from components.platforms import READS, ExistingRole, ForeignRole
 from components.purpose import (
     BY_NAME,
     LEAST_RETENTION_DAYS,
@@ -95,6 +95,20 @@ def _services_are_of_access_yaml(
         nearest = get_close_matches(name, access.services, n=1)
         hint = f"did you mean {nearest[0]}?" if nearest else f"known: {', '.join(sorted(access.services))}"
         yield f"services.{name}: access.yaml has no such service; {hint}"
+
+
+def _services_read_as_their_platform_can(
+    _environment: Environment, settings: Settings, access: EnvironmentAccess
+) -> Iterator[str]:
+    """By `reads` a superseded key is kept; one that a platform holds for longer would be disabled in use."""
+    for name, platform in sorted(settings.services.items()):
+        fits = READS.get(type(platform))
+        if fits and name in access.services and (reads := access.services[name].reads) != fits:
+            yield (
+                f"services.{name}.platform: {platform.platform} is for services with `reads: {fits}`, but access.yaml "
+                f"says `reads: {reads}`, by which a superseded key is kept for another time than the service may hold "
+                f"it. Set `reads: {fits}` there if the platform is right, or else another platform here"
+            )
 
 
 def _given_roles_are_of_the_right_account(
@@ -272,6 +286,7 @@ def _identity(arn: str) -> tuple[str, str]:
 RULES: Final[tuple[Rule, ...]] = (
     _principals_have_a_path,
     _services_are_of_access_yaml,
+    _services_read_as_their_platform_can,
     _given_roles_are_of_the_right_account,
     _managers_are_of_the_right_account,
     _one_role_is_one_principal,

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pulumi
@@ -139,6 +140,42 @@ def test_what_would_lock_out_or_expose_is_refused_with_its_reason(change: dict[s
     assert said.startswith("Pulumi.prod.yaml:\n  klaviyo-access:")
     assert re.search(message, said), said
     assert len(said.splitlines()) == 2
+
+POD = {"namespace": "n", "serviceAccount": "s"}
+OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A"
+ALL = {"library", "injected", "synced"}
+# settings of a platform: what `reads` may be there
+READ_BY: tuple[tuple[dict[str, str], set[str]], ...] = (
+    ({"platform": "ecs-task"}, {"library"}),
+    ({"platform": "ecs-injected"}, {"injected"}),
+    ({"platform": "lambda"}, {"library"}),
+    ({"platform": "ec2"}, {"library"}),
+    ({"platform": "eks-irsa", "oidcProviderArn": OIDC, **POD}, ALL),
+    ({"platform": "eks-pod-identity", "cluster": "c", **POD}, ALL),
+    ({"platform": "existing", "roleArn": f"{ROLE}/apps/app"}, ALL),
+    ({"platform": "foreign", "roleArn": FOREIGN}, ALL),
+)
+
+
+@pytest.mark.parametrize(("platform", "may"), READ_BY, ids=[platform["platform"] for platform, _ in READ_BY])
+def test_a_service_reads_as_its_platform_can_so_that_no_key_is_disabled_in_use(
+    platform: dict[str, str], may: set[str]
+) -> None:
+    facts = load_stack("prod")
+    settings = parse_settings("prod", changed("prod", runs(**platform)))
+    said = {}
+    for reads in sorted(ALL):
+        access = facts.access.in_environment("prod")
+        service = replace(access.services["app-api"], reads=reads)
+        try:
+            refuse_unsafe(facts.environment, settings, replace(access, services=access.services | {"app-api": service}))
+        except EnvironmentSettingsError as error:
+            said[reads] = str(error)
+    assert set(said) == ALL - may
+    (fits,) = may if said else {""}
+    for reads, text in said.items():
+        assert re.search(f"app-api.platform: .*but access.yaml says `reads: {reads}`.*Set `reads: {fits}` there", text)
+
 
 
 def test_all_that_is_refused_is_named_at_once() -> None:
