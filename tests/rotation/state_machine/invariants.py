@@ -60,7 +60,8 @@ def no_condemned_key_becomes_current(change: Change) -> Iterator[str]:
     if came is None:
         return
     before = change.before.key.version(came.id)
-    if (came.verdict and change.before.key.current) or (before and before.verdict):
+    called_leaked_since = (change.role.name, came.fingerprint) in change.account.leaked_in_use
+    if (came.verdict and change.before.key.current and not called_leaked_since) or (before and before.verdict):
         yield f"{came.id} became current with a verdict"
     if before and any(isinstance(label, Disabling) for label in before.ours):
         yield f"{came.id} became current while it was being disabled"
@@ -262,14 +263,15 @@ def services_keep_a_key_that_works(change: Change) -> Iterator[str]:
 
 
 def an_audit_replaces_a_condemned_key(change: Change) -> Iterator[str]:
-    """If there is a spare for it."""
+    """If there is a spare for it, and no other rotation is under way."""
     before, after = change.before.key.current, change.after.key.current
     if change.rule != "audit" or change.left_out or change.troubled or change.account.klaviyo.status:
         return
     held, accepted = change.after.key.held_fingerprints, change.after.accepted
     good = [spare for _, spare in change.after.reserve.spares if spare.fingerprint in accepted - held]
     free = min(change.before.key.free, change.after.key.free)
-    if before and before.verdict and after == before and good and free > _ROOM:
+    under_way = change.after.key.pending not in {None, after}
+    if before and before.verdict and after == before and good and free > _ROOM and not under_way:
         yield f"{before.fingerprint} is condemned and current still"
 
 
