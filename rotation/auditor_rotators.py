@@ -51,6 +51,7 @@ class Rotators:
         while True:
             try:
                 answer = self.client.invoke(FunctionName=role.rotator, Payload=payload.encode())
+                text = answer["Payload"].read()
             except ClientError as error:
                 code = str(error.response["Error"]["Code"])
                 if code != _THROTTLED or self.time_left() <= _PAUSE_SECONDS:
@@ -59,15 +60,15 @@ class Rotators:
                 continue
             except BotoCoreError as error:
                 raise RotatorSilentError(role.name, action, type(error).__name__) from None
-            return _read(role.name, action, answer)
+            return _read(role.name, action, text, failed="FunctionError" in answer)
 
 
-def _read(role: str, action: str, answer: Mapping[str, Any]) -> Mapping[str, Any]:
+def _read(role: str, action: str, text: bytes, *, failed: bool) -> Mapping[str, Any]:
     try:
-        document = json.loads(answer["Payload"].read())
+        document = json.loads(text)
     except ValueError:
         raise RotatorSilentError(role, action, "an answer that is no JSON") from None
-    if answer.get("FunctionError"):
+    if failed:
         kind = document.get("errorType") if isinstance(document, dict) else None
         raise RotatorSilentError(role, action, str(kind or "an error"))
     if not isinstance(document, dict) or document.get("action") != action or "outcome" not in document:

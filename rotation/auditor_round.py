@@ -189,7 +189,7 @@ class Round:
         try:
             key = self.sight.key_of(custodian)
             if key is None:
-                return None, ()  # which is a finding by the labels already
+                return None, ()  # an audit of all roles tells that it has no key
             inventory = Inventory(
                 url=self.settings.klaviyo_url,
                 key=key,

@@ -1,6 +1,5 @@
 """What the auditor sees of every role's secrets: labels and dates, no value but that of the custodian's key."""
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,9 +8,11 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from klaviyo_access.keys.labels import Disabling, SecretLabels, Version
-from klaviyo_access.keys.secret import Key, MalformedKeyError
+from klaviyo_access.keys.secret import Key
+from rotation.auditor_inventory import InventoryError
 from rotation.auditor_settings import AuditedRole
 from rotation.errors import StoreError
+from rotation.values import find_key
 
 
 class SecretsClient(Protocol):
@@ -99,10 +100,11 @@ class Sight:
         return next((one["CreatedDate"] for one in versions if one["VersionId"] == version_id), None)
 
     def key_of(self, role: AuditedRole) -> Key | None:
-        """The current key of the custodian's role; None where it has none yet.
+        """The current key of the custodian's role, also one that is still to be adopted; None where it has none yet.
 
         Raises:
             StoreError: it could not be read.
+            InventoryError: there is a value without a key that could be told from others.
         """
         try:
             text = str(self._call("get_secret_value", SecretId=role.key).get("SecretString", ""))
@@ -110,10 +112,12 @@ class Sight:
             if error.code == "ResourceNotFoundException":
                 return None
             raise
-        try:
-            return Key(json.loads(text)["apiKey"])
-        except (ValueError, LookupError, TypeError, MalformedKeyError):
-            return None
+        if key := find_key(text):
+            return key
+        raise InventoryError(
+            f"The current value of {role.key} holds no Klaviyo key, or several: stage one and rotate, "
+            f"'klaviyo-access keys stage {role.name}'."
+        )
 
     def rotate(self, role: AuditedRole) -> None:
         """Start a rotation.
