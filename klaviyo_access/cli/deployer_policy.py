@@ -39,6 +39,10 @@ _REMARKS: Final = (
     "Deletions are allowed, for 'pulumi destroy' and for what access.yaml no longer has.",
     "Where Pulumi keeps its state (a bucket, a key of KMS) is a matter of its own.",
 )
+_TAGS_TAKE_TIME: Final = (
+    "KMS may take five minutes to see the tags of a new key, on which these statements depend: where the first 'pulumi "
+    "up' is refused at a KMS key with AccessDenied, run it again then; it goes on from there."
+)
 _BY_NAME: Final = (
     "The stack's resources are named one by one: write the policy again, and attach it, before a deployment that adds "
     "a role, a service or a webhook. --by-prefix names them by what their names start with."
@@ -84,7 +88,7 @@ def deployer_policy(
         "stack": name,
         "documents": dict(zip(names, documents, strict=True)),
         "reasons": reasons(documents),
-        "remarks": [*_REMARKS, *([] if by_prefix else [_BY_NAME])],
+        "remarks": [*_REMARKS, _TAGS_TAKE_TIME, _room(len(documents)), *([] if by_prefix else [_BY_NAME])],
         "attach": attach_commands(whole, names),
     }
     if as_json:
@@ -116,15 +120,20 @@ def marks(environment: Environment) -> tuple[str, ...]:
 
 
 def attach_commands(stack: Stack, names: list[str]) -> list[str]:
-    """The AWS CLI's commands that make the documents managed policies, and attach them to each deployer's role."""
+    """The AWS CLI's commands that make the documents managed policies, and attach them to each deployer."""
     policies = f"arn:{stack.partition}:iam::{stack.account}:policy"
-    roles = [arn.rpartition("/")[2] for arn in stack.deployers if ":role/" in arn]
     made = [f"aws iam create-policy --policy-name {name} --policy-document file://{name}.json" for name in names]
     return made + [
-        f"aws iam attach-role-policy --role-name {role} --policy-arn {policies}/{name}"
-        for role in roles
+        f"aws iam attach-{kind}-policy --{kind}-name {arn.rpartition('/')[2]} --policy-arn {policies}/{name}"
+        for arn in stack.deployers
+        for kind in ("role", "user")
+        if f":{kind}/" in arn
         for name in names
     ]
+
+
+def _room(documents: int) -> str:
+    return f"{documents} of the {ATTACHED_LIMIT} managed policies that a role or a user takes are for this stack."
 
 
 def _write(directory: Path, names: list[str], documents: list[Document]) -> list[Path]:

@@ -9,14 +9,16 @@ from typing import Any
 import pytest
 
 from klaviyo_access.cli.deployer_actions import ACTIONS, EMPTY, PROGRAM, REPLICATE
-from klaviyo_access.cli.deployer_policy import deployers
+from klaviyo_access.cli.deployer_policy import attach_commands, deployers
 from klaviyo_access.cli.deployer_rules import RULES
+from klaviyo_access.cli.deployer_stack import Stack
 from klaviyo_access.cli.errors import UsageError
 from klaviyo_access.cli.policy_documents import POLICY_LIMIT, fit, to_json
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from sandbox.provider.resources import TABLE
 from tests.cli.cli_fakes import Command
 from tests.cli.rendered_stacks import ROOT, as_preview, rendering
+from tests.end_to_end.shown_commands import aws_problems
 
 DEV = "111111111111"
 EVERY_ACTION = {action for one in (*ACTIONS.values(), PROGRAM, REPLICATE, EMPTY) for action in one.all}
@@ -249,6 +251,25 @@ def test_the_documents_are_written_with_the_commands_that_attach_them(command: C
     assert result.out.split() == [f"policies/{file.name}" for file in written]
     assert "aws iam attach-role-policy --role-name klaviyo-deployer --policy-arn arn:aws:iam::" in result.err
     assert json.loads(written[0].read_text())["Version"] == "2012-10-17"
+
+
+def test_the_output_says_that_tags_take_time_and_how_much_of_a_roles_room_is_taken(policy: Any) -> None:
+    exact, wide = policy(rendering("dev"))["remarks"], policy(rendering("dev"), "--by-prefix")["remarks"]
+    assert [said for said in exact if "KMS may take five minutes to see the tags of a new key" in said]
+    assert "5 of the 10 managed policies that a role or a user takes are for this stack." in exact
+    assert "5 of the 10 managed policies that a role or a user takes are for this stack." not in wide
+    assert "five minutes" in (ROOT / "docs" / "deployer.md").read_text()
+
+
+def test_each_deployer_gets_the_documents_a_user_as_well_as_a_role() -> None:
+    deployed_by = (f"arn:aws:iam::{DEV}:role/ci/klaviyo-deployer", f"arn:aws:iam::{DEV}:user/people/ann")
+    stack = Stack(resources=(), partition="aws", region="eu-west-1", account=DEV, deployers=deployed_by)
+    commands = attach_commands(stack, ["first", "second"])
+    assert [command.rpartition(" --policy-arn ")[0] for command in commands[2:]] == [
+        *["aws iam attach-role-policy --role-name klaviyo-deployer"] * 2,
+        *["aws iam attach-user-policy --user-name ann"] * 2,
+    ]
+    assert [problem for command in commands for problem in aws_problems(command)] == []
 
 
 def test_the_program_is_rendered_where_no_file_is_given() -> None:

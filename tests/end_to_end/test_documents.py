@@ -1,5 +1,6 @@
 """README, CONTRIBUTING and the pages of docs/: what they show is run."""
 
+import json
 import re
 import shlex
 import shutil
@@ -132,6 +133,20 @@ def test_every_command_of_the_aws_cli_is_one_that_aws_knows() -> None:
     assert {one: found for one, found in problems.items() if found} == {}
 
 
+def test_the_deployers_role_is_taken_by_one_environment_of_one_repository_alone() -> None:
+    [trust] = [json.loads(one) for one in blocks("json") if "token.actions.githubusercontent.com:sub" in one]
+    [statement] = trust["Statement"]
+    account, issuer = "333333333333", "token.actions.githubusercontent.com"
+    assert statement["Principal"] == {"Federated": f"arn:aws:iam::{account}:oidc-provider/{issuer}"}
+    assert statement["Action"] == "sts:AssumeRoleWithWebIdentity"
+    assert statement["Condition"] == {
+        "StringEquals": {
+            f"{issuer}:aud": "sts.amazonaws.com",
+            f"{issuer}:sub": "repo:example/klaviyo-access:environment:prod",
+        }
+    }
+
+
 @pytest.mark.parametrize(
     ("command", "problem"),
     [
@@ -150,7 +165,7 @@ def test_a_command_that_aws_does_not_know_is_noticed(command: str, problem: str)
 def test_the_commands_of_pulumi_run_on_the_embedded_engine(deployed: Deployed) -> None:
     """Where state is kept is the sandbox's matter: `login` and `stack init` have no equal there."""
     shown = {command_of_pulumi(one) for one in console_commands(PAGES) if one.startswith("pulumi ")}
-    assert shown <= {"login", "stack init", "preview", "up"}
+    assert shown == {"login", "stack init", "preview", "up"}
     for command in ("preview", "up"):
         done = deployed.run("-m", "sandbox.engine", command, "--stack", "local", environ=deployed.signed_in("deployer"))
         assert done.returncode == 0, done.stdout + done.stderr
