@@ -1,10 +1,10 @@
 """A superseded or condemned key is disabled at Klaviyo, and its rotator asked for the proof of its death.
 
-Directly before, and again after, the labels of every role are read: a key that is current or pending anywhere is not
-disabled, and enabled again at once if it was; nor is one whose grace runs in another role. Only a key that is alive is
-looked for in Klaviyo's list, unless its name there says which it is: of one that is gone, the only entry that fits
-would be somebody else's. A run that is killed in between is completed by the next one, since
-the key's version has its label DISABLING or a verdict until it is proved dead.
+First, directly before it is disabled, and again after, the labels of every role are read: a key that is current or
+pending anywhere is not disabled, and enabled again at once if it was; nor is one whose grace runs in another role. Only
+a key that is alive is looked for in Klaviyo's list, unless its name there says which it is: of one that is gone, the
+only entry that fits would be somebody else's. A run that is killed in between is completed by the next one, since the
+key's version has its label DISABLING or a verdict until it is proved dead.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,14 @@ _ENABLE_BY_HAND: Final = (
     "A live key was disabled by mistake, and Klaviyo did not enable it again: enable the key {entry.name!r} in "
     "Klaviyo's dashboard now."
 )
+
+
+class _LiveError(Exception):
+    """The key that was to be disabled is current or pending by now, in these roles."""
+
+    def __init__(self, roles: Sequence[str]) -> None:
+        super().__init__()
+        self.roles = roles
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +94,7 @@ class Disposal:
         if not _has_leaked(version) and self.sight.graced(self.roles, fingerprint):
             self.record.counts["waiting"] += 1
             return
-        if live := self.sight.live(self.roles, fingerprint):
+        if live := self._live_in(fingerprint):
             self._leave_alone(role, entry, fingerprint, live)
             return
         is_alive = self._is_alive(role, where, version)
@@ -120,12 +128,21 @@ class Disposal:
 
         Raises:
             InventoryError: Klaviyo did not do it.
+            StoreError: whether it is live could not be seen.
         """
         failed: InventoryError | None = None
         if entry.is_active:
             try:
-                inventory.change(entry, name=entry.marked(fingerprint), status="disabled")
+                inventory.change(
+                    entry,
+                    name=entry.marked(fingerprint),
+                    status="disabled",
+                    look=lambda: self._insist_on_idle(fingerprint),
+                )
                 self.record.counts["disabled"] += 1
+            except _LiveError as error:
+                self._leave_alone(role, entry, fingerprint, error.roles)
+                return False
             except InventoryError as error:  # its answer may be lost alone: look nevertheless
                 failed = error
         if self._went_live(fingerprint):
@@ -139,6 +156,14 @@ class Disposal:
         if failed:
             raise failed
         return True
+
+    def _live_in(self, fingerprint: str) -> tuple[str, ...]:
+        return self.sight.live(self.roles, fingerprint)
+
+    def _insist_on_idle(self, fingerprint: str) -> None:
+        """Look once more directly before: a rotator's answer and Klaviyo's quota may have been waited for."""
+        if live := self._live_in(fingerprint):
+            raise _LiveError(live)
 
     def _enable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str) -> None:
         """Enable a key, for as long as it takes: requests fail meanwhile."""

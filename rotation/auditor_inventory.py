@@ -112,8 +112,21 @@ class Inventory:
                 return tuple(found)
             query["page[cursor]"] = cursor
 
-    def change(self, entry: Entry, *, name: str, status: Literal["active", "disabled"] | None = None) -> None:
+    def change(
+        self,
+        entry: Entry,
+        *,
+        name: str,
+        status: Literal["active", "disabled"] | None = None,
+        look: Callable[[], None] = lambda: None,
+    ) -> None:
         """Rename a key, and disable or enable it.
+
+        Args:
+            entry: the key.
+            name: its name from now on.
+            status: its state from now on.
+            look: called directly before each try, also when the quota was waited for; what it raises ends the change.
 
         Raises:
             InventoryError: Klaviyo did not do it, or its answer was lost.
@@ -121,15 +134,22 @@ class Inventory:
         attributes = {"name": name} | ({"status": status} if status else {})
         document = {"data": {"type": "api-key", "id": entry.id, "attributes": attributes}}
         left = self._to_the_end if status == "active" else self.time_left
-        self._ask("PATCH", f"{_PATH}/{quote(entry.id, safe='')}", json.dumps(document).encode(), left=left)
+        self._ask("PATCH", f"{_PATH}/{quote(entry.id, safe='')}", json.dumps(document).encode(), left=left, look=look)
 
     def _to_the_end(self) -> float:
         return self.time_left() + self.reserve
 
     def _ask(
-        self, method: Literal["GET", "PATCH"], path: str, body: bytes | None = None, *, left: Callable[[], float]
+        self,
+        method: Literal["GET", "PATCH"],
+        path: str,
+        body: bytes | None = None,
+        *,
+        left: Callable[[], float],
+        look: Callable[[], None] = lambda: None,
     ) -> dict[str, Any]:
         while True:
+            look()
             status, headers, text = self._send(method, path, body, min(_REQUEST_TIMEOUT, left()))
             answer = read_answer(status, headers, text)
             if answer.meaning is Meaning.ACCEPTED:

@@ -66,6 +66,7 @@ class AuditWorld:
     Attributes:
         waiting: keys whose grace is not over.
         answers: what a role's rotator answers to an action instead; an exception is raised.
+        waits: what happens while the audit sleeps.
         during: what happens when Klaviyo changes a key, before it answers; it may raise.
         unseen: roles that cannot be described.
         unread: whether the custodian has no key yet.
@@ -76,6 +77,7 @@ class AuditWorld:
     entries: list[dict[str, Any]] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
     answers: dict[tuple[str, str], list[Any]] = field(default_factory=dict)
+    waits: Callable[[], object] = lambda: None
     during: Callable[[], object] = lambda: None
     unseen: set[str] = field(default_factory=set)
     unread: bool = False
@@ -121,10 +123,10 @@ class AuditWorld:
         return Round(
             settings=settings,
             sight=Sight(self),
-            rotators=Rotators(client=self, sleep=self.slept.append, time_left=lambda: self.seconds),
+            rotators=Rotators(client=self, sleep=self._sleep, time_left=lambda: self.seconds),
             trail=Trail(self),
             send=self._klaviyo,
-            sleep=self.slept.append,
+            sleep=self._sleep,
             time_left=lambda: self.seconds,
             clock=lambda: NOW,
         ).go(chosen)
@@ -146,6 +148,10 @@ class AuditWorld:
             for name in self.roles
         )
         return AuditorSettings(environment="prod", klaviyo_url=URL, longest_age=timedelta(days=99), roles=roles)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.waits()
 
     # Secrets Manager
 

@@ -98,3 +98,27 @@ def test_a_spare_that_a_rotation_refused_is_no_roll_back() -> None:
     verdict = Rejected(NOW, print_of("bad"), "refused")
     world.roles["viewer"].key["bad"] = [f"KEY:{print_of('bad')}", str(verdict)]
     assert world.kinds("viewer") == []
+
+
+def goes_live(world: AuditWorld) -> None:
+    """``old`` becomes current in another role, while the audit waits."""
+    world.roles["reporting"].key = {"old": [f"KEY:{print_of('old')}", "AWSCURRENT"]}
+
+
+def test_a_key_that_goes_live_while_its_rotator_answers_is_not_disabled(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = AuditWorld()
+
+    def answer(*_: object) -> dict[str, object]:
+        goes_live(world)
+        return {"outcome": "alive"}
+
+    monkeypatch.setattr(world, "_prove_dead", answer)
+    assert world.kinds("viewer") == ["shared-key viewer"]
+    assert [status for _, status in world.patched if status] == []
+
+
+def test_a_key_that_goes_live_while_klaviyos_quota_is_waited_for_is_not_disabled() -> None:
+    world = AuditWorld(status=[0, 429])
+    world.waits = lambda: goes_live(world)
+    assert world.kinds("viewer") == ["shared-key viewer"]
+    assert ([status for _, status in world.patched if status], world.slept) == ([], [7])

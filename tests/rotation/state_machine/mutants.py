@@ -119,7 +119,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         "proof = Proof(evidence={})",
     ),
     "the auditor disables by the label alone": _slip(
-        Disposal._end, "live := self.sight.live(self.roles, fingerprint)", "live := ()"
+        Disposal._live_in, "self.sight.live(self.roles, fingerprint)", "()"
     ),
     "a staged endpoint is trusted": lambda: _trusting("endpoint"),
     "staged scopes are trusted": lambda: _trusting("scopes"),
@@ -137,7 +137,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         "    superseded = ",
     ),
     "the auditor looks at one role alone": _slip(
-        Disposal._end, "self.sight.live(self.roles, ", "self.sight.live([role], "
+        Disposal._live_in, "self.sight.live(self.roles, ", "self.sight.live(self.roles[:1], "
     ),
     "the reserve's labels govern the key secret": _slip(
         healing._clear_reserve,
