@@ -87,8 +87,6 @@ class KlaviyoAccess(pulumi.ComponentResource):
         role_keys = {role: RoleKey(f"{name}-{role}", plan.role_key(role, keys), child) for role in args.access.roles}
         for role, role_key in role_keys.items():
             KeyRotation(f"{name}-{role}-rotation", plan.rotation(role, role_key, keys), child)
-        if redeployment := redeployment_plan.redeployment(plan, role_keys, keys):
-            Redeployment(f"{name}-redeployment", redeployment, child)
         services = {
             service: ServiceAccess(f"{name}-{service}-access", plan.service(service, role_keys, keys), child)
             for service in args.settings.services
@@ -101,6 +99,8 @@ class KlaviyoAccess(pulumi.ComponentResource):
         app = self._oauth_app(name, plan, roles, operators, keys)
         webhooks = self._webhooks(name, plan, role_keys=role_keys, roles=roles, operators=operators, keys=keys)
         topic_arn = self._record(name, plan)
+        if redeployment := redeployment_plan.redeployment(plan, role_keys, keys, topic_arn):
+            Redeployment(f"{name}-redeployment", redeployment, child)
         auditor = KeyAuditor(f"{name}-auditor", auditor_plan.key_auditor(plan, role_keys, keys, topic_arn), child)
         suspicions = record_plan.suspicion_alarm(plan, log_group=entries.log_group_name, topic_arn=topic_arn)
         SuspicionAlarm(f"{name}-suspicions", suspicions, child)

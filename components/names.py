@@ -65,6 +65,11 @@ def redeployer_name(environment: Environment) -> str:
     return physical_name(environment, "redeployer", limit=IAM_ROLE_LIMIT)
 
 
+def redeployment_alarm_name(environment: Environment) -> str:
+    """The name of the alarm on its failures."""
+    return physical_name(environment, "redeployment-failed", limit=ALARM_LIMIT)
+
+
 def redeployment_rule_name(environment: Environment, service: str) -> str:
     """The name of the rule that deploys a service anew once its key has changed."""
     return physical_name(environment, service, "redeploy", limit=EVENT_RULE_LIMIT)

@@ -10,6 +10,7 @@ from pulumi import ResourceOptions
 
 from components.bundle import Bundle
 from components.detections import key_changed, to_json
+from components.failure_alarm import FailureAlarmArgs, alarm_on_failures
 from components.function import FunctionArgs, make_function
 from components.platforms import EcsService
 from components.policies import Document, allow, document
@@ -27,6 +28,8 @@ class RedeploymentArgs:
         rules: name of each service's rule, by the service's name.
         service_arns: ARNs of the services on ECS.
         function_name: name of the Lambda, and of its IAM role.
+        alarm: name of the alarm on its failures.
+        topic_arn: who is told of them.
         iam_path: path of that role.
         code: the rotators' bundle.
         encryption_key_arn: KMS key of the log group.
@@ -39,6 +42,8 @@ class RedeploymentArgs:
     rules: Mapping[str, str]
     service_arns: Sequence[str]
     function_name: str
+    alarm: str
+    topic_arn: pulumi.Input[str]
     iam_path: str
     code: Bundle
     encryption_key_arn: pulumi.Input[str]
@@ -47,7 +52,7 @@ class RedeploymentArgs:
 
 
 class Redeployment(pulumi.ComponentResource):
-    """A rule for each such service, and the Lambda that has ECS replace its tasks.
+    """A rule for each such service, the Lambda that has ECS replace its tasks, and an alarm where it could not.
 
     Outputs:
         function_arn: ARN of the Lambda.
@@ -60,6 +65,18 @@ class Redeployment(pulumi.ComponentResource):
         function = make_function(name, _function_args(args), self).function
         for service in args.services:
             self._rule(f"{name}-{service}", service, args, function)
+        failures = FailureAlarmArgs(
+            alarm=args.alarm,
+            function_name=args.function_name,
+            description=(
+                "A service was not deployed anew after its Klaviyo key changed: its tasks hold the old one, until its "
+                f"grace ends. The log group of {args.function_name} says which; docs/rotation.md what to do, under "
+                "redeployment-failed."
+            ),
+            topic_arn=args.topic_arn,
+            tags=args.tags,
+        )
+        alarm_on_failures(f"{name}-failures", failures, self)
         self.function_arn = function.arn
         self.register_outputs({"function_arn": self.function_arn})
 

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 
+import pulumi
+
 from components.bundle import rotator_code
-from components.names import redeployer_name, redeployment_rule_name
+from components.names import redeployer_name, redeployment_alarm_name, redeployment_rule_name
 from components.plan import Plan, SecretKeys
 from components.platforms import redeployed
 from components.redeployment import RedeploymentArgs
 from components.role_key import RoleKey
 
 
-def redeployment(plan: Plan, role_keys: Mapping[str, RoleKey], keys: SecretKeys) -> RedeploymentArgs | None:
+def redeployment(
+    plan: Plan, role_keys: Mapping[str, RoleKey], keys: SecretKeys, topic_arn: pulumi.Input[str]
+) -> RedeploymentArgs | None:
     """New deployments of the services that the settings name for it; None where they name none."""
     here, services = plan.environment, redeployed(plan.settings.services)
     if not services:
@@ -24,6 +28,8 @@ def redeployment(plan: Plan, role_keys: Mapping[str, RoleKey], keys: SecretKeys)
         rules={service: redeployment_rule_name(here, service) for service in services},
         service_arns=[f"{on_ecs}/{place.cluster}/{place.service}" for place in services.values()],
         function_name=redeployer_name(here),
+        alarm=redeployment_alarm_name(here),
+        topic_arn=topic_arn,
         iam_path=here.iam_path,
         code=rotator_code(plan.project),
         encryption_key_arn=keys.home,

@@ -10,6 +10,7 @@ from components.redeployment import deploy_anew
 from components.settings import Settings
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from tests.components.recording import Build, Recorder, load_stack, whole
+from tests.components.test_runbook import ROWS
 
 PLACE = {"cluster": "apps", "service": "console"}
 SERVICE = "arn:aws:ecs:eu-west-1:111111111111:service/apps/console"
@@ -51,6 +52,16 @@ def test_a_changed_key_of_its_role_starts_the_named_deployment(deployed: Recorde
     assert (redeploy["Effect"], redeploy["Action"], redeploy["Resource"]) == ("Allow", ["ecs:UpdateService"], [SERVICE])
     assert (log["Effect"], log["Action"]) == ("Allow", ["logs:CreateLogStream", "logs:PutLogEvents"])
     assert [arn.rpartition("111111111111:")[2] for arn in log["Resource"]] == ["klaviyo-redeployment-log:*"]
+
+
+def test_a_deployment_that_fails_is_told_and_the_runbook_says_what_to_do(deployed: Recorder) -> None:
+    alarm = deployed.of_type("aws:cloudwatch/metricAlarm:MetricAlarm")["klaviyo-redeployment-failures"].inputs
+    function = deployed.of_type("aws:lambda/function:Function")["klaviyo-redeployment-function"].inputs
+    assert (alarm["namespace"], alarm["metricName"]) == ("AWS/Lambda", "Errors")
+    assert alarm["dimensions"] == {"FunctionName": function["name"]}
+    assert alarm["alarmActions"][0].endswith(":klaviyo-audit-alerts-topic")
+    assert alarm["name"] == "klaviyo-dev-redeployment-failed"
+    assert "update-service" in ROWS["redeployment-failed"]
 
 
 def test_a_rotation_and_a_roll_back_count_as_a_change() -> None:

@@ -1,7 +1,7 @@
 """What a preview refuses because it would lock out, expose or fail half way: rule, value, reason and fix are said."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +14,7 @@ from components.principals import Principals
 from components.purpose import LEAST_RETENTION_DAYS
 from components.refusals import planned_secrets, refuse_unsafe
 from components.settings import parse_settings
-from components.target import refuse_forgotten_secrets
+from klaviyo_access.access_model.declarations import Reads
 from klaviyo_access.access_model.environment import PROJECT, EnvironmentSettingsError, read_config
 from tests.components.recording import PROJECT_DIR, load_stack
 
@@ -143,9 +143,9 @@ def test_what_would_lock_out_or_expose_is_refused_with_its_reason(change: dict[s
 
 POD = {"namespace": "n", "serviceAccount": "s"}
 OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A"
-ALL = {"library", "injected", "synced"}
+ALL: frozenset[Reads] = frozenset({"library", "injected", "synced"})
 # settings of a platform: what `reads` may be there
-READ_BY: tuple[tuple[dict[str, str], set[str]], ...] = (
+READ_BY: tuple[tuple[dict[str, str], Set[Reads]], ...] = (
     ({"platform": "ecs-task"}, {"library"}),
     ({"platform": "ecs-injected"}, {"injected"}),
     ({"platform": "lambda"}, {"library"}),
@@ -159,7 +159,7 @@ READ_BY: tuple[tuple[dict[str, str], set[str]], ...] = (
 
 @pytest.mark.parametrize(("platform", "may"), READ_BY, ids=[platform["platform"] for platform, _ in READ_BY])
 def test_a_service_reads_as_its_platform_can_so_that_no_key_is_disabled_in_use(
-    platform: dict[str, str], may: set[str]
+    platform: dict[str, str], may: Set[Reads]
 ) -> None:
     facts = load_stack("prod")
     settings = parse_settings("prod", changed("prod", runs(**platform)))
@@ -168,7 +168,9 @@ def test_a_service_reads_as_its_platform_can_so_that_no_key_is_disabled_in_use(
         access = facts.access.in_environment("prod")
         service = replace(access.services["app-api"], reads=reads)
         try:
-            refuse_unsafe(facts.environment, settings, replace(access, services=access.services | {"app-api": service}))
+            refuse_unsafe(
+                facts.environment, settings, replace(access, services={**access.services, "app-api": service})
+            )
         except EnvironmentSettingsError as error:
             said[reads] = str(error)
     assert set(said) == ALL - may
