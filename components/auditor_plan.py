@@ -24,10 +24,12 @@ def key_auditor(
     return KeyAuditorArgs(
         names=AuditorNames.of(here),
         environment_name=here.name,
+        dimensions={"Prefix": here.prefix, "Environment": here.name},
         iam_path=here.iam_path,
         code=auditor_code(plan.project, audited_roles(plan)),
         environment={
             "ENVIRONMENT": here.name,
+            "PREFIX": here.prefix,
             "KLAVIYO_URL": here.klaviyo_url,
             "LONGEST_AGE_DAYS": str(LONGEST_AGE_DAYS[plan.settings.rotate_every]),
         },

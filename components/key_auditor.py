@@ -34,6 +34,7 @@ class KeyAuditorArgs:
     Attributes:
         names: names of its function, roles, schedule and alarms.
         environment_name: name of the environment, for whoever reads an alarm.
+        dimensions: of the audit's metrics, which tell environments of one account apart.
         iam_path: path of the IAM roles.
         code: its bundle, which holds the list of roles.
         environment: the Lambda's environment variables.
@@ -51,6 +52,7 @@ class KeyAuditorArgs:
 
     names: AuditorNames
     environment_name: str
+    dimensions: Mapping[str, str]
     iam_path: str
     code: Bundle
     environment: Mapping[str, str]
@@ -140,7 +142,7 @@ class KeyAuditor(pulumi.ComponentResource):
             alarm_description=f"{description}. The log group of {args.names.function} says which and what to do.",
             namespace=NAMESPACE,
             metric_name=metric,
-            dimensions={"Environment": args.environment_name},
+            dimensions=args.dimensions,
             statistic="Maximum",
             period=_HOUR,
             evaluation_periods=1,
@@ -167,7 +169,7 @@ class KeyAuditor(pulumi.ComponentResource):
             ),
             namespace=NAMESPACE,
             metric_name="Audits",
-            dimensions={"Environment": args.environment_name},
+            dimensions=args.dimensions,
             statistic="Sum",
             period=_HOUR,
             evaluation_periods=_HOURS_BETWEEN_AUDITS,

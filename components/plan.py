@@ -277,6 +277,7 @@ def rotator_environment(environment: Environment, access: RoleAccess, settings: 
     """The environment variables by which a rotator knows its role; none is a secret."""
     return {
         "ENVIRONMENT": environment.name,
+        "PREFIX": environment.prefix,
         "ROLE": access.name,
         "SCOPES": ",".join(access.scopes),
         "KLAVIYO_URL": environment.klaviyo_url,

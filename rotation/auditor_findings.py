@@ -1,6 +1,7 @@
 """What the auditor finds: one line of JSON for each finding, and the metrics on which alarms look."""
 
 import json
+import os
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -160,11 +161,12 @@ def tell_listed(role: str, fingerprint: str, scopes: Iterable[str]) -> None:
 
 
 def metrics_line(environment: str, at: datetime, values: Mapping[str, int]) -> dict[str, object]:
-    """A line of metrics, in CloudWatch's embedded metric format."""
+    """A line of metrics, in CloudWatch's embedded metric format: an account may have two prefixes."""
+    of = {"Prefix": os.environ.get("PREFIX", ""), "Environment": environment}
     metrics = [{"Name": name, "Unit": "Count"} for name in values]
-    directive = {"Namespace": NAMESPACE, "Dimensions": [["Environment"]], "Metrics": metrics}
+    directive = {"Namespace": NAMESPACE, "Dimensions": [list(of)], "Metrics": metrics}
     aws = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
-    return {"_aws": aws, "Environment": environment, **values}
+    return {"_aws": aws, **of, **values}
 
 
 def write(level: str, **fields: object) -> None:

@@ -106,8 +106,11 @@ def test_what_it_finds_and_that_it_is_silent_reach_the_topic(
     assert (found["namespace"], found["metricName"], found["dimensions"]) == (
         "KlaviyoAccess",
         metric,
-        {"Environment": "prod"},
+        {"Prefix": "klaviyo", "Environment": "prod"},
     )
+    rotator = prod.of_type("aws:lambda/function:Function")["klaviyo-viewer-rotation-function"].inputs
+    for told in (function(prod)["environment"]["variables"], rotator["environment"]["variables"]):
+        assert found["dimensions"] == {"Prefix": told["PREFIX"], "Environment": told["ENVIRONMENT"]}
     assert (found["comparisonOperator"], found["treatMissingData"], found["threshold"]) == (comparison, silence, 1)
     assert found["alarmActions"][0].endswith(":klaviyo-audit-alerts-topic")
     assert found["name"].startswith("klaviyo-prod-")

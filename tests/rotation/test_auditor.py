@@ -571,11 +571,14 @@ def test_only_an_audit_of_all_roles_counts_as_the_daily_one(
     monkeypatch.setattr(AuditorSettings, "of", lambda *_: SimpleNamespace(roles=roles))
     monkeypatch.setattr(auditor, "_round", lambda *_: SimpleNamespace(go=lambda _: Record()))
     monkeypatch.setenv("ENVIRONMENT", "prod")
+    monkeypatch.setenv("PREFIX", "shop")
     auditor.handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
     (metrics,) = [line for text in capsys.readouterr().out.splitlines() if "_aws" in (line := json.loads(text))]
     defined = {one["Name"] for one in metrics["_aws"]["CloudWatchMetrics"][0]["Metrics"]}
     assert ("Audits" in defined, metrics.get("Audits")) == (counted, 1 if counted else None)
     assert {"Findings", "UrgentFindings"} <= defined
+    assert metrics["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Prefix", "Environment"]]
+    assert (metrics["Prefix"], metrics["Environment"]) == ("shop", "prod")
 
 
 def audited(name: str) -> AuditedRole:

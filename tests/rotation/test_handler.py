@@ -129,7 +129,7 @@ def test_what_a_canary_meets_is_told_at_once_where_the_alarm_looks(
         held,
     )
     (directive,) = metrics["_aws"]["CloudWatchMetrics"]
-    assert (directive["Namespace"], directive["Dimensions"]) == ("KlaviyoAccess", [["Environment"]])
+    assert (directive["Namespace"], directive["Dimensions"]) == ("KlaviyoAccess", [["Prefix", "Environment"]])
     assert [one["Name"] for one in directive["Metrics"]] == ["UrgentFindings"]
     assert (metrics["Environment"], metrics["UrgentFindings"]) == ("prod", 1)
 
