@@ -14,6 +14,7 @@ from components.principals import Principals
 from components.purpose import LEAST_RETENTION_DAYS
 from components.refusals import planned_secrets, refuse_unsafe
 from components.settings import parse_settings
+from components.target import refuse_forgotten_secrets
 from klaviyo_access.access_model.declarations import Reads
 from klaviyo_access.access_model.environment import PROJECT, EnvironmentSettingsError, read_config
 from tests.components.recording import PROJECT_DIR, load_stack
