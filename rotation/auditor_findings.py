@@ -48,6 +48,8 @@ class Kind(StrEnum):
     UNREADABLE = "unreadable"
     """A version holds no key, so that nobody can tell whether anything is alive."""
     UNFINISHED = "unfinished"
+    UNATTENDED = "unattended"
+    """Roles had no turn in two audits."""
 
 
 URGENT: Final = frozenset(
@@ -58,6 +60,7 @@ URGENT: Final = frozenset(
         Kind.CONDEMNED_LIVE,
         Kind.LIVE_DISABLED,
         Kind.HIT_LIVE,
+        Kind.UNATTENDED,
     }
 )
 """What cannot wait until tomorrow: a request fails, or a key is where it must not be."""

@@ -66,6 +66,8 @@ class AuditWorld:
     Attributes:
         waiting: keys whose grace is not over.
         answers: what a role's rotator answers to an action instead; an exception is raised.
+        seconds_of_a_call: what each call of a rotator takes of ``seconds``.
+        today: when the audit runs.
         waits: what happens while the audit sleeps.
         during: what happens when Klaviyo changes a key, before it answers; it may raise.
         unseen: roles that cannot be described.
@@ -84,6 +86,8 @@ class AuditWorld:
     failures: dict[str, datetime] = field(default_factory=dict)
     events_per_page: int = 50
     seconds: float = 800.0
+    seconds_of_a_call: float = 0.0
+    today: datetime = NOW
     custodian_scopes: tuple[str, ...] | None = CUSTODIAN_SCOPES
     page_size: int = 100
     status: list[int] = field(default_factory=list)
@@ -128,7 +132,7 @@ class AuditWorld:
             send=self._klaviyo,
             sleep=self._sleep,
             time_left=lambda: self.seconds,
-            clock=lambda: NOW,
+            clock=lambda: self.today,
         ).go(chosen)
 
     def kinds(self, *roles: str) -> list[str]:
@@ -207,6 +211,7 @@ class AuditWorld:
 
     def invoke(self, **parameters: Any) -> Mapping[str, Any]:
         event, role = json.loads(parameters["Payload"]), parameters["FunctionName"]
+        self.seconds -= self.seconds_of_a_call
         self.asked.append((role, event["action"]))
         if scripted := self.answers.get((role, event["action"])):
             answer = scripted.pop(0) if len(scripted) > 1 else scripted[0]

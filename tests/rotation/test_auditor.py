@@ -509,7 +509,7 @@ def test_a_busy_rotator_is_asked_again() -> None:
 
 def test_an_audit_without_time_says_so_and_begins_nothing() -> None:
     world = AuditWorld(seconds=0)
-    assert "unfinished viewer" in world.kinds()
+    assert "unattended" in world.kinds()
     assert (world.asked, disabled(world)) == ([], [])
 
 
@@ -617,6 +617,7 @@ def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
         "condemned-live",
         "live-disabled",
         "hit-live",
+        "unattended",
     }
 
 

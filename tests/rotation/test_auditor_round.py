@@ -1,5 +1,6 @@
 """What a round of the auditor does about what it finds, and that no trouble on the way hides a finding."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -122,3 +123,39 @@ def test_a_key_that_goes_live_while_klaviyos_quota_is_waited_for_is_not_disabled
     world.waits = lambda: goes_live(world)
     assert world.kinds("viewer") == ["shared-key viewer"]
     assert ([status for _, status in world.patched if status], world.slept) == ([], [7])
+
+
+def crowd(seconds_of_a_call: float, day: int = 0) -> AuditWorld:
+    """23 roles, each with a superseded key that leaked."""
+    world = AuditWorld(custodian_scopes=None, seconds_of_a_call=seconds_of_a_call, today=NOW + timedelta(days=day))
+    world.roles = {
+        f"role-{number:02}": replace(
+            world.roles["viewer"],
+            key={
+                f"key-{number}": [f"KEY:{print_of(f'key-{number}')}", "AWSCURRENT"],
+                f"old-{number}": [f"KEY:{print_of(f'old-{number}')}", str(Leaked(print_of(f"old-{number}")))],
+            },
+        )
+        for number in range(23)
+    }
+    return world
+
+
+def test_slow_rotators_leave_time_to_dispose_of_keys_and_keep_no_role_from_its_turn_for_long() -> None:
+    tried, disposed = set[str](), set[str]()
+    for day in range(4):
+        world = crowd(60, day)
+        record = world.audit()
+        tried |= {role for role, action in world.asked if action == "canary"}
+        disposed |= {role for role, action in world.asked if action == "begin-disable"}
+        assert record.counts["dead"] > 0
+        (finding,) = [one for one in record.findings if one.kind in {Kind.UNFINISHED, Kind.UNATTENDED}]
+        late = set(world.roles) - {role for role, action in world.asked if action == "begin-disable"}
+        assert [name for name in sorted(late) if name not in finding.message] == []
+    assert (len(tried), len(disposed) > 6) == (23, True)
+
+
+@pytest.mark.parametrize(("seconds", "kind"), [(60, Kind.UNATTENDED), (13, Kind.UNFINISHED), (1, None)])
+def test_roles_without_a_turn_two_days_running_are_urgent(seconds: float, kind: Kind | None) -> None:
+    found = [one.kind for one in crowd(seconds).audit().findings if one.kind in {Kind.UNFINISHED, Kind.UNATTENDED}]
+    assert found == ([kind] if kind else [])
