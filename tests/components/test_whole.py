@@ -281,6 +281,7 @@ def test_a_rotator_is_told_scopes_klaviyo_and_how_much_proof(build: Build) -> No
     assert variables["REQUIRE_PROOF"] == "all"
     assert variables["WRITE_PROBES"] == "true"
     assert variables["GRACE_SECONDS"] == "86400"
+    assert variables["ENVIRONMENT"] == "dev"
 
 
 def test_operators_are_whom_the_settings_name(prod: Recorder) -> None:
