@@ -22,6 +22,7 @@ from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
 from rotation.errors import EventRefusedError
 from rotation.events import Discard, ProveDead
+from rotation.live import live_fingerprints
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret, Where
@@ -90,7 +91,7 @@ def discard(keys: RoleKeys, request: Discard) -> Report:
 
 
 def _in_use(keys: RoleKeys, version: Version, where: Where, held: Sequence[Key]) -> bool:
-    if keys.key.labels().live_fingerprints.intersection(key.fingerprint for key in held):
+    if live_fingerprints(keys).intersection(key.fingerprint for key in held):
         return True
     return version.in_use if where is Where.KEY else version.spare is not None
 

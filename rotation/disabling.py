@@ -5,6 +5,7 @@ from datetime import datetime
 from klaviyo_access.keys.labels import Disabling, Rejected, Retired, Version
 from rotation.errors import EventRefusedError, LabelsFullError
 from rotation.events import BeginDisable, Retire
+from rotation.live import live_fingerprints
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.room import make_room
@@ -43,7 +44,7 @@ def begin_disable(keys: RoleKeys, request: BeginDisable, *, with_grace: bool = T
     if key is None:
         return Report(outcome=Outcome.DISABLING, fingerprint=version.ours[0].fingerprint, reason="malformed")
     # Of the value alone: the label of a spare can name one key and lie on another.
-    if key.fingerprint in keys.key.labels().live_fingerprints:
+    if key.fingerprint in live_fingerprints(keys):
         return Report(outcome=Outcome.IN_USE, fingerprint=key.fingerprint)
     if request.secret is Where.KEY:
         _mark(keys, version, key.fingerprint)

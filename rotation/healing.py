@@ -1,7 +1,7 @@
 """Healing: what a run that was killed left behind is put right, first in every run. It never drops a verdict that
 stands on the key secret, and labels of the reserve never govern the key secret."""
 
-from klaviyo_access.keys.labels import Disabling, HoldsKey, Rejected, Retired, SecretLabels, Spare, Version
+from klaviyo_access.keys.labels import Disabling, HoldsKey, Leaked, Rejected, Retired, SecretLabels, Spare, Version
 from rotation.role_keys import RoleKeys, value_of
 from rotation.values import find_key
 
@@ -22,11 +22,37 @@ def heal(keys: RoleKeys) -> None:
 def _adopt(keys: RoleKeys, key: SecretLabels) -> None:
     """A key that services read, or did before, and that was put by somebody else gets its KEY: it is ours from now."""
     for version in (key.current, key.previous):
-        if version is None or version.holds_key or not keys.key.labels().free:
+        if version is None or version.holds_key:
             continue
         found = find_key(value_of(keys.key, version.id))
-        if found and found.fingerprint not in keys.key.labels().held_fingerprints:
-            keys.key.add(HoldsKey(found.fingerprint), version.id)
+        if found:
+            _name(keys, version, HoldsKey(found.fingerprint))
+
+
+def _name(keys: RoleKeys, version: Version, name: HoldsKey) -> None:
+    """Say by a label which key a version holds; what services read takes it from a version that they left."""
+    labels = keys.key.labels()
+    holder = next((other for other in labels if name in other.ours), None)
+    if holder is None:
+        if labels.free:
+            keys.key.add(name, version.id)
+    elif version.in_use and not holder.in_use:
+        _take_over(keys, version, holder, name)
+
+
+def _take_over(keys: RoleKeys, version: Version, holder: Version, name: HoldsKey) -> None:
+    """A known key was put again, under a new version: its life goes on there, and its end is called off.
+
+    KEY comes last, since as long as it stays behind, the next run does all of this again.
+    """
+    own = [label for label in holder.ours if label.fingerprint == name.fingerprint]
+    for label in own:
+        if isinstance(label, Leaked | Rejected):
+            keys.key.move(label, to=version.id, holder=holder.id)
+    for label in own:
+        if isinstance(label, Retired | Disabling):
+            keys.key.remove(label, holder.id)
+    keys.key.move(name, to=version.id, holder=holder.id)
 
 
 def _revive(keys: RoleKeys, key: SecretLabels) -> None:

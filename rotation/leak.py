@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Leaked, Rejected, Spare, Version
 from rotation.errors import StoreError
 from rotation.events import Leak
+from rotation.live import is_current, unnamed_fingerprints
 from rotation.report import Life, Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret
@@ -24,16 +25,19 @@ def mark_leaked(keys: RoleKeys, request: Leak) -> Report:
         StoreError: a call to Secrets Manager failed.
     """
     key, reserve = keys.both_labels()
-    held = [version for version in key if HoldsKey(request.fingerprint) in version.ours]
+    held = next((version for version in key if HoldsKey(request.fingerprint) in version.ours), None)
+    if held is None:  # there was no room for its KEY
+        held = next((one for one in key if request.fingerprint in unnamed_fingerprints(keys, one)), None)
     staged = [version for version in reserve if any(_names(label, request.fingerprint) for label in version.ours)]
-    life = None
-    for version in held:
-        life = _mark(keys, version, request.fingerprint)
-    if life is None:
+    if held is not None:
+        in_use = is_current(keys, key, request.fingerprint)
+        life: Life | None = _mark(keys, held, request.fingerprint)
+        life = Life.CURRENT if in_use else life
+    else:
         life = _reject(keys, staged, request.fingerprint)
     if life is None:
         return Report(outcome=Outcome.UNKNOWN, fingerprint=request.fingerprint)
-    where, version = (keys.key, held[-1]) if held else (keys.reserve, staged[-1])
+    where, version = (keys.key, held) if held else (keys.reserve, staged[-1])
     ends_with = _ending(where, version, request.fingerprint)
     return Report(outcome=Outcome.MARKED, fingerprint=request.fingerprint, life=life, ends_with=ends_with)
 

@@ -15,6 +15,7 @@ from tests.rotation.acts import (
     of_account,
     passes,
     pending,
+    put_again,
     refused_spare,
     retired_again,
     stage,
@@ -43,6 +44,27 @@ ROLLED = {"outcome": "rolled back"}
 NOTHING = "nothing to fall back on"
 
 CASES: dict[str, Case] = {
+    "canary: a key being disabled was put again by hand": Case(
+        (used("a", "b"), asked("retire", "a"), put_again("a")),
+        "canary",
+        None,
+        {"outcome": "fine"},
+        {"a": LIVE, "b": OLD},
+    ),
+    "leaked: a retired key that was put again by hand": Case(
+        (used("a", "b"), put_again("a")),
+        "leaked",
+        "a",
+        {"outcome": "marked", "life": "current"},
+        {"a": "AWSCURRENT KEY LEAKED", "b": OLD},
+    ),
+    "canary: a key that leaked was put again by hand": Case(
+        (used("a", "b"), asked("leaked", "a"), put_again("a")),
+        "canary",
+        None,
+        {"outcome": "fine"},
+        {"a": "AWSCURRENT KEY LEAKED", "b": OLD},
+    ),
     "canary: the current key works": Case(
         (used("a", "b"),), "canary", None, {"outcome": "fine"}, {"a": OLD, "b": LIVE}
     ),

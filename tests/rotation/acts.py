@@ -1,5 +1,6 @@
 """What can happen to a role and its keys, each as an act on a `World`: histories are made of them."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -135,6 +136,11 @@ def tells_nothing(name: str, scope: str) -> Act:
 
 def of_account(name: str, account: str) -> Act:
     return lambda world: world.klaviyo.accounts.update({key_value(name): account})
+
+
+def put_again(name: str) -> Act:
+    """Somebody puts a known key by hand, under a new version."""
+    return lambda world: world.adopt(name, json.dumps({"apiKey": key_value(name), "by": "hand"}))
 
 
 def asked(action: str, key: str | None = None) -> Act:

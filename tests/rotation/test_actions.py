@@ -8,7 +8,7 @@ from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
 from rotation.errors import EventRefusedError, LabelsFullError
 from tests.rotation.action_cases import CASES, LIVE, Case, before
-from tests.rotation.acts import Act, asked, dies, leave_free, refused_spare, stage, stage_value, used
+from tests.rotation.acts import Act, asked, dies, leave_free, put_again, refused_spare, stage, stage_value, used
 from tests.rotation.rotation_world import FirstValue, World, key_value
 
 
@@ -108,6 +108,36 @@ def test_an_action_that_finds_no_room_for_its_label_says_so(action: str, acts: t
 
     with pytest.raises(LabelsFullError, match="key secret"):
         world.ask(action, key)
+
+
+@pytest.mark.parametrize("action", ["begin-disable", "prove-dead"])
+def test_a_key_that_was_put_again_by_hand_is_not_ended_by_the_version_that_it_left(action: str) -> None:
+    world = World()
+    used("a", "b")(world)
+    put_again("a")(world)
+    world.now += 2 * world.settings.grace.total_seconds()
+
+    with pytest.raises(EventRefusedError):
+        world.ask(action, "a")
+
+    assert world.lives() == {"a": LIVE, "b": "AWSPREVIOUS KEY RETIRED"}
+
+
+@pytest.mark.parametrize("action", ["begin-disable", "prove-dead", "leaked"])
+def test_a_key_that_was_put_by_hand_is_live_though_no_label_is_free_to_name_it(action: str) -> None:
+    world = World()
+    used("a", "b")(world)
+    world.stage("liar", value=json.dumps({"apiKey": key_value("x")}))
+    world.ask("leaked", "liar")
+    leave_free("key", 0)(world)
+    world.adopt("x", json.dumps({"apiKey": key_value("x")}))
+
+    told_of = "liar" if action != "leaked" else "x"
+    answer = world.ask(action, told_of)
+
+    assert (answer["outcome"], answer.get("life")) == (
+        ("marked", "current") if action == "leaked" else ("in use", None)
+    )
 
 
 def test_what_is_current_is_in_use_whatever_its_value_says() -> None:

@@ -1,0 +1,39 @@
+"""What is live, by labels and by values: a key that somebody put by hand is live before any label names it."""
+
+from klaviyo_access.keys.labels import SecretLabels, Version
+from rotation.role_keys import RoleKeys
+from rotation.values import find_keys
+
+
+def live_fingerprints(keys: RoleKeys) -> frozenset[str]:
+    """The fingerprints of every key that is current or pending.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    labels = keys.key.labels()
+    unnamed = {found for version in labels for found in unnamed_fingerprints(keys, version)}
+    return labels.live_fingerprints | unnamed
+
+
+def is_current(keys: RoleKeys, labels: SecretLabels, fingerprint: str) -> bool:
+    """Whether the current version holds the key with this fingerprint, named by a label or not.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    current = labels.current
+    return current is not None and (
+        current.fingerprint == fingerprint or fingerprint in unnamed_fingerprints(keys, current)
+    )
+
+
+def unnamed_fingerprints(keys: RoleKeys, version: Version) -> frozenset[str]:
+    """The keys of a version that is in use and that no KEY names: of any other version, none.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    if not version.in_use or version.holds_key:
+        return frozenset()
+    return frozenset(key.fingerprint for key in find_keys(keys.key.value(version.id) or ""))
