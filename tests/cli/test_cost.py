@@ -168,7 +168,7 @@ def test_the_audit_and_its_canaries_are_charged_beside_the_rotators(cost: Any) -
 
 def test_an_audit_is_charged_for_each_metric_that_it_writes() -> None:
     written = Record().metrics("dev", datetime(2026, 1, 1, tzinfo=UTC), is_whole=True)
-    assert len(written.keys() - {"_aws", "Environment"}) == AUDIT_METRICS
+    assert len(written.keys() - {"_aws", "Prefix", "Environment"}) == AUDIT_METRICS
 
 
 def test_the_secrets_of_webhooks_and_oauth_are_read_as_well() -> None:
