@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 _SCOPE: Final = re.compile(r"[a-z][a-z-]*:(?:read|write)\b")
 
 
@@ -119,4 +120,4 @@ def _missing_scopes(error: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _whole_seconds(value: str) -> int | None:
-    return int(value) if value.isascii() and value.isdigit() else None
+    return int(value) if _SECONDS.fullmatch(value) else None

@@ -165,7 +165,9 @@ class Prober:
             found = _written(probe, answer) if probe.writes else _read(probe, answer)
             if found is _Found.MISSING and scope not in answer.missing_scopes:
                 raise _no_answer(probe, "it names another scope as missing")
-            if found is _Found.PROVED and scope == ACCOUNT_SCOPE and account_id:
+            if scope == ACCOUNT_SCOPE and account_id and found is not _Found.MISSING:
+                if found is not _Found.PROVED:
+                    raise _no_answer(probe, "the account behind the key stays unknown")
                 _require_account(body, account_id)
             return found
 
@@ -246,8 +248,10 @@ def _scopes_missing(scopes: list[str]) -> KeyRefusedError:
 def _require_account(body: bytes, account_id: str) -> None:
     try:
         accounts = {str(account["id"]) for account in json.loads(body)["data"]}
-    except (ValueError, LookupError, TypeError):
-        raise _no_answer(READ_PROBES[ACCOUNT_SCOPE], "an answer without an account") from None
+    except (ValueError, LookupError, TypeError, RecursionError):
+        accounts = set()
+    if not accounts:
+        raise _no_answer(READ_PROBES[ACCOUNT_SCOPE], "an answer without an account")
     if accounts != {account_id}:
         raise KeyRefusedError("The key belongs to another Klaviyo account.", reason="other-account")
 

@@ -56,7 +56,11 @@ def test_missing_scopes_are_those_that_the_detail_names_sorted() -> None:
     assert read_answer(403, JSON_API, DENIED).missing_scopes == ("events:write", "profiles:write")
 
 
-@pytest.mark.parametrize(("value", "seconds"), [("12", 12), ("0", 0), ("", None), ("Wed, 21 Oct", None), ("1.5", None)])
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("12", 12), ("0", 0), ("", None), ("Wed, 21 Oct", None), ("1.5", None), ("9" * 5000, None)],
+    ids=lambda value: str(value)[:12],
+)
 def test_the_wait_is_in_whole_seconds_or_unknown(value: str, seconds: int | None) -> None:
     assert read_answer(429, {"Retry-After": value}, b"").retry_after == seconds
 

@@ -328,11 +328,22 @@ def test_a_connection_that_fails_is_no_answer(failure: Exception) -> None:
     assert type(failure).__name__ in str(no_answer.value)
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b'{"data": [{}]}', b"<html>"])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"data": [{}]}', b'{"data": []}', b"<html>", b"[" * 100_000],
+    ids=lambda body: repr(body[:14]),
+)
 def test_an_account_that_cannot_be_read_is_no_answer(body: bytes) -> None:
     klaviyo = ScriptedKlaviyo({"/api/accounts": [(200, {}, body)]})
 
     with pytest.raises(NoAnswerError):
+        klaviyo.prober().prove(KEY, ["accounts:read"], account_id="XyZ123")
+
+
+def test_a_key_whose_account_stays_unknown_is_not_proved() -> None:
+    klaviyo = ScriptedKlaviyo({"/api/accounts": [error(403, "permission_denied", "Accounts are closed.")]})
+
+    with pytest.raises(NoAnswerError, match="account"):
         klaviyo.prober().prove(KEY, ["accounts:read"], account_id="XyZ123")
 
 
