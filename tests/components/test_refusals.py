@@ -142,6 +142,7 @@ def test_what_would_lock_out_or_expose_is_refused_with_its_reason(change: dict[s
     assert re.search(message, said), said
     assert len(said.splitlines()) == 2
 
+
 POD = {"namespace": "n", "serviceAccount": "s"}
 OIDC = f"arn:aws:iam::{ACCOUNT}:oidc-provider/oidc.eks.eu-west-1.amazonaws.com/id/A"
 ALL: frozenset[Reads] = frozenset({"library", "injected", "synced"})
@@ -178,7 +179,6 @@ def test_a_service_reads_as_its_platform_can_so_that_no_key_is_disabled_in_use(
     (fits,) = may if said else {""}
     for reads, text in said.items():
         assert re.search(f"app-api.platform: .*but access.yaml says `reads: {reads}`.*Set `reads: {fits}` there", text)
-
 
 
 def test_all_that_is_refused_is_named_at_once() -> None:
