@@ -1,12 +1,18 @@
 """Whether the program runs against the place that the stack's settings name, as somebody who may deploy."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
 import pulumi
 import pulumi_aws as aws
 
-from components.names import MANAGED_BY, account_root_arn
+from components.existing_secrets import (
+    condemned_secrets,
+    existing_secrets,
+    refuse_condemned_secrets,
+    refuse_forgotten_secrets,
+)
+from components.names import account_root_arn
 from components.platforms import redeployed
 from components.refusals import planned_secrets
 from components.scope_changes import scope_changes, tell
@@ -77,27 +83,6 @@ def refuse_small_quota(environment: Environment, *, functions: int, concurrent_e
         )
 
 
-def refuse_forgotten_secrets(
-    environment: Environment, settings: Settings, access: EnvironmentAccess, *, existing: Iterable[str]
-) -> None:
-    """Refuse to delete secrets because a role, a webhook or an account was renamed or left out.
-
-    Args:
-        existing: names of the environment's secrets in AWS.
-
-    Raises:
-        EnvironmentSettingsError: some would be deleted without having been named for it.
-    """
-    may_stay_or_go = {*planned_secrets(environment, settings, access), *settings.removed_secrets}
-    if forgotten := sorted(set(existing) - may_stay_or_go):
-        raise EnvironmentSettingsError(
-            f"Secrets are deleted only where {PROJECT}:removedSecrets names them, since keys and spares go with them. "
-            f"access.yaml and Pulumi.{environment.name}.yaml no longer have {', '.join(forgotten)}. Renamed? Bring the "
-            "old name back and add the new one beside it; deploy, stage and rotate a key for the new one, move its "
-            f"services, and remove the old one last. Removed? List them in {PROJECT}:removedSecrets."
-        )
-
-
 def check_target(
     environment: Environment, settings: Settings, access: EnvironmentAccess, *, environ: Mapping[str, str]
 ) -> None:
@@ -106,7 +91,8 @@ def check_target(
     What is to be done before or after roles change their scopes is told.
 
     Raises:
-        EnvironmentSettingsError: the wrong place, no deployer, too small a quota, or a secret that would be forgotten.
+        EnvironmentSettingsError: the wrong place, no deployer, too small a quota, secrets that would be forgotten or
+            cannot be made, or no answer to which there are.
     """
     functions = len(access.roles) + len(settings.webhooks) + 1 + bool(redeployed(settings.services))
     caller = aws.get_caller_identity()
@@ -120,23 +106,20 @@ def check_target(
     )
     if quota is not None:
         refuse_small_quota(environment, functions=functions, concurrent_executions=quota)
-    existing = _asked("Whether a secret would be deleted", lambda: _existing_secrets(environment))
-    refuse_forgotten_secrets(environment, settings, access, existing=existing or ())
-    changes = _asked("Whether roles change their scopes", lambda: scope_changes(environment, access, existing or ()))
+    existing = existing_secrets(environment)
+    refuse_forgotten_secrets(environment, settings, access, existing=existing.own)
+    planned = planned_secrets(environment, settings, access)
+    condemned = _asked(
+        "Whether secrets wait for their deletion", lambda: condemned_secrets(planned, existing=existing.own)
+    )
+    refuse_condemned_secrets(environment, condemned or ())
+    changes = _asked("Whether roles change their scopes", lambda: scope_changes(environment, access, existing.own))
     tell(changes or (), stack=environment.name)
     if settings.restored:
         pulumi.log.warn(
             f"{PROJECT}:restored takes secrets over as they are: take it out of Pulumi.{environment.name}.yaml after "
             "this `pulumi up`, and run it again."
         )
-
-
-def _existing_secrets(environment: Environment) -> Sequence[str]:
-    ours = [
-        aws.secretsmanager.GetSecretsFilterArgs(name="name", values=[f"{environment.prefix}/{environment.name}/"]),
-        aws.secretsmanager.GetSecretsFilterArgs(name="tag-value", values=[MANAGED_BY]),
-    ]
-    return aws.secretsmanager.get_secrets(filters=ours).names
 
 
 def _asked(question: str, ask: Callable[[], Answer]) -> Answer | None:

@@ -39,11 +39,12 @@ class TypeActions:
 
 
 PROGRAM: Final = TypeActions(
-    read="iam:GetRole lambda:GetFunction secretsmanager:ListSecretVersionIds secretsmanager:ListSecrets "
-    "servicequotas:GetServiceQuota"
+    read="iam:GetRole lambda:GetFunction secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy "
+    "secretsmanager:ListSecretVersionIds secretsmanager:ListSecrets servicequotas:GetServiceQuota"
 )
-"""What the program asks before it builds: whose session the caller is, which secrets there are, Lambda's quota, the
-scopes with which rotators are deployed, and since when the key of a role is in use whose scopes change."""
+"""What the program asks before it builds: whose session the caller is, which secrets there are and which wait for their
+deletion, Lambda's quota, the scopes with which rotators are deployed, and since when the key of a role is in use whose
+scopes change."""
 
 REPLICATE: Final = TypeActions(
     create="kms:Encrypt secretsmanager:ReplicateSecretToRegions", delete="secretsmanager:RemoveRegionsFromReplication"
@@ -246,7 +247,6 @@ BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "s3:TagResource": _BUCKET_TAGS,
         "s3:UntagResource": _BUCKET_TAGS,
         "scheduler:UpdateSchedule": _ON_CHANGE,
-        "secretsmanager:ListSecretVersionIds": "components/scope_changes.py: where a role changes its scopes",
         "secretsmanager:UpdateSecret": _ON_CHANGE,
         "servicequotas:GetServiceQuota": _PROGRAM,
     }

@@ -59,6 +59,9 @@ class Cloud(Protocol):
     def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:
         """ARN and name of each secret that satisfies every filter of ListSecrets, without those to be deleted."""
 
+    def secret(self, name: str) -> Mapping[str, Any]:
+        """A secret as DescribeSecret answers, with its policy; one that waits for its deletion is not found."""
+
     def secret_versions(self, secret: str) -> Mapping[str, Any]:
         """A secret's ARN and name, and its versions with labels, as ListSecretVersionIds answers."""
 
@@ -165,6 +168,13 @@ class LiveCloud:
         found = [secret for page in pages.paginate(Filters=filters) for secret in page["SecretList"]]
         return [(secret["ARN"], secret["Name"]) for secret in found]
 
+    def secret(self, name: str) -> Mapping[str, Any]:
+        client = self._client("secretsmanager", self._configuration.region)
+        found = client.describe_secret(SecretId=name)
+        if "DeletedDate" in found:
+            raise _no_secret("DescribeSecret", f"({name}): couldn't find resource")
+        return {**found, **client.get_resource_policy(SecretId=name)}
+
     def secret_versions(self, secret: str) -> Mapping[str, Any]:
         client = self._client("secretsmanager", self._configuration.region)
         found: Mapping[str, Any] = client.list_secret_version_ids(SecretId=secret, MaxResults=100)
@@ -229,8 +239,11 @@ class PredictedCloud:
     def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:  # noqa: ARG002 -- a rendering starts from nothing
         return ()
 
+    def secret(self, name: str) -> Mapping[str, Any]:
+        raise _no_secret("DescribeSecret", f"({name}): couldn't find resource")
+
     def secret_versions(self, secret: str) -> Mapping[str, Any]:
-        raise NotImplementedError(f"{secret} is looked up, but a rendering starts from nothing")
+        raise _no_secret("ListSecretVersionIds", f"({secret}): couldn't find resource")
 
     def function(self, name: str) -> Mapping[str, Any]:
         raise NotImplementedError(f"{name} is looked up, but a rendering starts from nothing")
@@ -251,6 +264,10 @@ _CONFIG = Config(
     s3={"addressing_style": "path"},
     parameter_validation=True,
 )
+
+
+def _no_secret(operation: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": message}}, operation)
 
 
 def _is_begun(kind: ResourceType, begun: Beginning, found: Properties) -> bool:

@@ -58,6 +58,26 @@ def _secrets(cloud: Cloud, configuration: Configuration, arguments: Properties) 
     return {"id": configuration.region, "region": configuration.region, "arns": arns, "names": named, **arguments}
 
 
+def _secret(cloud: Cloud, configuration: Configuration, arguments: Properties) -> Properties:
+    found = cloud.secret(str(arguments["name"]))
+    dates = {name: f"{found[key].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" for name, key in _DATES.items() if key in found}
+    return {
+        "id": found["ARN"],
+        "region": configuration.region,
+        "arn": found["ARN"],
+        "name": found["Name"],
+        "description": found.get("Description", ""),
+        "kmsKeyId": found.get("KmsKeyId", ""),
+        "policy": found.get("ResourcePolicy", ""),
+        "tags": {tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        "type": "",
+        **dates,
+    }
+
+
+_DATES: Final = MappingProxyType({"createdDate": "CreatedDate", "lastChangedDate": "LastChangedDate"})
+
+
 def _secret_versions(cloud: Cloud, configuration: Configuration, arguments: Properties) -> Properties:
     found = cloud.secret_versions(str(arguments["secretId"]))
     versions = [
@@ -103,6 +123,7 @@ INVOKES: Final[Mapping[str, tuple[frozenset[str], Invoke]]] = MappingProxyType(
         "aws:index/getRegion:getRegion": (frozenset({"region"}), _region),
         "aws:iam/getSessionContext:getSessionContext": (frozenset({"arn"}), _session_context),
         "aws:lambda/getFunction:getFunction": (frozenset({"functionName"}), _function),
+        "aws:secretsmanager/getSecret:getSecret": (frozenset({"name"}), _secret),
         "aws:secretsmanager/getSecretVersions:getSecretVersions": (frozenset({"secretId"}), _secret_versions),
         "aws:secretsmanager/getSecrets:getSecrets": (frozenset({"filters"}), _secrets),
         "aws:servicequotas/getServiceQuota:getServiceQuota": (frozenset({"serviceCode", "quotaCode"}), _service_quota),

@@ -14,7 +14,6 @@ from components.principals import Principals
 from components.purpose import LEAST_RETENTION_DAYS
 from components.refusals import planned_secrets, refuse_unsafe
 from components.settings import parse_settings
-from components.target import refuse_forgotten_secrets
 from klaviyo_access.access_model.declarations import Reads
 from klaviyo_access.access_model.environment import PROJECT, EnvironmentSettingsError, read_config
 from tests.components.recording import PROJECT_DIR, load_stack
@@ -353,19 +352,6 @@ def test_a_trail_by_which_a_read_could_go_unseen_is_refused(change: dict[str, An
     else:
         with pytest.raises(pulumi.RunError, match=f"arn:of:trail {lacking}.*Have its owner change that"):
             refuse_deaf_trail("arn:of:trail", found)
-
-
-def test_a_secret_is_deleted_only_where_the_settings_name_it() -> None:
-    facts = load_stack("dev")
-    access = facts.access.in_environment("dev")
-    existing = {*planned_secrets(facts.environment, facts.settings, access), "klaviyo/dev/old/key"}
-    with pytest.raises(
-        EnvironmentSettingsError, match=r"no longer have klaviyo/dev/old/key\. Renamed.*one last\. Removed"
-    ):
-        refuse_forgotten_secrets(facts.environment, facts.settings, access, existing=existing)
-    named = facts.settings.model_copy(update={"removed_secrets": ("klaviyo/dev/old/key",)})
-    refuse_forgotten_secrets(facts.environment, named, access, existing=existing)
-    refuse_forgotten_secrets(facts.environment, facts.settings, access, existing=existing - {"klaviyo/dev/old/key"})
 
 
 def test_every_kind_of_secret_is_planned() -> None:

@@ -24,6 +24,11 @@ def test_a_destroyed_stack_comes_back_within_the_recovery_window_with_its_keys(w
     before = world.secrets()
     world.deploy("destroy")
 
+    refused = world.try_to("preview")
+    assert refused.returncode != 0
+    assert "scheduled for deletion" in refused.stdout + refused.stderr
+    assert "klaviyo-access restore --stack local" in refused.stdout + refused.stderr
+
     restored = world.operate("restore", who="deployer")
     world.write("Pulumi.local.yaml", SETTINGS.replace("config:\n", f"config:\n{restored}", 1))
     world.deploy("up")
