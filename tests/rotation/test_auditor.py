@@ -327,6 +327,16 @@ def test_current_keys_are_marked_in_klaviyos_list_once() -> None:
     assert (count, len(world.patched)) == (3, 3)
 
 
+def test_a_key_that_died_before_klaviyo_made_its_list_leaves_no_mark_on_one_that_looks_alike() -> None:
+    world = AuditWorld(waiting={"old"})
+    entry = world.entry("reporting-key")
+    entry["key"] = f"pk_{'0' * 30}{entry['key'][-4:]}"
+    fine = {"outcome": "fine", "fingerprint": print_of("reporting-key"), "ends_with": entry["key"][-4:]}
+    world.answers["reporting", "canary"] = [fine, {"outcome": "nothing to fall back on", "reason": "refused"}]
+    world.audit("reporting")
+    assert entry["name"] == "reporting-key"
+
+
 LISTED: dict[str, tuple[dict[str, Any], list[str]]] = {
     "a scope is missing": ({"scopes": ("accounts:read",)}, ["scopes-missing"]),
     "a scope is in excess": ({"scopes": (*SCOPES, "lists:write")}, ["scopes-excess"]),
