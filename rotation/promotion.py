@@ -1,7 +1,7 @@
 """The four steps of a rotation: the oldest good spare becomes the current key."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Rejected, Spare, Version
@@ -14,6 +14,7 @@ from rotation.errors import (
     NoSpareError,
     PendingKeyRefusedError,
     ScopesUnprovedError,
+    StoreError,
     WriteProbeError,
 )
 from rotation.healing import heal
@@ -24,6 +25,13 @@ from rotation.verdicts import condemn, reject_spare
 
 LABELS_NEEDED: Final = 3
 """A rotation adds KEY to the new version, AWSPREVIOUS and RETIRED to the old one."""
+
+
+_UNDECRYPTED: Final = frozenset({"DecryptionFailure", "AccessDeniedException"})
+"""Codes with which Secrets Manager says that it cannot, or may not, decrypt a version: its KMS key was changed or is off.
+
+Source: botocore's model of GetSecretValue, and AWS's "Access to KMS is not allowed".
+"""
 
 
 def create_secret(keys: RoleKeys, token: str) -> Report:
@@ -41,10 +49,16 @@ def create_secret(keys: RoleKeys, token: str) -> Report:
     """
     if keys.key.value(token) is not None:
         return Report(outcome="already created")
-    spare, rejected = _first_good_spare(keys)
+    spare, passed_over = _first_good_spare(keys)
     fingerprint = spare.key.fingerprint
     keys.key.put(token, promoted_value(spare.key, keys.settings), [AwsLabel.PENDING, HoldsKey(fingerprint)])
-    return Report(outcome="created", fingerprint=fingerprint, rejected=rejected, unproved=spare.proof.unproved)
+    return Report(
+        outcome="created",
+        fingerprint=fingerprint,
+        rejected=tuple(passed_over.rejected),
+        encrypted=tuple(passed_over.encrypted),
+        unproved=spare.proof.unproved,
+    )
 
 
 def set_secret(keys: RoleKeys, token: str) -> Report:  # noqa: ARG001 - all steps are called alike
@@ -102,23 +116,38 @@ class _GoodSpare:
     proof: Proof
 
 
-def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, tuple[Rejected, ...]]:
-    """The oldest spare that Klaviyo accepts, and the verdicts passed on those before it."""
+@dataclass(frozen=True)
+class _PassedOver:
+    """The spares before the good one: verdicts passed, and fingerprints of values that nobody can decrypt now."""
+
+    rejected: list[Rejected] = field(default_factory=list)
+    encrypted: list[str] = field(default_factory=list)
+
+
+def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
+    """The oldest spare that Klaviyo accepts, and those before it."""
     key, reserve = keys.both_labels()
     if key.free < LABELS_NEEDED:
         raise LabelsFullError("key", free=key.free, needed=LABELS_NEEDED)
-    rejected: list[Rejected] = []
+    passed_over, failure = _PassedOver(), None
     for version, spare in reserve.spares:
         if spare.fingerprint in key.held_fingerprints:
             continue  # staged again since healing, which clears it next time
-        found = _examine(keys, version, spare, leaked=reserve.leaked_fingerprints)
+        try:
+            found = _examine(keys, version, spare, leaked=reserve.leaked_fingerprints)
+        except StoreError as error:
+            if error.code not in _UNDECRYPTED:
+                raise
+            passed_over.encrypted.append(spare.fingerprint)
+            failure = failure or error
+            continue
         if isinstance(found, _GoodSpare):
             if spare.fingerprint in keys.reserve.labels().leaked_fingerprints:
                 continue  # the labels read first lagged behind an operator's mark
-            return found, tuple(rejected)
+            return found, passed_over
         reject_spare(keys, version, found)
-        rejected.append(found)
-    raise NoSpareError(keys.settings.role, rejected)
+        passed_over.rejected.append(found)
+    raise failure or NoSpareError(keys.settings.role, passed_over.rejected)
 
 
 def _examine(keys: RoleKeys, version: Version, spare: Spare, *, leaked: frozenset[str]) -> _GoodSpare | Rejected:

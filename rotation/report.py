@@ -67,6 +67,7 @@ class Report:
         until: when to ask again; ISO 8601 in the answer.
         life: what a leaked key was in.
         rejected: verdicts passed on spares on the way.
+        encrypted: fingerprints of spares that were passed over, since nobody can decrypt them now.
         unproved: scopes that the key should have and for which there is no proof.
         ends_with: the key's last 4 characters, by which Klaviyo's inventory shows it. In no log line.
     """
@@ -77,6 +78,7 @@ class Report:
     until: datetime | None = None
     life: Life | None = None
     rejected: tuple[Rejected, ...] = ()
+    encrypted: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
     ends_with: str | None = None
 
@@ -89,6 +91,7 @@ class Report:
             "until": self.until.isoformat() if self.until else None,
             "life": self.life and self.life.value,
             "rejected": [str(label) for label in self.rejected],
+            "encrypted": list(self.encrypted),
             "unproved": list(self.unproved),
         }
         return {name: value for name, value in shown.items() if value}

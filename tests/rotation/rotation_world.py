@@ -134,13 +134,14 @@ class Klaviyo:
 class Client:
     """What boto3's client is to the rotator, over the sandbox's service.
 
-    ``unread`` are secrets whose values lag behind their labels.
+    ``unread`` are secrets whose values lag behind their labels, ``undecrypted`` versions whose KMS key is off.
     """
 
     service: SecretsManager
     process: Process = field(default_factory=Process)
     made: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
+    undecrypted: set[str] = field(default_factory=set)
 
     def __getattr__(self, name: str) -> Any:
         return lambda **parameters: self._call(_OPERATIONS[name], parameters)
@@ -152,6 +153,8 @@ class Client:
     def _answer(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         if operation == "GetSecretValue" and parameters["SecretId"] in self.unread:
             raise ClientError({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, operation)
+        if operation == "GetSecretValue" and parameters.get("VersionId") in self.undecrypted:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, operation)
         try:
             answer: dict[str, Any] = at_once(self.service.handle(call(operation, parameters)))
         except AwsError as error:

@@ -409,3 +409,29 @@ def test_a_value_that_lags_behind_its_label_condemns_no_spare() -> None:
     assert world.rotate() == "RotationFailed"
     assert world.lives()["a"] == "reserve SPARE"
     assert [type(error) for error in world.errors] == [StoreError]
+
+
+def spare_of(world: World, name: str) -> str:
+    return next(
+        version.id
+        for version, spare in world.labels(world.reserve_arn).spares
+        if world.names[spare.fingerprint] == name
+    )
+
+
+def test_a_spare_that_nobody_can_decrypt_keeps_its_place_and_stops_no_rotation() -> None:
+    world = World()
+    for name in ("a", "b"):
+        world.stage(name)
+    world.client.undecrypted.add(spare_of(world, "a"))
+    assert world.rotate() == "RotationSucceeded"
+    assert world.lives() == {"a": "reserve SPARE", "b": "AWSCURRENT KEY"}
+
+
+def test_where_no_other_spare_is_good_the_reason_is_what_could_not_be_decrypted() -> None:
+    world = World()
+    world.stage("a")
+    world.client.undecrypted.add(spare_of(world, "a"))
+    assert world.rotate() == "RotationFailed"
+    assert world.lives()["a"] == "reserve SPARE"
+    assert [(type(error), "AccessDenied" in str(error)) for error in world.errors] == [(StoreError, True)]
