@@ -28,7 +28,7 @@ LABELS_NEEDED: Final = 3
 
 
 _UNDECRYPTED: Final = frozenset({"DecryptionFailure", "AccessDeniedException"})
-"""Codes with which Secrets Manager says that it cannot, or may not, decrypt a version: its KMS key was changed or is off.
+"""Codes with which Secrets Manager says that it cannot, or may not, decrypt a version: its KMS key changed, or is off.
 
 Source: botocore's model of GetSecretValue, and AWS's "Access to KMS is not allowed".
 """
