@@ -11,6 +11,7 @@ from klaviyo_access.cli.console import note, print_json
 from klaviyo_access.cli.errors import CommandError
 from klaviyo_access.cli.identity import PATIENCE, check_account, check_endpoint, identify, open_session
 from klaviyo_access.cli.options import Json, Project, Stack
+from klaviyo_access.cli.secret_versions import SERVICES_KEY, encrypting_keys
 from klaviyo_access.cli.workspace import find_stack
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def restore(stack: Stack = None, project: Project = None, *, as_json: Json = Fal
             f"There is no secret of {environment.name} in {environment.region}, live or waiting for its deletion.",
             cure="Nothing keeps a name occupied: run `pulumi up`.",
         )
-    key = _restore_key(session, next(iter(secrets.values())))
+    key = _restore_key(session, secrets)
     restored = {"encryptionKey": key, "secrets": secrets}
     if as_json:
         print_json({f"{PROJECT}:restored": restored})
@@ -47,7 +48,9 @@ def restore(stack: Stack = None, project: Project = None, *, as_json: Json = Fal
     typer.echo(_lines(key, secrets))
     note(
         f"Put these lines under `config:` in Pulumi.{name}.yaml and run `pulumi up`; then take them out and run it "
-        "again. Keys, spares and labels are as they were; policies and rotation stand again after the first run."
+        "again. Keys, spares and labels are as they were; policies and rotation stand again after the first run. If a "
+        "`pulumi up` has made another KMS key since the stack was destroyed, the first run takes the old one over in "
+        "its place (`import-replacement`) and schedules the new one for its deletion, even where it is protected."
     )
 
 
@@ -69,16 +72,37 @@ def _restore_secrets(session: boto3.Session, environment: Environment) -> dict[s
     return {secret["Name"]: secret["ARN"] for secret in found}
 
 
-def _restore_key(session: boto3.Session, secret_arn: str) -> str:
-    """The id of the KMS key of the secrets, whose deletion is called off: without it no value could be read."""
-    secrets: SecretsManagerClient = session.client("secretsmanager", config=PATIENCE)
+def _restore_key(session: boto3.Session, secrets: Mapping[str, str]) -> str:
+    """The id of the KMS key of the secrets, whose deletion is called off: without it no value could be read.
+
+    It is the key that the values are encrypted by. What DescribeSecret names is what the next one will be encrypted
+    by, and a `pulumi up` that failed before this command may have changed that.
+    """
     kms: KMSClient = session.client("kms", config=PATIENCE)
-    key = kms.describe_key(KeyId=secrets.describe_secret(SecretId=secret_arn)["KmsKeyId"])["KeyMetadata"]
-    if key["KeyState"] == "PendingDeletion":
-        kms.cancel_key_deletion(KeyId=key["KeyId"])
-        kms.enable_key(KeyId=key["KeyId"])
-        note(f"KMS key {key['KeyId']}: its deletion is called off")
-    return key["KeyId"]
+    encrypted = _encrypted(session, secrets)
+    key, *others = sorted(encrypted, key=lambda one: len(encrypted[one]), reverse=True)
+    found = kms.describe_key(KeyId=key)["KeyMetadata"]
+    if found["KeyState"] == "PendingDeletion":
+        kms.cancel_key_deletion(KeyId=found["KeyId"])
+        kms.enable_key(KeyId=found["KeyId"])
+        note(f"KMS key {found['KeyId']}: its deletion is called off")
+    for other in others:
+        note(
+            f"{other} encrypts values too, which will not be readable any more: of "
+            f"{', '.join(sorted(set(encrypted[other])))}. Once all is deployed, stage and rotate new keys for these."
+        )
+    return found["KeyId"]
+
+
+def _encrypted(session: boto3.Session, secrets: Mapping[str, str]) -> dict[str, list[str]]:
+    """By KMS key, the secret of each version that it encrypts; where no version has a key, what the next one gets."""
+    client: SecretsManagerClient = session.client("secretsmanager", config=PATIENCE)
+    found: dict[str, list[str]] = {}
+    for name, arn in secrets.items():
+        for key in (key for keys in encrypting_keys(client, arn) for key in keys if key != SERVICES_KEY):
+            found.setdefault(key, []).append(name)
+    first, arn = next(iter(secrets.items()))
+    return found or {client.describe_secret(SecretId=arn)["KmsKeyId"]: [first]}
 
 
 def _lines(key: str, secrets: Mapping[str, str]) -> str:

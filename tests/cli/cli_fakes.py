@@ -79,6 +79,7 @@ class FakeAws:
     labels: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     refusals: dict[str, tuple[str, str]] = field(default_factory=dict)
+    encrypted_by: dict[str, list[str]] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
     reads: list[dict[str, Any]] = field(default_factory=list)
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
@@ -159,7 +160,18 @@ class FakeAws:
 
     def _ListSecretVersionIds(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         versions = self.labels[asked["SecretId"]]
-        return {"Versions": [{"VersionId": version, "CreatedDate": self.put_at} for version in versions]}
+        return {
+            "Versions": [
+                {"VersionId": version, "CreatedDate": self.put_at, "KmsKeyIds": self.encrypted_by.get(version, [])}
+                for version in versions
+            ]
+        }
+
+    def _ListSecrets(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002, N802 - AWS's name and form
+        return {"SecretList": [{"Name": name, "ARN": name} for name in self.labels]}
+
+    def _DescribeKey(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        return {"KeyMetadata": {"KeyId": asked["KeyId"].rpartition("/")[2], "KeyState": "Enabled"}}
 
     def _PutSecretValue(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         versions = self.labels[asked["SecretId"]]
