@@ -20,6 +20,7 @@ class Examined:
         rules: the rules of the alerts.
         topic: where alerts go.
         trail: the record of every read.
+        bucket: the bucket of its files; None where the trail is the account's own.
         alarms: the alarms.
         log_groups: every log group of the account: AWS asks for that, whatever name is looked for.
         entries: the log group of the audit entries.
@@ -34,6 +35,7 @@ class Examined:
     rules: str
     topic: str
     trail: str
+    bucket: str | None
     alarms: str
     log_groups: str
     entries: str
@@ -55,6 +57,7 @@ class Examined:
             rules=f"{arn}:events:{here}:rule/{environment.prefix}-{environment.name}-*",
             topic=names.topic_arn,
             trail=trail_arn or names.trail_arn,
+            bucket=None if trail_arn else names.bucket_arn,
             alarms=f"{arn}:cloudwatch:{here}:alarm:{environment.prefix}-{environment.name}-*",
             log_groups=f"{arn}:logs:{here}:log-group:*",
             entries=f"{arn}:logs:{here}:log-group:{environment.application_audit_log_group}",
@@ -66,6 +69,12 @@ class Examined:
 def examine(examined: Examined) -> Document:
     """Identity policy of the operators: describe what is deployed, and no value of anything."""
     tagged = {"StringEquals": {f"aws:ResourceTag/{tag}": value for tag, value in examined.key_tags.items()}}
+    kept = [
+        "s3:GetBucketPolicy",
+        "s3:GetBucketPublicAccessBlock",
+        "s3:GetBucketVersioning",
+        "s3:GetLifecycleConfiguration",
+    ]
     return document(
         allow("ListSecrets", ["secretsmanager:ListSecrets"], ["*"]),
         allow("SeeKeys", ["kms:DescribeKey", "kms:GetKeyPolicy"], [examined.keys], tagged),
@@ -82,6 +91,7 @@ def examine(examined: Examined) -> Document:
             ["cloudtrail:GetEventSelectors", "cloudtrail:GetTrail", "cloudtrail:GetTrailStatus"],
             [examined.trail],
         ),
+        *([allow("SeeBucket", kept, [examined.bucket])] if examined.bucket else []),
         allow("SeeAlarms", ["cloudwatch:DescribeAlarms"], [examined.alarms]),
         allow("SeeLogGroups", ["logs:DescribeLogGroups"], [examined.log_groups]),
         allow("SeeFilters", ["logs:DescribeMetricFilters"], [examined.entries, f"{examined.entries}:*"]),

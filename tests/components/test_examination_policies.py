@@ -12,6 +12,7 @@ from klaviyo_access.isolation.evaluator import Principal, Request, decide
 ACCOUNT = "333333333333"
 HERE = f"eu-west-1:{ACCOUNT}"
 KEY = f"arn:aws:kms:{HERE}:key/1"
+BUCKET = f"arn:aws:s3:::klaviyo-prod-audit-{ACCOUNT}-eu-west-1"
 PROD = Environment(name="prod", region="eu-west-1", account_id=ACCOUNT)
 POLICY = examine(Examined.of(PROD, None))
 TRAIL = "arn:aws:cloudtrail:eu-west-1:333333333333:trail/everything"
@@ -31,6 +32,10 @@ LOOKS = [
     ("cloudtrail:GetTrailStatus", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit"),
     ("cloudtrail:GetTrail", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit"),
     ("cloudtrail:GetEventSelectors", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit"),
+    ("s3:GetBucketPolicy", BUCKET),
+    ("s3:GetBucketPublicAccessBlock", BUCKET),
+    ("s3:GetBucketVersioning", BUCKET),
+    ("s3:GetLifecycleConfiguration", BUCKET),
     ("logs:DescribeMetricFilters", f"arn:aws:logs:{HERE}:log-group:/klaviyo/prod/application-audit"),
     ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:klaviyo-prod-suspicious-entries"),
     ("logs:DescribeLogGroups", f"arn:aws:logs:{HERE}:log-group::log-stream:"),
@@ -52,6 +57,9 @@ ELSEWHERE = [
     ("events:DescribeRule", f"arn:aws:events:{HERE}:rule/other"),
     ("sns:ListSubscriptionsByTopic", f"arn:aws:sns:{HERE}:other"),
     ("cloudtrail:GetTrailStatus", f"arn:aws:cloudtrail:{HERE}:trail/other"),
+    ("s3:GetBucketPolicy", "arn:aws:s3:::other"),
+    ("s3:GetObject", f"{BUCKET}/AWSLogs/{ACCOUNT}/CloudTrail/file"),
+    ("s3:ListBucket", BUCKET),
     ("cloudwatch:DescribeAlarms", f"arn:aws:cloudwatch:{HERE}:alarm:other"),
     ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/klaviyo/staging/klaviyo-staging-app-api"),
     ("iam:GetRole", f"arn:aws:iam::{ACCOUNT}:role/administrator"),
@@ -112,3 +120,4 @@ def test_the_accounts_own_trail_is_looked_at_where_that_is_relied_on() -> None:
     policy = examine(Examined.of(PROD, TRAIL))
     assert allows("cloudtrail:GetTrailStatus", TRAIL, policy)
     assert not allows("cloudtrail:GetTrailStatus", f"arn:aws:cloudtrail:{HERE}:trail/klaviyo-prod-audit", policy)
+    assert not allows("s3:GetBucketPolicy", BUCKET, policy)

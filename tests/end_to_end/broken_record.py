@@ -5,10 +5,11 @@ from collections.abc import Generator
 from typing import Any
 
 from tests.end_to_end.broken_secrets import kms_key
-from tests.end_to_end.doctor_world import HERE, Broken, World
+from tests.end_to_end.doctor_world import ACCOUNT, HERE, Broken, World
 
 _RULE_FIELDS = ("Name", "EventPattern", "State", "Description")
 _SUBSCRIPTION = "aws:sns/topicSubscription:TopicSubscription"
+BUCKET = f"klaviyo-local-audit-{ACCOUNT}-us-east-1"
 ENTRIES = "/klaviyo/local/application-audit"
 ALARM = "klaviyo-local-suspicious-entries"
 
@@ -192,7 +193,46 @@ def filter_deleted(world: World) -> Generator[None, None, None]:
     )
 
 
+def bucket_opened(world: World) -> Generator[None, None, None]:
+    client = world.aws("s3")
+    closed = client.get_public_access_block(Bucket=BUCKET)["PublicAccessBlockConfiguration"]
+    client.delete_public_access_block(Bucket=BUCKET)
+    yield
+    client.put_public_access_block(Bucket=BUCKET, PublicAccessBlockConfiguration=closed)
+
+
+def versions_suspended(world: World) -> Generator[None, None, None]:
+    client = world.aws("s3")
+    for status in ("Suspended", "Enabled"):
+        client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": status})
+        if status == "Suspended":
+            yield
+
+
+def files_kept_a_day(world: World) -> Generator[None, None, None]:
+    client = world.aws("s3")
+    rules = client.get_bucket_lifecycle_configuration(Bucket=BUCKET)["Rules"]
+    for changed in ([{**rule, "Expiration": {"Days": 1}} for rule in rules], rules):
+        client.put_bucket_lifecycle_configuration(Bucket=BUCKET, LifecycleConfiguration={"Rules": changed})
+        if changed != rules:
+            yield
+
+
+def policy_of_the_bucket_opened(world: World) -> Generator[None, None, None]:
+    client = world.aws("s3")
+    policy = client.get_bucket_policy(Bucket=BUCKET)["Policy"]
+    opened = policy.replace('"cloudtrail.amazonaws.com"', '"s3.amazonaws.com"', 1)
+    assert opened != policy
+    client.put_bucket_policy(Bucket=BUCKET, Policy=opened)
+    yield
+    client.put_bucket_policy(Bucket=BUCKET, Policy=policy)
+
+
 BROKEN = (
+    Broken(bucket_opened, "bucket", BUCKET, "not closed to the public", "DeleteBucketPublicAccessBlock"),
+    Broken(versions_suspended, "bucket", BUCKET, "no longer keeps what is overwritten", "PutBucketVersioning"),
+    Broken(files_kept_a_day, "bucket", BUCKET, "deletes files by other rules", "PutBucketLifecycle"),
+    Broken(policy_of_the_bucket_opened, "bucket", BUCKET, "another policy", "PutBucketPolicy"),
     Broken(reads_left_out, "records", f"arn:aws:cloudtrail:{HERE}", "leaves out calls", "put-event-selectors"),
     Broken(
         other_regions_left_out, "records", f"arn:aws:cloudtrail:{HERE}", "another isMultiRegionTrail", "UpdateTrail"

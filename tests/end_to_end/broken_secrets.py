@@ -61,6 +61,18 @@ def encrypted_by_another(world: World) -> Generator[None, None, None]:
     client.update_secret(SecretId=name, KmsKeyId=kms_key(world, "keys"))
 
 
+def encrypted_by_another_when_it_was_put(world: World) -> Generator[None, None, None]:
+    client, name, spare = world.aws("secretsmanager"), secret("event-tracker", "reserve"), Spare(SOONER, "bb9876543210")
+    world.put(name, "AWSCURRENT")
+    client.update_secret(SecretId=name, KmsKeyId="alias/aws/secretsmanager")
+    world.put(name, spare)
+    client.update_secret(SecretId=name, KmsKeyId=kms_key(world, "keys"))  # the deployer may not encrypt by it
+    for _ in range(2):
+        world.put(name, "AWSCURRENT")  # so that of the values under the other key the spare alone has a label
+    yield
+    world.take_off(name, spare)
+
+
 def policy_removed(world: World) -> Generator[None, None, None]:
     client, name = world.aws("secretsmanager"), secret("admin")
     policy = client.get_resource_policy(SecretId=name)["ResourcePolicy"]
@@ -178,6 +190,15 @@ BROKEN = (
     Broken(left_over, "declared", secret("ghost"), "no longer in access.yaml", "klaviyo-access:removedSecrets"),
     Broken(
         encrypted_by_another, "encryption", secret("admin", "reserve"), "not by alias/klaviyo/local/keys", "make up"
+    ),
+    # A role without a key is told another cure once a spare waits.
+    Broken(
+        encrypted_by_another_when_it_was_put,
+        "encryption",
+        secret("event-tracker", "reserve"),
+        "has values that alias/aws/secretsmanager encrypts",
+        "klaviyo-access restore --stack local",
+        ("keys",),
     ),
     Broken(policy_removed, "policies", secret("admin"), "no resource policy", "make up"),
     Broken(policy_opened, "policies", secret("developer"), "another resource policy", "PutResourcePolicy"),

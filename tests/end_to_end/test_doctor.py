@@ -178,12 +178,18 @@ def test_the_examination_needs_each_right_that_operators_have_for_it(
     assert {action for action in asked if not action.startswith("sts:")} - set().union(*rights.values()) == set()
 
 
+_S3_ACTIONS = {
+    "GetBucketLifecycleConfiguration": "GetLifecycleConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+}
+
+
 def _recording(asked: set[str]) -> Callable[..., Any]:
     call = BaseClient._make_api_call  # type: ignore[attr-defined] # the stubs leave it out
 
     def make(self: Any, operation: str, parameters: Any) -> Any:
         service = self.meta.service_model.endpoint_prefix
-        asked.add(f"{'cloudwatch' if service == 'monitoring' else service}:{operation}")
+        asked.add(f"{'cloudwatch' if service == 'monitoring' else service}:{_S3_ACTIONS.get(operation, operation)}")
         return call(self, operation, parameters)
 
     return make

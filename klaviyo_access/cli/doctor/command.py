@@ -8,7 +8,18 @@ import typer
 
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
-from klaviyo_access.cli.doctor import alerts, iam_roles, keys, kms_keys, record, rotation, rotators, secrets, starts
+from klaviyo_access.cli.doctor import (
+    alerts,
+    audit_bucket,
+    iam_roles,
+    keys,
+    kms_keys,
+    record,
+    rotation,
+    rotators,
+    secrets,
+    starts,
+)
 from klaviyo_access.cli.doctor.caller import CallerSide, SkippedError
 from klaviyo_access.cli.doctor.findings import Check, Finding, examine, skipped
 from klaviyo_access.cli.doctor.sight import Sight
@@ -25,6 +36,7 @@ CHECKS: Final[Sequence[Check[Sight]]] = (
     *rotators.CHECKS,
     *starts.CHECKS,
     *record.CHECKS,
+    *audit_bucket.CHECKS,
     *alerts.CHECKS,
     *iam_roles.CHECKS,
 )

@@ -7,6 +7,7 @@ from klaviyo_access.cli.deployer_stack import SECRET
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, each, same_document
 from klaviyo_access.cli.identity import PATIENCE
+from klaviyo_access.cli.secret_versions import encrypting_keys
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -49,19 +50,31 @@ def declared(sight: Sight) -> Iterator[Trouble]:
 
 
 def encryption(sight: Sight) -> Iterator[Trouble]:
-    """Secrets that another KMS key than the environment's encrypts."""
+    """Secrets that another KMS key than the environment's encrypts, or some of whose values it still does."""
     environment = sight.workspace.environment
     alias = f"alias/{environment.prefix}/{environment.name}/keys"
     if (key := sight.kms_keys.get(alias)) is None:
         return
-    arn = key.get("Arn", "")
+    client: SecretsManagerClient = sight.session.client("secretsmanager", config=PATIENCE)
+    values = each(sight.live_secrets, lambda name: encrypting_keys(client, name))
+    ours = {key.get("Arn", ""), key["KeyId"], alias}
     for name, secret in sight.live_secrets.items():
-        if (used := secret.get("KmsKeyId", "")) not in {arn, arn.rpartition("/")[2], alias}:
+        if (used := secret.get("KmsKeyId", "")) not in ours:
             yield Trouble(
                 on=name,
                 cause=f"is encrypted by {used or 'the key that all secrets of the account share'}, not by {alias}: who "
                 "may decrypt it is not decided here",
                 cure=sight.deploy,
+            )
+        elif others := sorted({one for keys in values[name] for one in keys} - ours):
+            yield Trouble(
+                on=name,
+                cause=f"names {alias}, but has values that {' and '.join(others)} encrypts: who reads the secret may "
+                "not decrypt them",
+                cure="If it is so of every secret, the stack was destroyed and came back with another KMS key: a "
+                f"deployer runs klaviyo-access restore --stack {sight.stack}, and does what it says. Else stage new "
+                f"keys and rotate: klaviyo-access keys stage ROLE --stack {sight.stack} && klaviyo-access keys rotate "
+                f"ROLE --stack {sight.stack}",
             )
 
 
@@ -120,7 +133,9 @@ def replicas(sight: Sight) -> Iterator[Trouble]:
 CHECKS: Final = (
     Check(name="secrets", fine="both secrets of each role are deployed", look=deployed),
     Check(name="declared", fine="no secret that the program does not declare", look=declared),
-    Check(name="encryption", fine="the environment's KMS key encrypts each secret", look=encryption),
+    Check(
+        name="encryption", fine="the environment's KMS key encrypts each secret, and every value in it", look=encryption
+    ),
     Check(name="policies", fine="each secret has the resource policy that the program renders", look=policies),
     Check(name="replicas", fine="each secret is replicated where the settings say, and nowhere else", look=replicas),
 )

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 
 _AT_ONCE: Final = 8
 _ABSENT: Final = frozenset(
-    {"ResourceNotFoundException", "NotFoundException", "NotFound", "NoSuchEntity", "TrailNotFoundException"}
+    {
+        "NoSuchBucket",
+        "NoSuchBucketPolicy",
+        "NoSuchEntity",
+        "NoSuchLifecycleConfiguration",
+        "NoSuchPublicAccessBlockConfiguration",
+        "NotFound",
+        "NotFoundException",
+        "ResourceNotFoundException",
+        "TrailNotFoundException",
+    }
 )
 UNKNOWN: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """What a preview has for a string that is known only after the deployment. Source: Pulumi's SDK, `rpc.UNKNOWN`."""
