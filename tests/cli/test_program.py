@@ -19,9 +19,12 @@ PROGRAM = [sys.executable, "-m", "klaviyo_access"]
 
 # A process of its own with AWS's answers in it: the prompt and the signals are real.
 STAGE_WITH_FAKE_AWS = """
+import signal
 from botocore.httpsession import URLLib3Session
 from klaviyo_access.cli.main import run
 from tests.cli.cli_fakes import FakeAws
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests in the background ignores it
 
 aws = FakeAws()
 aws.deploy("dev")
