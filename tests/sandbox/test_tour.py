@@ -111,10 +111,11 @@ print("ready", flush=True)
 time.sleep(60)
 """
 TOUR = """
-import os, sys
+import os, signal, sys
 from pathlib import Path
 from rich.console import Console
 from sandbox.tour.commands import Commands
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who started the tests in the background ignores it
 commands = Commands(project=Path.cwd(), environ=dict(os.environ), console=Console(quiet=True))
 try:
     commands.run("python", "-c", sys.argv[1])
