@@ -21,7 +21,7 @@ def secrets_key(plan: Plan) -> EncryptionKeyArgs:
             foreign=_foreign_use(plan, here.region),
         ),
         tags=plan.tags(),
-        protect=plan.protect,
+        protect=plan.protect_secrets,
         restored=plan.settings.restored.encryption_key if plan.settings.restored else None,
     )
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final
 
+import pulumi
 import pulumi_aws as aws
 
 from components.names import MANAGED_BY
@@ -72,8 +73,32 @@ def refuse_forgotten_secrets(
             f"Secrets are deleted only where {PROJECT}:removedSecrets names them, since keys and spares go with them. "
             f"access.yaml and Pulumi.{environment.name}.yaml no longer have {', '.join(forgotten)}. Renamed? Bring the "
             "old name back and add the new one beside it; deploy, stage and rotate a key for the new one, move its "
-            f"services, and remove the old one last. Removed? List them in {PROJECT}:removedSecrets."
+            f"services, and remove the old one last. Removed? Bring it back, list them in {PROJECT}:removedSecrets and "
+            "run `pulumi up`, which takes their protection away; then remove it."
         )
+
+
+def refuse_new_prefix(environment: Environment, settings: Settings, existing: ExistingSecrets) -> None:
+    """Refuse to replace every secret because the prefix is a new one; warn where Pulumi's protection refuses it.
+
+    An environment of the same name under another prefix may also be somebody else's, beside which this one begins.
+
+    Raises:
+        EnvironmentSettingsError: secrets exist under another prefix alone, and nothing protects them.
+    """
+    if existing.own or not existing.elsewhere:
+        return
+    said = (
+        f"No secret of {environment.name} is under the prefix {environment.prefix}, but there are "
+        f"{', '.join(sorted(existing.elsewhere))}. If these are this stack's, {PROJECT}:prefix is a new one, and "
+        "every secret would be deleted for an empty one of another name: bring the old prefix back."
+    )
+    if settings.force_destroy:
+        raise EnvironmentSettingsError(
+            f"{said} If they are another stack's, take {PROJECT}:forceDestroy out for the first deployment, so that "
+            "Pulumi protects what is this stack's."
+        )
+    pulumi.log.warn(f"{said} Pulumi protects them, and refuses. If they are another stack's, go on.")
 
 
 def condemned_secrets(planned: Iterable[str], *, existing: Collection[str]) -> list[str]:

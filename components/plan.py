@@ -80,6 +80,14 @@ class Plan:
         """Whether Pulumi refuses to delete what cannot be brought back."""
         return protects(purpose_of(self.environment.name, self.settings.purpose))
 
+    @property
+    def protect_secrets(self) -> bool:
+        """Whether Pulumi refuses to delete or replace secrets and their KMS key.
+
+        A new prefix, region or environment would replace them all, and nothing else knows which names they had.
+        """
+        return not self.settings.force_destroy
+
     def tags(self, **more: str) -> Mapping[str, str]:
         """Tags of a resource; ``more`` adds such as ``role``."""
         settings = self.settings
@@ -102,7 +110,8 @@ class Plan:
         return Safekeeping(
             encryption_key_arn=encryption_key_arn,
             recovery_window_days=0 if settings.force_destroy else settings.recovery_window_days,
-            protect=self.protect,
+            protect=self.protect_secrets,
+            removable=frozenset(settings.removed_secrets),
             restored=settings.restored.secrets if settings.restored else {},
         )
 

@@ -33,13 +33,15 @@ class Safekeeping:
     Attributes:
         encryption_key_arn: their KMS key.
         recovery_window_days: how long a deleted secret can be restored; 0 deletes at once.
-        protect: whether Pulumi refuses to delete them.
+        protect: whether Pulumi refuses to delete or replace them, whatever is renamed.
+        removable: names of those that may go all the same.
         restored: ARN of each secret that was restored and is taken over instead of made, by its name.
     """
 
     encryption_key_arn: pulumi.Input[str]
     recovery_window_days: int
     protect: bool
+    removable: frozenset[str] = frozenset()
     restored: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -79,7 +81,7 @@ def make_secret(
         tags=args.tags,
         opts=ResourceOptions(
             parent=parent,
-            protect=keeping.protect,
+            protect=keeping.protect and args.name not in keeping.removable,
             aliases=[Alias(name=args.known_as)],
             import_=restored,
             ignore_changes=_ONLY_ADOPTED if restored else None,

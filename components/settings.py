@@ -127,9 +127,11 @@ class Settings(Section):
         replica_regions: other regions in which services read; each gets a replica of every role's key.
         audit: the record of who read which key.
         without_path: which of the principals truly have no path, as ``aws iam get-role`` shows them.
-        removed_secrets: names of secrets that may go, because their role, webhook or account was removed.
+        removed_secrets: names of secrets that may go: list them, ``pulumi up``, and then remove their role, webhook or
+            account.
         restored: what was called back from deletion; only for the run that takes it over.
         force_destroy: whether ``pulumi destroy`` may delete the audit bucket with its content, and secrets at once.
+            Without it Pulumi protects secrets and their KMS key.
         alert_emails: who is told by e-mail; each confirms AWS's message once.
         audit_retention_days: how long the trail's files and log events are kept.
         application_audit_retention_days: how long the services' audit entries are kept.

@@ -11,6 +11,7 @@ from components.existing_secrets import (
     existing_secrets,
     refuse_condemned_secrets,
     refuse_forgotten_secrets,
+    refuse_new_prefix,
 )
 from components.names import account_root_arn
 from components.platforms import redeployed
@@ -108,6 +109,7 @@ def check_target(
         refuse_small_quota(environment, functions=functions, concurrent_executions=quota)
     existing = existing_secrets(environment)
     refuse_forgotten_secrets(environment, settings, access, existing=existing.own)
+    refuse_new_prefix(environment, settings, existing)
     planned = planned_secrets(environment, settings, access)
     condemned = _asked(
         "Whether secrets wait for their deletion", lambda: condemned_secrets(planned, existing=existing.own)

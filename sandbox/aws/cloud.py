@@ -173,6 +173,10 @@ class Cloud:
                 await self._authorize_passing(call)
                 body = log_groups.protect(call)
                 self.backend.called(call.service, call.operation)
+            case "logs", "AssociateKmsKey" | "DisassociateKmsKey":
+                await self._authorize_passing(call)
+                body = log_groups.encrypt(call)
+                self.backend.called(call.service, call.operation)
             case "logs", "TestMetricFilter":
                 body = self._metric_filters.test(call)
             case "lambda", "Invoke":

@@ -1,4 +1,4 @@
-"""Log groups that no call deletes: ministack knows no deletion protection.
+"""What ministack does not know of log groups: protection from deletion, and another KMS key than the first.
 
 This module reaches into it where log groups are; its version is pinned, and a test holds what is relied on.
 
@@ -52,11 +52,25 @@ def protect(call: Call) -> Json:
     return {}
 
 
+def encrypt(call: Call) -> Json:
+    """AssociateKmsKey and DisassociateKmsKey: by which key the group's next events are encrypted.
+
+    Raises:
+        AwsError: ResourceNotFoundException.
+    """
+    _existing(call, call.parameters["logGroupName"])["kmsKeyId"] = call.parameters.get("kmsKeyId")
+    return {}
+
+
 def _protect(call: Call, name: str) -> None:
+    _existing(call, name)[_ENABLED] = call.parameters[_ENABLED]
+
+
+def _existing(call: Call, name: str) -> Json:
     group = _group(call, name)
     if group is None:
         raise AwsError("ResourceNotFoundException", f"The specified log group does not exist: {name}")
-    group[_ENABLED] = call.parameters[_ENABLED]
+    return group
 
 
 def _group(call: Call, name: str) -> Json | None:

@@ -1,4 +1,4 @@
-"""``python -m sandbox.engine preview|up|refresh|destroy|output --stack NAME [--json]``."""
+"""``python -m sandbox.engine preview|up|refresh|destroy|output|unprotect --stack NAME [--json]``."""
 
 import argparse
 import json
@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -31,7 +32,7 @@ INTERRUPTED = 130
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit code: 0 done, 1 failed, 2 wrong usage, 3 AWS could not be reached."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.engine", description=__doc__)
-    parser.add_argument("command", choices=("preview", "up", "refresh", "destroy", "output"))
+    parser.add_argument("command", choices=("preview", "up", "refresh", "destroy", "output", "unprotect"))
     parser.add_argument("--stack", required=True, help="the stack's name, as in Pulumi.<stack>.yaml")
     parser.add_argument("--json", action="store_true", help="print one JSON document instead of lines")
     options = parser.parse_args(arguments)
@@ -40,6 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         with StateFile(Home.of(os.environ).state / f"{options.stack}.json") as state:
             if options.command == "output":
                 sys.stdout.write(json.dumps(_outputs(state), indent=2) + "\n")
+                return 0
+            if options.command == "unprotect":
+                sys.stdout.write(f"Unprotected {_unprotect(state)} resources.\n")
                 return 0
             return _deploy(options.command, project, state, as_json=options.json)
     except (ProjectError, StateLockedError, UnsupportedFeatureError) as error:
@@ -79,6 +83,14 @@ def _outputs(state: State) -> dict[str, Any]:
         if resource.type == STACK_TYPE:
             return resource.outputs
     return {}
+
+
+def _unprotect(state: State) -> int:
+    """Let everything be removed, as ``pulumi state unprotect --all`` does; how many resources that are."""
+    protected = [resource for resource in state.resources.values() if resource.protect]
+    for resource in protected:
+        state.put(replace(resource, protect=False))
+    return len(protected)
 
 
 class _Interruption:

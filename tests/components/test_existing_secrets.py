@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
+import pulumi
 import pulumi_aws as aws
 import pytest
 
@@ -13,6 +14,7 @@ from components.existing_secrets import (
     existing_secrets,
     refuse_condemned_secrets,
     refuse_forgotten_secrets,
+    refuse_new_prefix,
 )
 from components.refusals import planned_secrets
 from components.target import check_target
@@ -115,10 +117,33 @@ def test_secrets_of_the_environment_are_told_from_those_of_its_like_and_of_other
     assert found == ExistingSecrets(own=frozenset({KEY}), elsewhere=frozenset({"kx/dev/viewer/key"}))
 
 
+@pytest.mark.usefixtures("sound")
+def test_a_new_prefix_is_refused_where_nothing_protects_the_secrets_and_told_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    warned: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", warned.append)
+    monkeypatch.setattr(aws.secretsmanager, "get_secrets", answering(names=["kx/dev/viewer/key"]))
+    preview()
+    assert len(warned) == 1
+    assert "bring the old prefix back. Pulumi protects them" in warned[0]
+    loose = DEV.settings.model_copy(update={"force_destroy": True})
+    with pytest.raises(EnvironmentSettingsError, match=r"there are kx/dev/viewer/key\..*bring the old prefix back"):
+        check_target(DEV.environment, loose, ACCESS, environ={})
+
+
+def test_who_has_secrets_under_the_own_prefix_is_not_asked_about_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pulumi.log, "warn", pytest.fail)
+    both = ExistingSecrets(own=frozenset({KEY}), elsewhere=frozenset({"kx/dev/viewer/key"}))
+    for found in (both, ExistingSecrets(own=frozenset())):
+        refuse_new_prefix(DEV.environment, DEV.settings.model_copy(update={"force_destroy": True}), found)
+
+
 def test_a_secret_is_deleted_only_where_the_settings_name_it() -> None:
     existing = {*PLANNED, "klaviyo/dev/old/key"}
     with pytest.raises(
-        EnvironmentSettingsError, match=r"no longer have klaviyo/dev/old/key\. Renamed.*one last\. Removed"
+        EnvironmentSettingsError,
+        match=r"no longer have klaviyo/dev/old/key\. Renamed.*one last\. Removed\? Bring it back",
     ):
         refuse_forgotten_secrets(DEV.environment, DEV.settings, ACCESS, existing=existing)
     named = DEV.settings.model_copy(update={"removed_secrets": ("klaviyo/dev/old/key",)})

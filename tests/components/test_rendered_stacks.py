@@ -3,6 +3,7 @@
 import json
 import re
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ KEPT = {
     "aws:s3/bucket:Bucket": 1,
     "aws:cloudtrail/trail:Trail": 1,
 }
+
+KEPT_EVERYWHERE = {"aws:secretsmanager/secret:Secret": 18, "aws:kms/key:Key": 1}
 
 
 @cache
@@ -59,12 +62,26 @@ def test_only_properties_that_pulumi_aws_declares_are_used(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_what_cannot_be_brought_back_is_protected_in_prod_alone(stack: str) -> None:
+def test_secrets_are_protected_unless_all_may_go_at_once_and_in_prod_all_that_is_kept(
+    stack: str,
+) -> None:
     protected: dict[str, int] = {}
     for resource in resources(stack):
         if resource.get("protect"):
             protected[resource["type"]] = protected.get(resource["type"], 0) + 1
-    assert protected == (KEPT if stack == "prod" else {})
+    assert protected == {"local": {}, "prod": KEPT}.get(stack, KEPT_EVERYWHERE)
+
+
+def test_a_secret_that_the_settings_let_go_is_protected_no_more(tmp_path: Path) -> None:
+    for path in PROJECT_DIR.iterdir():
+        if path.name != "Pulumi.dev.yaml":
+            (tmp_path / path.name).symlink_to(path)
+    text = (PROJECT_DIR / "Pulumi.dev.yaml").read_text("utf-8")
+    named = "config:\n  klaviyo-access:removedSecrets: [klaviyo/dev/viewer/key]\n"
+    (tmp_path / "Pulumi.dev.yaml").write_text(text.replace("config:\n", named, 1), "utf-8")
+    rendered = render("dev", project_dir=tmp_path)["deployment"]["resources"]
+    secrets = [it for it in rendered if it["type"] == "aws:secretsmanager/secret:Secret"]
+    assert [it["inputs"]["name"] for it in secrets if not it.get("protect")] == ["klaviyo/dev/viewer/key"]
 
 
 @pytest.mark.parametrize("stack", STACKS)

@@ -90,6 +90,8 @@ class SmallProject:
     def try_to(self, command: str) -> subprocess.CompletedProcess[str]:
         if self.engine == "embedded":
             return self.run(sys.executable, "-m", "sandbox.engine", command, "--stack", "local")
+        if command == "unprotect":
+            return self.run("pulumi", "state", "unprotect", "--all", "--yes", "--stack", "local", "--non-interactive")
         unattended = [] if command == "preview" else ["--yes", "--skip-preview", "--suppress-outputs"]
         return self.run("pulumi", command, "--stack", "local", "--non-interactive", *unattended)
 

@@ -202,7 +202,7 @@ def _restore_what_was_destroyed(world: World) -> None:
     settings = world.project / "Pulumi.local.yaml"
     text = settings.read_text()
     settings.write_text(text.replace("  klaviyo-access:forceDestroy: true\n", ""))
-    _run_all(world, "up", "destroy")
+    _run_all(world, "up", "unprotect", "destroy")
     settings.write_text(text.replace("config:\n", f"config:\n{world.restore()}", 1))
     _run_all(world, "up")
     settings.write_text(text)

@@ -26,6 +26,11 @@ def test_a_destroyed_stack_comes_back_within_the_recovery_window_with_its_keys(w
     world.operate("keys", "rotate", "support", "--yes")
     world.stage("support", "accounts:read,profiles:read")
     before = world.secrets()
+    kept = world.try_to("destroy")
+    assert kept.returncode != 0
+    assert "rotected" in kept.stdout + kept.stderr
+    assert world.secrets() == before
+    world.deploy("unprotect")
     world.deploy("destroy")
 
     refused = world.try_to("preview")
@@ -74,6 +79,16 @@ def test_nothing_that_is_renamed_replaces_or_deletes_a_secret(world: SmallProjec
     world.write("Pulumi.local.yaml", SETTINGS.replace("desk:", "front-desk:"))
     world.deploy("up")
     assert world.secrets() == before
+
+    world.write("access.yaml", ACCESS)
+    new_prefix = SETTINGS.replace("config:\n", "config:\n  klaviyo-access:prefix: kx\n", 1)
+    for moved in (new_prefix, SETTINGS.replace("us-east-1", "eu-west-1", 1)):
+        world.write("Pulumi.local.yaml", moved)
+        refused = world.try_to("preview")
+        assert refused.returncode != 0
+        assert "rotected" in refused.stdout + refused.stderr
+    world.write("access.yaml", ACCESS.replace("desk:", "front-desk:"))
+    world.write("Pulumi.local.yaml", SETTINGS.replace("desk:", "front-desk:"))
 
     program = (world.project / "__main__.py").read_text("utf-8")
     assert COMPONENT in program

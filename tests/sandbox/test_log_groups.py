@@ -1,4 +1,4 @@
-"""Log groups with deletion protection: what CloudWatch Logs does of it, and whose permission it takes."""
+"""Log groups with deletion protection or another KMS key: what CloudWatch Logs does, and whose permission it takes."""
 
 from typing import Any
 
@@ -67,3 +67,23 @@ def test_the_provider_protects_a_group_and_lets_go_of_it_again(
     bench.update(made, inputs | {"deletionProtectionEnabled": False})
     assert not protection(logs, "/provided")
     bench.delete(made)
+
+
+def test_a_group_gets_another_kms_key_or_none_and_only_from_whoever_may(logs: Any, sandbox: Sandbox) -> None:
+    first, other = (f"arn:aws:kms:us-east-1:000000000000:key/{name}" for name in ("first", "other"))
+    logs.create_log_group(logGroupName="/encrypted", kmsKeyId=first)
+
+    def key() -> str | None:
+        (group,) = logs.describe_log_groups(logGroupNamePrefix="/encrypted")["logGroups"]
+        found: str | None = group.get("kmsKeyId")
+        return found
+
+    engineer = sandbox.client_of(sandbox.sign_in("engineer"), "logs")
+    asked = {"logGroupName": "/encrypted", "kmsKeyId": other}
+    assert refused(engineer.associate_kms_key, **asked) == "AccessDeniedException"
+    assert key() == first
+    logs.associate_kms_key(**asked)
+    assert key() == other
+    logs.disassociate_kms_key(logGroupName="/encrypted")
+    assert key() is None
+    assert refused(logs.associate_kms_key, **asked | {"logGroupName": "/none"}) == "ResourceNotFoundException"
