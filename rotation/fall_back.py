@@ -95,7 +95,7 @@ def _missing(reason: str) -> frozenset[str]:
 
 def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozenset[str]) -> Report:
     previous = keys.key.labels().previous
-    against = _against(keys, previous, needed)
+    against = _against(keys, current, previous, needed=needed)
     if previous is None or against:
         told = against if reason == ROLLED_BACK else f"{reason}; {against}"
         ends_with = _end(keys, current) if _missing(reason) else None
@@ -119,10 +119,12 @@ def _end_retirement(keys: RoleKeys, version_id: str) -> None:
             keys.key.remove(label, version_id)
 
 
-def _against(keys: RoleKeys, previous: Version | None, needed: frozenset[str]) -> str | None:
+def _against(keys: RoleKeys, current: Version, previous: Version | None, *, needed: frozenset[str]) -> str | None:
     """What stands against the previous key, or None where it may become current again."""
     if previous is None or previous.fingerprint is None:
         return "there is no previous key"
+    if previous.fingerprint == current.fingerprint:  # a label has moved on since it was read
+        return "the previous key is the same"
     if previous.verdict:
         return "a verdict was passed on the previous key"
     if any(isinstance(label, Disabling) for label in previous.ours):

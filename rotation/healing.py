@@ -14,6 +14,8 @@ def heal(keys: RoleKeys) -> None:
     """
     _adopt(keys, keys.key.labels())
     key, reserve = keys.both_labels()
+    if _gather(keys, key):
+        key = keys.key.labels()
     _revive(keys, key)
     _retire_superseded(keys, key)
     _clear_reserve(keys, reserve, promoted=key.held_fingerprints)
@@ -30,29 +32,32 @@ def _adopt(keys: RoleKeys, key: SecretLabels) -> None:
 
 
 def _name(keys: RoleKeys, version: Version, name: HoldsKey) -> None:
-    """Say by a label which key a version holds; what services read takes it from a version that they left."""
+    """Say by a label which key a version holds: it comes from a version that services left earlier, if one has it."""
     labels = keys.key.labels()
     holder = next((other for other in labels if name in other.ours), None)
     if holder is None:
         if labels.free:
             keys.key.add(name, version.id)
-    elif version.in_use and not holder.in_use:
-        _take_over(keys, version, holder, name)
+    elif not holder.in_use:
+        keys.key.move(name, to=version.id, holder=holder.id)
 
 
-def _take_over(keys: RoleKeys, version: Version, holder: Version, name: HoldsKey) -> None:
-    """A known key was put again, under a new version: its life goes on there, and its end is called off.
-
-    KEY comes last, since as long as it stays behind, the next run does all of this again.
-    """
-    own = [label for label in holder.ours if label.fingerprint == name.fingerprint]
-    for label in own:
+def _gather(keys: RoleKeys, key: SecretLabels) -> bool:
+    """Where KEY went to another version, since a known key was put again, that key's life goes on there: verdicts
+    follow, and its end is called off. Whether there was anything to do."""
+    strays = [
+        (label, version, holder)
+        for holder in key
+        for version in key
+        for label in version.ours
+        if version is not holder and label.fingerprint == holder.fingerprint
+    ]
+    for label, version, holder in strays:
         if isinstance(label, Leaked | Rejected):
-            keys.key.move(label, to=version.id, holder=holder.id)
-    for label in own:
-        if isinstance(label, Retired | Disabling):
-            keys.key.remove(label, holder.id)
-    keys.key.move(name, to=version.id, holder=holder.id)
+            keys.key.move(label, to=holder.id, holder=version.id)
+        else:
+            keys.key.remove(label, version.id)
+    return bool(strays)
 
 
 def _revive(keys: RoleKeys, key: SecretLabels) -> None:

@@ -16,6 +16,7 @@ from tests.rotation.acts import (
     passes,
     pending,
     put_again,
+    put_again_named,
     refused_spare,
     retired_again,
     stage,
@@ -50,6 +51,16 @@ CASES: dict[str, Case] = {
         None,
         {"outcome": "fine"},
         {"a": LIVE, "b": OLD},
+    ),
+    "canary: a retired key was put again by hand with its KEY": Case(
+        (used("a", "b"), put_again_named("a")), "canary", None, {"outcome": "fine"}, {"a": LIVE, "b": OLD}
+    ),
+    "canary: a key that leaked was put again by hand with its KEY": Case(
+        (used("a", "b"), asked("leaked", "a"), put_again_named("a")),
+        "canary",
+        None,
+        {"outcome": "fine"},
+        {"a": "AWSCURRENT KEY LEAKED", "b": OLD},
     ),
     "leaked: a retired key that was put again by hand": Case(
         (used("a", "b"), put_again("a")),

@@ -143,6 +143,24 @@ def put_again(name: str) -> Act:
     return lambda world: world.adopt(name, json.dumps({"apiKey": key_value(name), "by": "hand"}))
 
 
+def put_again_named(name: str) -> Act:
+    """The same, and the label that names the key goes along."""
+
+    def act(world: World) -> None:
+        _, left = world.found(name)
+        put_again(name)(world)
+        current = world.labels(world.key_arn).current
+        assert current is not None
+        world.client.update_secret_version_stage(
+            SecretId=world.key_arn,
+            VersionStage=f"KEY:{fingerprint(key_value(name))}",
+            RemoveFromVersionId=left,
+            MoveToVersionId=current.id,
+        )
+
+    return act
+
+
 def asked(action: str, key: str | None = None) -> Act:
     return lambda world: world.ask(action, key)
 

@@ -123,6 +123,17 @@ def test_a_key_that_was_put_again_by_hand_is_not_ended_by_the_version_that_it_le
     assert world.lives() == {"a": LIVE, "b": "AWSPREVIOUS KEY RETIRED"}
 
 
+def test_a_key_that_was_put_again_by_hand_has_its_grace_anew_once_another_one_is_put() -> None:
+    world = World()
+    used("a", "b")(world)
+    world.now += 2 * world.settings.grace.total_seconds()
+    put_again("a")(world)
+    put_again("b")(world)
+    world.ask("canary")
+
+    assert world.ask("begin-disable", "a")["outcome"] == "too early"
+
+
 @pytest.mark.parametrize("action", ["begin-disable", "prove-dead", "leaked"])
 def test_a_key_that_was_put_by_hand_is_live_though_no_label_is_free_to_name_it(action: str) -> None:
     world = World()
