@@ -4,13 +4,13 @@ from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from typing import Any, Final, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from klaviyo_access.keys.labels import Leaked, SecretLabels
-from klaviyo_access.keys.secret import fingerprint
+from klaviyo_access.keys.labels import Leaked, SecretLabels, Version
+from klaviyo_access.keys.secret import KEY_PATTERN, fingerprint
 from klaviyo_access.klaviyo.probe_table import READ_PROBES
 from klaviyo_access.klaviyo.probes import Prober
 from rotation.errors import RotationError
@@ -36,6 +36,13 @@ START: Final = 1_795_348_800.0
 def print_of(key: str) -> str:
     """The fingerprint of a key."""
     return fingerprint(key)
+
+
+@lru_cache(maxsize=4_096)
+def key_in(value: str) -> str | None:
+    """The fingerprint of the key in a value of either secret, in whichever form; None where there is none."""
+    found = KEY_PATTERN.search(value)
+    return print_of(found.group()) if found else None
 
 
 class TurnedAwayError(Exception):
@@ -155,6 +162,20 @@ class Seen:
     reserve_values: dict[str, str]
     accepted: frozenset[str]
 
+    def key_of(self, version: Version | None) -> str | None:
+        """The fingerprint of the key that a version of the key secret holds, by its value."""
+        return key_in(self.key_values.get(version.id, "")) if version else None
+
+    @cached_property
+    def live(self) -> frozenset[str]:
+        """The fingerprints of what is current or pending, by values: a label may be missing yet."""
+        return frozenset(held for version in self.key if version.in_use and (held := self.key_of(version)))
+
+    @cached_property
+    def held(self) -> frozenset[str]:
+        """The fingerprints of every key in the key secret, by values."""
+        return frozenset(held for version in self.key if (held := self.key_of(version)))
+
     def has_leaked(self, fingerprint: str) -> bool:
         """Whether a verdict says so."""
         return Leaked(fingerprint) in (label for version in self.key for label in version.ours) or (
@@ -181,6 +202,7 @@ class Account:
         leaked_in_use: those of them that were current when they were marked, in what happened last.
         ended: role and fingerprint of each key that an operator retired, or that is rightly being disabled.
         superseded: role and fingerprint of a key to when it was last current or pending.
+        by_hand: the versions of key secrets that people put, each with the name of its key and its role.
     """
 
     first_value: Literal["also-current", "as-asked"] = "also-current"
@@ -199,6 +221,7 @@ class Account:
     leaked_in_use: set[tuple[str, str]] = field(default_factory=set)
     ended: set[tuple[str, str]] = field(default_factory=set)
     superseded: dict[tuple[str, str], float] = field(default_factory=dict)
+    by_hand: dict[str, tuple[str, str]] = field(default_factory=dict)
     numbers: int = 0
     repair_due: bool = False
 

@@ -220,8 +220,8 @@ def _too_early(account: Account, fingerprint: str) -> Iterator[str]:
     if any(one.has_leaked(fingerprint) for one in seen.values()):
         return
     for role, one in seen.items():
-        for version in one.key:
-            if version.fingerprint != fingerprint or version.in_use or version.verdict:
-                continue
-            if not account.may_end(role, fingerprint):
-                yield f"{fingerprint} was disabled before its grace in {role.name} was over"
+        holding = [version for version in one.key if one.key_of(version) == fingerprint]
+        if not holding or any(version.in_use or version.verdict for version in holding):
+            continue
+        if not account.may_end(role, fingerprint):
+            yield f"{fingerprint} was disabled before its grace in {role.name} was over"

@@ -14,6 +14,7 @@ _CREATE, _FINISH = 1, 17
 _REFUSED_LIVE: Final = 0
 _TWO_FREE: Final = 4
 _COPY: Final = 20
+_AND_NAME: Final = 10
 
 
 def _used(keys: int) -> tuple[Step, ...]:
@@ -22,6 +23,8 @@ def _used(keys: int) -> tuple[Step, ...]:
 
 _SHARED: Final = (*_used(2), _WEEK_PASSES, Step(rule="stage shared", role=_EDITOR, pick=_FIRST))
 _TWIN: Final = Step(rule="strange key", pick=_FIRST)
+_PUT_FIRST: Final = Step(rule="put by hand", pick=_FIRST)
+_PUT_AND_NAME_FIRST: Final = Step(rule="put by hand", pick=_AND_NAME)
 _PENDING: Final = (
     *_used(1),
     Step(rule="stage", pick=1),
@@ -99,6 +102,26 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
     "what services use leaks": (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked"), Step(rule="audit")),
 }
 
+_BY_HAND: Final[Mapping[str, tuple[Step, ...]]] = {
+    "what was is put by hand": (*_used(2), _WEEK_PASSES, _PUT_FIRST, Step(rule="audit")),
+    "what was is put by hand, and named": (*_used(2), _WEEK_PASSES, _PUT_AND_NAME_FIRST, Step(rule="audit")),
+    "what was is put by hand, and left": (
+        *_used(2),
+        _WEEK_PASSES,
+        _PUT_FIRST,
+        replace(_PUT_FIRST, pick=_SECOND),
+        Step(rule="audit"),
+    ),
+    "what is being disabled is put by hand": (*_used(2), Step(rule="retire"), _PUT_FIRST, Step(rule="audit")),
+    "a spare is put by hand": (*_used(1), Step(rule="stage", pick=1), replace(_PUT_FIRST, pick=_SECOND), *_used(1)),
+    "what another role used is put by hand": (
+        *_used(2),
+        _WEEK_PASSES,
+        replace(_PUT_FIRST, role=_EDITOR),
+        Step(rule="audit"),
+    ),
+}
+
 _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], int]]] = {
     "a rotation is killed": (
         (*_used(1), Step(rule="stage", pick=1)),
@@ -142,6 +165,12 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         (),
         45,
     ),
+    "what was put by hand twice is rolled back": (
+        (*_used(1), _PUT_FIRST, Step(rule="adopt"), _PUT_FIRST),
+        Step(rule="roll back", trouble=Fault.LABELS_LAG),
+        (),
+        12,
+    ),
     "labels that lag behind a leak": (
         (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked", pick=_SECOND)),
         Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG),
@@ -160,6 +189,7 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
 def dangers() -> Iterator[tuple[str, tuple[Step, ...]]]:
     """Every schedule with its name."""
     yield from _SINGLE.items()
+    yield from _BY_HAND.items()
     for name, (before, step, after, calls) in _TROUBLED.items():
         for at in range(calls):
             yield f"{name}, at call {at}", (*before, replace(step, at=at), *after)

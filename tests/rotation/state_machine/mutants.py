@@ -129,6 +129,15 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         promotion._first_good_spare, "spare.fingerprint in key.held_fingerprints", "False"
     ),
     "values hold times": _with_times,
+    "a key that is put again keeps its end under the version that it left": _slip(
+        healing._gather, "keys.key.remove(label, version.id)", "pass"
+    ),
+    "what was put by hand is named only while services read it": _slip(
+        healing._name, "not holder.in_use", "version.in_use and not holder.in_use"
+    ),
+    "a roll-back returns to the same key": _slip(
+        fall_back._against, "previous.fingerprint == current.fingerprint", "False"
+    ),
     "healing drops a verdict": _slip(healing._revive, "Retired | Disabling", "Retired | Disabling | Rejected"),
     "healing drops the verdict of what is superseded": _slip(
         healing._retire_superseded,
@@ -198,6 +207,9 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
 """Each wrong rule as a context in which it holds."""
 
 DANGER_OF: Final[Mapping[str, str]] = {
+    "a key that is put again keeps its end under the version that it left": "what was is put by hand",
+    "what was put by hand is named only while services read it": "what was is put by hand",
+    "a roll-back returns to the same key": "what was put by hand twice is rolled back",
     "AWSPENDING is left after a refusal": "labels are full",
     "AWSPENDING is left when labels are full": "labels are full",
     "finishSecret returns early, unhealed, when already current": "a rotation is killed",

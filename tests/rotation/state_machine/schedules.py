@@ -10,8 +10,9 @@ from klaviyo_access.keys.secret import fingerprint
 from tests.rotation.rotation_world import key_value
 from tests.rotation.state_machine.account import Account, Role, Seen
 from tests.rotation.state_machine.auditing import audits_one_role
+from tests.rotation.state_machine.change import Change
 from tests.rotation.state_machine.faults import Fault
-from tests.rotation.state_machine.invariants import INVARIANTS, Change
+from tests.rotation.state_machine.invariants import INVARIANTS
 from tests.rotation.state_machine.rules import RULES
 
 ROLES: Final = ("viewer", "editor")
@@ -24,6 +25,7 @@ _WEIGHTS: Final = {
     "klaviyo works": 2,
     "late step": 3,
     "uncrowd": 2,
+    "put by hand": 2,
 }
 SOMEBODY_ELSE: Final = tuple(
     rule for rule in RULES if rule not in {"clock jumps", "audit", "crowd", "klaviyo works", "move back"}
@@ -122,7 +124,7 @@ class Play:
             for role in ROLES if rule in _FOR_EACH_ROLE else ROLES[:1]:
                 self.step(Step(rule=rule, role=role, pick=pick))
         if self.account.left_to_people:
-            self.step(Step(rule="by hand"))
+            self.step(Step(rule="disable by hand"))
             self.step(Step(rule="audit"))
         for one in account.roles.values():
             _require(_not_converged(account, one, account.see(one)))
@@ -141,7 +143,7 @@ class Play:
             RULES[step.rule](self.account, self.account.roles[step.role], step.pick)
 
     def _note_superseded(self, role: Role, before: Seen, after: Seen) -> None:
-        was, live = before.key.live_fingerprints, after.key.live_fingerprints
+        was, live = before.live, after.live
         self.account.superseded.update({(role.name, ended): self.account.clock.now for ended in was - live})
         for begun in live - was:
             self.account.superseded.pop((role.name, begun), None)
@@ -157,7 +159,7 @@ _RECOVERY: Final = (
     ("uncrowd", 0),
     ("clock jumps", 3),
     ("audit", 0),
-    ("by hand", 0),
+    ("disable by hand", 0),
     ("stage", 1),
     ("rotate", 1),
     ("clock jumps", 3),
@@ -174,16 +176,16 @@ def _not_converged(account: Account, role: Role, seen: Seen) -> Iterator[str]:
     current, pending = seen.key.current, seen.key.pending
     if pending and not pending.has(AwsLabel.CURRENT):
         yield f"{role.name}: AWSPENDING is left"
-    if current is None or current.verdict or current.fingerprint not in seen.accepted:
+    if current is None or current.verdict or seen.key_of(current) not in seen.accepted:
         yield f"{role.name}: no good key is current ({role.events[-1]}, {role.errors[-1:]})"
     shared = {fingerprint(key_value(name)) for _, name in account.staged if _is_shared(account, name)}
-    for held in seen.key.held_fingerprints - seen.key.live_fingerprints - shared:
+    for held in seen.key.held_fingerprints - seen.live - shared:
         if any(fingerprint(key) == held for key in account.klaviyo.scopes) and held in seen.accepted:
             yield f"{role.name}: {role.names[held]} is superseded and alive"
 
 
 def _is_shared(account: Account, name: str) -> bool:
-    return len([owner for owner, staged in account.staged if staged == name]) > 1
+    return len({owner for owner, known in {*account.staged, *account.by_hand.values()} if known == name}) > 1
 
 
 def _require(found: Iterator[str]) -> None:
