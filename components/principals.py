@@ -11,7 +11,7 @@ from components.names import (
     service_role_name,
     webhook_rotator_name,
 )
-from components.platforms import ExistingRole, ForeignRole
+from components.platforms import ForeignRole
 from components.refusals import refuse_unsafe
 from components.secret_policies import SecretPrincipals
 from components.settings import Settings
@@ -54,10 +54,8 @@ class Principals:
         """
         refuse_unsafe(environment, settings, access)
         services = {
-            name: platform.role_arn
-            if isinstance(platform, (ExistingRole, ForeignRole))
-            else role_arn(environment, service_role_name(environment, name))
-            for name, platform in settings.services.items()
+            name: settings.given_roles.get(name) or role_arn(environment, service_role_name(environment, name))
+            for name in settings.services
         }
         webhook_rotators = {
             webhook: role_arn(environment, webhook_rotator_name(environment, webhook)) for webhook in settings.webhooks

@@ -71,13 +71,7 @@ def planned_secrets(environment: Environment, settings: Settings, access: Enviro
 
 
 def _principals_have_a_path(_environment: Environment, settings: Settings, _access: EnvironmentAccess) -> Iterator[str]:
-    named = {
-        "deployers": settings.deployers,
-        "breakGlass": settings.break_glass,
-        "operators": settings.operators,
-        **{f"services.{service}.roleArn": (arn,) for service, arn in _given_roles(settings).items()},
-    }
-    for setting, arns in named.items():
+    for setting, arns in settings.principals.items():
         for arn in arns:
             if arn.count("/") == 1 and arn not in settings.without_path:
                 yield (
@@ -163,7 +157,7 @@ def _one_role_is_one_principal(
     for arn in (*settings.deployers, *settings.break_glass, *settings.operators):
         taken.setdefault(_identity(arn), "somebody who deploys or operates")
     for service in sorted(settings.services):
-        given = _given_roles(settings).get(service)
+        given = settings.given_roles.get(service)
         name = given or service_role_name(environment, service)
         identity = _identity(given) if given else (environment.account_id, name.lower())
         if identity in taken:
@@ -267,15 +261,6 @@ def _replicas_are_elsewhere(environment: Environment, settings: Settings, _acces
     for region in sorted(set(regions)):
         if region == environment.region or regions.count(region) > 1:
             yield (f"replicaRegions: {region} has the keys already, since AWS takes each region once. Take it out")
-
-
-def _given_roles(settings: Settings) -> Mapping[str, str]:
-    """ARN of the role of each service that has one of its own already."""
-    return {
-        service: platform.role_arn
-        for service, platform in settings.services.items()
-        if isinstance(platform, (ExistingRole, ForeignRole))
-    }
 
 
 def _identity(arn: str) -> tuple[str, str]:

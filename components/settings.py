@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import pulumi
 from pydantic import Field, ValidationError, model_validator
 
-from components.platforms import Platform, PrincipalArn, Section
+from components.platforms import ExistingRole, ForeignRole, Platform, PrincipalArn, Section
 from components.purpose import Purpose
 from components.setting_problems import sentences
 from klaviyo_access.access_model.environment import (
@@ -159,6 +159,25 @@ class Settings(Section):
     alert_emails: tuple[Email, ...] = ()
     audit_retention_days: RetentionDays = 400
     application_audit_retention_days: RetentionDays = 400
+
+    @property
+    def given_roles(self) -> Mapping[str, str]:
+        """ARN of the role of each service that has one of its own already."""
+        return {
+            service: platform.role_arn
+            for service, platform in self.services.items()
+            if isinstance(platform, (ExistingRole, ForeignRole))
+        }
+
+    @property
+    def principals(self) -> Mapping[str, tuple[str, ...]]:
+        """The ARNs that are named, by the setting that names them."""
+        return {
+            "deployers": self.deployers,
+            "breakGlass": self.break_glass,
+            "operators": self.operators,
+            **{f"services.{service}.roleArn": (arn,) for service, arn in self.given_roles.items()},
+        }
 
     @model_validator(mode="after")
     def _principals_are_distinct(self) -> "Settings":

@@ -6,6 +6,7 @@ from typing import Final, TypeVar
 import pulumi
 import pulumi_aws as aws
 
+from components.existing_principals import refuse_misnamed_principals
 from components.existing_secrets import (
     condemned_secrets,
     existing_secrets,
@@ -92,8 +93,8 @@ def check_target(
     What is to be done before or after roles change their scopes is told.
 
     Raises:
-        EnvironmentSettingsError: the wrong place, no deployer, too small a quota, secrets that would be forgotten or
-            cannot be made, or no answer to which there are.
+        EnvironmentSettingsError: the wrong place, no deployer, principals that do not exist, too small a quota,
+            secrets that would be forgotten or cannot be made, or no answer to which there are.
     """
     functions = len(access.roles) + len(settings.webhooks) + 1 + bool(redeployed(settings.services))
     caller = aws.get_caller_identity()
@@ -101,6 +102,7 @@ def check_target(
     refuse_wrong_target(
         environment, settings, account_id=caller.account_id, principal_arn=principal.issuer_arn, environ=environ
     )
+    _asked("Whether the principals exist", lambda: refuse_misnamed_principals(environment, settings))
     quota = _asked(
         f"Whether Lambda's quota leaves room for {functions} functions",
         lambda: aws.servicequotas.get_service_quota(service_code="lambda", quota_code=CONCURRENT_EXECUTIONS).value,
@@ -128,6 +130,8 @@ def _asked(question: str, ask: Callable[[], Answer]) -> Answer | None:
     """The answer; None, and a warning, where the caller may not ask."""
     try:
         return ask()
+    except EnvironmentSettingsError:
+        raise
     except Exception as error:  # noqa: BLE001 - Pulumi raises a bare Exception; a deployer may lack this one permission
         pulumi.log.warn(f"{question} could not be asked: {error}")
         return None

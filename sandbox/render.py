@@ -6,11 +6,12 @@ would have. The same settings always render to the same text.
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sandbox.engine.deployment import Deployment
 from sandbox.engine.monitor import Engine, Monitor
@@ -23,6 +24,9 @@ from sandbox.provider.cloud import PredictedCloud
 from sandbox.provider.configuration import Configuration
 from sandbox.provider.servicer import AwsProvider
 from sandbox.provider.table import Place
+
+_PRINCIPAL: Final = re.compile(r"arn:[a-z-]+:iam::\d{12}:(?:role|user)/[\w+=,.@/-]*[\w+=.@-]")
+"""Whom the settings name: a rendering stands for an account that has them."""
 
 
 def render(stack: str, *, project_dir: Path) -> dict[str, Any]:
@@ -43,10 +47,11 @@ def render(stack: str, *, project_dir: Path) -> dict[str, Any]:
     report = Report(preview=False, quiet=True)
     state = State()
     caller = _caller(project)
+    principals = _PRINCIPAL.findall(" ".join(project.configuration.values()))
 
     def predict(configuration: Configuration) -> PredictedCloud:
         place = Place(account=caller["Account"], region=configuration.region)
-        return PredictedCloud(place, caller)
+        return PredictedCloud(place, caller, principals=principals)
 
     providers = Providers(lambda: AwsProvider(predict))
     deployment = Deployment(project, state=state, providers=providers, report=report, draw_seed=bytes)

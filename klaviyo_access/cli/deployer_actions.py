@@ -39,12 +39,12 @@ class TypeActions:
 
 
 PROGRAM: Final = TypeActions(
-    read="iam:GetRole lambda:GetFunction secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy "
+    read="iam:GetRole iam:GetUser lambda:GetFunction secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy "
     "secretsmanager:ListSecretVersionIds secretsmanager:ListSecrets servicequotas:GetServiceQuota"
 )
-"""What the program asks before it builds: whose session the caller is, which secrets there are and which wait for their
-deletion, Lambda's quota, the scopes with which rotators are deployed, and since when the key of a role is in use whose
-scopes change."""
+"""What the program asks before it builds: whose session the caller is, whether the principals exist, which secrets
+there are and which wait for their deletion, Lambda's quota, the scopes with which rotators are deployed, and since
+when the key of a role is in use whose scopes change."""
 
 REPLICATE: Final = TypeActions(
     create="kms:Encrypt secretsmanager:ReplicateSecretToRegions", delete="secretsmanager:RemoveRegionsFromReplication"

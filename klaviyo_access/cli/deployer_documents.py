@@ -26,7 +26,7 @@ def statements(stack: Stack) -> list[Statement]:
                 if not rule.goes_on:
                     break
     found = [_statement(rule, taken[rule.sid], stack) for rule in RULES if rule.sid in taken and rule.on(stack)]
-    return [*_own_role(stack), *found, *_reads(stack), *_passes(stack)]
+    return [*found, *_reads(stack), *_passes(stack)]
 
 
 def reasons(documents: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -39,7 +39,7 @@ def _needed(stack: Stack) -> set[str]:
     actions = {action for one in stack.resources if not one.external for action in ACTIONS[one.type].all}
     reads = {action for one in stack.read_only for action in ACTIONS[one.type].read.split()}
     actions.update(filter(has_no_resource, reads))
-    actions.update(action for action in PROGRAM.all if action != "iam:GetRole")
+    actions.update(PROGRAM.all)
     if any(secret.inputs.get("replicas") for secret in stack.of(SECRET)):
         actions.update(REPLICATE.all)
     if any(bucket.inputs.get("forceDestroy") for bucket in stack.of(BUCKET)):
@@ -51,12 +51,6 @@ def _statement(rule: Rule, actions: Sequence[str], stack: Stack) -> Statement:
     statement = {"Sid": rule.sid, "Effect": "Allow", "Action": list(actions), "Resource": list(rule.on(stack))}
     condition = rule.condition(stack) if rule.condition else {}
     return {**statement, "Condition": condition} if condition else statement
-
-
-def _own_role(stack: Stack) -> Iterator[Statement]:
-    roles = sorted(arn for arn in stack.deployers if ":role/" in arn)
-    if roles:
-        yield {"Sid": "KnowOneself", "Effect": "Allow", "Action": ["iam:GetRole"], "Resource": roles}
 
 
 def _reads(stack: Stack) -> Iterator[Statement]:

@@ -73,6 +73,7 @@ def deployer_policy(
         region=environment.region,
         account=environment.account_id,
         deployers=deployers(directory, name),
+        principals=principals(directory, name),
         marks=marks(environment) if by_prefix else (),
     )
     documents = fit(statements(whole))
@@ -111,6 +112,17 @@ def deployers(directory: Path, stack: str) -> tuple[str, ...]:
             cure="Add the ARN of the IAM role that runs 'pulumi up'.",
         )
     return tuple(map(str, found))
+
+
+def principals(directory: Path, stack: str) -> tuple[str, ...]:
+    """ARNs of the roles and users that the stack's settings name, whose existence the program asks for."""
+    config = read_config(directory, stack)
+    found = {*deployers(directory, stack)}
+    for setting in ("breakGlass", "operators"):
+        found.update(map(str, config.get(f"{PROJECT}:{setting}") or ()))
+    services = config.get(f"{PROJECT}:services") or {}
+    found.update(str(service["roleArn"]) for service in services.values() if service.get("roleArn"))
+    return tuple(sorted(found))
 
 
 def marks(environment: Environment) -> tuple[str, ...]:

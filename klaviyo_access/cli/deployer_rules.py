@@ -84,9 +84,21 @@ def _roles(stack: Stack) -> list[str]:
 
 
 def _given_roles(stack: Stack) -> list[str]:
-    """By any path: a rendering has a role's name alone, which is unique in its account."""
-    start = f"arn:{stack.partition}:iam::{stack.account}:role"
-    return [f"{start}{path}{name}" for name in stack.given_roles for path in ("/", "/*/")]
+    return _by_any_path(stack, "role", stack.given_roles)
+
+
+def _principals(kind: str) -> Callable[[Stack], list[str]]:
+    def named(stack: Stack) -> list[str]:
+        start = f"arn:{stack.partition}:iam::{stack.account}:{kind}/"
+        names = {arn.rpartition("/")[2] for arn in stack.principals if arn.startswith(start)}
+        return _by_any_path(stack, kind, sorted(names))
+
+    return named
+
+
+def _by_any_path(stack: Stack, kind: str, names: Sequence[str]) -> list[str]:
+    start = f"arn:{stack.partition}:iam::{stack.account}:{kind}"
+    return [f"{start}{path}{name}" for name in names for path in ("/", "/*/")]
 
 
 def _buckets(stack: Stack) -> list[str]:
@@ -127,9 +139,12 @@ def _these_policies(stack: Stack) -> Condition:
 
 
 _NO_RESOURCES: Final = "AWS's service authorization reference gives these actions no resource to name"
+_ANY_PATH: Final = "IAM is asked for a principal by its name, and has it by whatever path; it shows no secret"
 _KEYS_HAVE_NO_NAME: Final = "KMS draws a key's ARN; the condition leaves the keys that have this stack's tags"
 
 RULES: Final = (
+    Rule(sid="KnowRoles", takes="iam:GetRole", on=_principals("role"), reason=_ANY_PATH, goes_on=True),
+    Rule(sid="KnowUsers", takes="iam:GetUser", on=_principals("user"), reason=_ANY_PATH),
     Rule(sid="AskQuota", takes="servicequotas:*", on=_everything, reason=_NO_RESOURCES),
     Rule(sid="EmptyBuckets", takes="s3:DeleteObjectVersion", on=lambda s: [f"{arn}/*" for arn in _buckets(s)]),
     Rule(sid="Buckets", takes="s3:*", on=_buckets),

@@ -44,7 +44,8 @@ class Stack:
         partition: as in ``aws``.
         region: where the stack is.
         account: 12 digits.
-        deployers: ARNs of the IAM roles that deploy it.
+        deployers: ARNs of the IAM roles and users that deploy it.
+        principals: ARNs of all whom its settings name, the deployers among them.
         marks: what every name of the stack starts with; where given, ARNs end there in ``*``, so that the policy
             holds for roles and services that access.yaml gains later.
     """
@@ -54,6 +55,7 @@ class Stack:
     region: str
     account: str
     deployers: Sequence[str]
+    principals: Sequence[str] = ()
     marks: Sequence[str] = ()
 
     def of(self, kind: str) -> list[Resource]:

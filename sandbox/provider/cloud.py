@@ -2,7 +2,7 @@
 
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final, Protocol
@@ -52,6 +52,9 @@ class Cloud(Protocol):
 
     def issuer(self, arn: str) -> str:
         """The ARN, with its path, of the role whose session ``arn`` is; ``arn`` itself where it is no session."""
+
+    def principal(self, kind: str, name: str) -> str:
+        """The ARN, with its path, of the ``role`` or ``user`` of this name."""
 
     def quota(self, service: str, code: str) -> float:
         """The quota that the account has, as Service Quotas answers."""
@@ -159,6 +162,11 @@ class LiveCloud:
         role = self._client("iam", self._configuration.region).get_role(RoleName=arn.split("/")[1])
         return str(role["Role"]["Arn"])
 
+    def principal(self, kind: str, name: str) -> str:
+        iam = self._client("iam", self._configuration.region)
+        found = iam.get_role(RoleName=name)["Role"] if kind == "role" else iam.get_user(UserName=name)["User"]
+        return str(found["Arn"])
+
     def quota(self, service: str, code: str) -> float:
         quotas = self._client("service-quotas", self._configuration.region)
         return float(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
@@ -204,9 +212,10 @@ class LiveCloud:
 class PredictedCloud:
     """AWS as it would answer, computed from account, region and inputs: for rendering a stack that is not deployed."""
 
-    def __init__(self, place: Place, caller: Mapping[str, str]) -> None:
+    def __init__(self, place: Place, caller: Mapping[str, str], *, principals: Collection[str] = ()) -> None:
         self._place = place
         self._caller = caller
+        self._principals = principals
 
     def create(self, kind: ResourceType, inputs: Properties, *, urn: str) -> tuple[str, Properties]:
         place = replace(self._place, region=inputs.get("region", self._place.region), urn=urn)
@@ -232,6 +241,12 @@ class PredictedCloud:
 
     def issuer(self, arn: str) -> str:
         return self._caller["Issuer"] if arn == self._caller["Arn"] else arn
+
+    def principal(self, kind: str, name: str) -> str:
+        for arn in self._principals:
+            if f":{kind}/" in arn and arn.endswith(f"/{name}"):
+                return arn
+        raise ClientError({"Error": {"Code": "NoSuchEntity", "Message": f"no {kind} {name}"}}, f"Get{kind.title()}")
 
     def quota(self, service: str, code: str) -> float:  # noqa: ARG002 -- a rendering stands for an account with room
         return 1000.0

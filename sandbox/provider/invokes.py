@@ -46,6 +46,14 @@ def _session_context(cloud: Cloud, _configuration: Configuration, arguments: Pro
     }
 
 
+def _role(cloud: Cloud, _configuration: Configuration, arguments: Properties) -> Properties:
+    return {"id": arguments["name"], "arn": cloud.principal("role", str(arguments["name"])), **arguments}
+
+
+def _user(cloud: Cloud, _configuration: Configuration, arguments: Properties) -> Properties:
+    return {"id": arguments["userName"], "arn": cloud.principal("user", str(arguments["userName"])), **arguments}
+
+
 def _service_quota(cloud: Cloud, _configuration: Configuration, arguments: Properties) -> Properties:
     service, code = str(arguments["serviceCode"]), str(arguments["quotaCode"])
     return {"id": f"{service}/{code}", "serviceCode": service, "quotaCode": code, "value": cloud.quota(service, code)}
@@ -121,6 +129,8 @@ INVOKES: Final[Mapping[str, tuple[frozenset[str], Invoke]]] = MappingProxyType(
         "aws:index/getCallerIdentity:getCallerIdentity": (frozenset(), _caller_identity),
         "aws:index/getPartition:getPartition": (frozenset(), _partition),
         "aws:index/getRegion:getRegion": (frozenset({"region"}), _region),
+        "aws:iam/getRole:getRole": (frozenset({"name"}), _role),
+        "aws:iam/getUser:getUser": (frozenset({"userName"}), _user),
         "aws:iam/getSessionContext:getSessionContext": (frozenset({"arn"}), _session_context),
         "aws:lambda/getFunction:getFunction": (frozenset({"functionName"}), _function),
         "aws:secretsmanager/getSecret:getSecret": (frozenset({"name"}), _secret),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from klaviyo_access.cli.deployer_actions import ACTIONS, EMPTY, PROGRAM, REPLICATE
+from klaviyo_access.cli.deployer_documents import statements as statements_of
 from klaviyo_access.cli.deployer_policy import attach_commands, deployers
 from klaviyo_access.cli.deployer_rules import RULES
 from klaviyo_access.cli.deployer_stack import Stack
@@ -139,6 +140,9 @@ VIA = {"kms__ViaService": "secretsmanager.eu-west-1.amazonaws.com"}
         (False, "kms:Decrypt", KMS_KEY, TAGGED),
         (False, "kms:Decrypt", KMS_KEY, {**OTHERS, **VIA}),
         (False, "sts:AssumeRole", ROTATORS_ROLE, {}),
+        (True, "iam:GetRole", f"arn:aws:iam::{DEV}:role/emergency/break-glass", {}),
+        (True, "iam:GetRole", f"arn:aws:iam::{DEV}:role/another/path/platform-engineer", {}),
+        (False, "iam:GetRole", f"arn:aws:iam::{DEV}:role/people/somebody-else", {}),
     ],
 )  # fmt: skip
 def test_the_policy_allows_what_a_deployment_asks_for_and_no_more(
@@ -270,6 +274,13 @@ def test_each_deployer_gets_the_documents_a_user_as_well_as_a_role() -> None:
         *["aws iam attach-user-policy --user-name ann"] * 2,
     ]
     assert [problem for command in commands for problem in aws_problems(command)] == []
+
+
+def test_a_user_that_the_settings_name_is_asked_for_and_none_of_another_account() -> None:
+    named = [f"arn:aws:iam::{account}:user/people/ann" for account in (DEV, "999999999999")]
+    stack = Stack(resources=(), partition="aws", region="eu-west-1", account=DEV, deployers=(), principals=named)
+    (known,) = (one for one in statements_of(stack) if one["Action"] == ["iam:GetUser"])
+    assert known["Resource"] == [f"arn:aws:iam::{DEV}:user/ann", f"arn:aws:iam::{DEV}:user/*/ann"]
 
 
 def test_the_program_is_rendered_where_no_file_is_given() -> None:

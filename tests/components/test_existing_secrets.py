@@ -25,6 +25,7 @@ DEV = load_stack("dev")
 ACCESS = DEV.access.in_environment("dev")
 PLANNED = planned_secrets(DEV.environment, DEV.settings, ACCESS)
 KEY = "klaviyo/dev/viewer/key"
+NAMED = [arn for arns in DEV.settings.principals.values() for arn in arns]
 
 
 def saying(said: str) -> Callable[..., Any]:
@@ -47,6 +48,7 @@ def sound(monkeypatch: pytest.MonkeyPatch) -> None:
     invokes: Mapping[str, Callable[..., Any]] = {
         "get_caller_identity": answering(account_id=DEV.environment.account_id, arn=deployer),
         "iam.get_session_context": answering(issuer_arn=deployer),
+        "iam.get_role": lambda name: SimpleNamespace(arn=next(arn for arn in NAMED if arn.endswith(f"/{name}"))),
         "servicequotas.get_service_quota": answering(value=1000),
         "secretsmanager.get_secrets": answering(names=[]),
         "secretsmanager.get_secret_versions": saying("ListSecretVersionIds: ResourceNotFoundException"),
