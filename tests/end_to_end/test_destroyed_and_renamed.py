@@ -86,7 +86,7 @@ def test_nothing_that_is_renamed_replaces_or_deletes_a_secret(world: SmallProjec
         world.write("Pulumi.local.yaml", moved)
         refused = world.try_to("preview")
         assert refused.returncode != 0
-        assert "rotected" in refused.stdout + refused.stderr
+        assert "rotect" in refused.stdout + refused.stderr
     world.write("access.yaml", ACCESS.replace("desk:", "front-desk:"))
     world.write("Pulumi.local.yaml", SETTINGS.replace("desk:", "front-desk:"))
 
