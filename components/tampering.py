@@ -1,8 +1,32 @@
 """Who would blind the record or silence the alerts: EventBridge patterns, as pure functions of plain values."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from components.detections import Pattern
+
+_WEAKEN_A_BUCKET: Final = (
+    "DeleteBucket",
+    "DeleteBucketEncryption",
+    "DeleteBucketLifecycle",
+    "DeleteBucketOwnershipControls",
+    "DeleteBucketPolicy",
+    "DeleteBucketPublicAccessBlock",
+    "PutBucketAcl",
+    "PutBucketEncryption",
+    "PutBucketLifecycle",
+    "PutBucketLogging",
+    "PutBucketObjectLockConfiguration",
+    "PutBucketOwnershipControls",
+    "PutBucketPolicy",
+    "PutBucketPublicAccessBlock",
+    "PutBucketReplication",
+    "PutBucketVersioning",
+    "PutBucketWebsite",
+)
+"""Calls by which a bucket's files are deleted, opened, copied away or no longer kept, as CloudTrail names them: not
+always as the API does (PutBucketLifecycleConfiguration is PutBucketLifecycle).
+Source: Amazon S3 user guide, "Amazon S3 CloudTrail events", bucket-level actions."""
 
 
 def _of_the_trail(trail: Sequence[str]) -> list[Pattern]:
@@ -52,15 +76,7 @@ def trail_tampered_with(*, trail: Sequence[str], bucket: str, key: Sequence[str]
             "$or": [
                 *_of_the_trail(trail),
                 {
-                    "eventName": [
-                        "DeleteBucket",
-                        "DeleteBucketPolicy",
-                        "PutBucketPolicy",
-                        "PutBucketEncryption",
-                        "PutBucketLifecycle",
-                        "PutBucketPublicAccessBlock",
-                        "PutBucketVersioning",
-                    ],
+                    "eventName": list(_WEAKEN_A_BUCKET),
                     "requestParameters": {"bucketName": [bucket]},
                 },
                 _of_the_key(key),

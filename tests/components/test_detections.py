@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import botocore.session
 import pytest
 
 from components.detections import (
@@ -83,6 +84,68 @@ TOUCHES = {
     "StopReplicationToReplica",
     "AssociateCrossAccountReplica",
 }
+CHANGES_OF_A_BUCKET = {
+    "DeleteBucket": "its files are gone",
+    "DeleteBucketAnalyticsConfiguration": "",
+    "DeleteBucketCors": "",
+    "DeleteBucketEncryption": "files are encrypted by another key than the trail's",
+    "DeleteBucketIntelligentTieringConfiguration": "",
+    "DeleteBucketInventoryConfiguration": "",
+    "DeleteBucketLifecycle": "files are kept for another time",
+    "DeleteBucketMetadataConfiguration": "",
+    "DeleteBucketMetadataTableConfiguration": "",
+    "DeleteBucketMetricsConfiguration": "",
+    "DeleteBucketOwnershipControls": "access control lists count again",
+    "DeleteBucketPolicy": "deleting files and plain HTTP are no longer denied",
+    "DeleteBucketPublicAccessBlock": "it can be opened to the world",
+    "DeleteBucketReplication": "",
+    "DeleteBucketTagging": "",
+    "DeleteBucketWebsite": "",
+    "PutBucketAbac": "",
+    "PutBucketAccelerateConfiguration": "",
+    "PutBucketAcl": "others may read or write",
+    "PutBucketAnalyticsConfiguration": "",
+    "PutBucketCors": "",
+    "PutBucketEncryption": "files are encrypted by another key than the trail's",
+    "PutBucketIntelligentTieringConfiguration": "",
+    "PutBucketInventoryConfiguration": "",
+    "PutBucketLifecycle": "files are deleted early",
+    "PutBucketLogging": "who reads the files is no longer logged",
+    "PutBucketMetricsConfiguration": "",
+    "PutBucketNotification": "",
+    "PutBucketObjectLockConfiguration": "new files are locked no longer",
+    "PutBucketOwnershipControls": "access control lists count again",
+    "PutBucketPolicy": "others may read, or CloudTrail no longer write",
+    "PutBucketPublicAccessBlock": "it can be opened to the world",
+    "PutBucketReplication": "new files are copied elsewhere",
+    "PutBucketRequestPayment": "",
+    "PutBucketTagging": "",
+    "PutBucketVersioning": "what is overwritten is gone",
+    "PutBucketWebsite": "files are served",
+}
+"""Every change of a bucket, as CloudTrail names it, and how it weakens a trail's bucket; empty where it does not."""
+NAMED_OTHERWISE = {
+    "DeletePublicAccessBlock": "DeleteBucketPublicAccessBlock",
+    "PutBucketLifecycleConfiguration": "PutBucketLifecycle",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+"""How CloudTrail names operations that S3's API calls something else."""
+
+
+def test_every_change_of_a_bucket_that_s3_knows_was_judged() -> None:
+    known = botocore.session.get_session().get_service_model("s3").operation_names
+    changes = {name for name in known if name.startswith(("PutBucket", "DeleteBucket"))} | NAMED_OTHERWISE.keys()
+    assert {NAMED_OTHERWISE.get(name, name) for name in changes} == CHANGES_OF_A_BUCKET.keys()
+
+
+def test_the_widest_pattern_on_a_trail_is_within_eventbridges_limit() -> None:
+    names = {"trail": ["n" * 128, f"arn:aws:cloudtrail:ap-southeast-2:{'1' * 12}:trail/{'n' * 128}"]}
+    key = ["k" * 36, f"arn:aws:kms:ap-southeast-2:{'1' * 12}:key/{'k' * 36}"]
+    assert to_json(trail_tampered_with(**names, bucket="b" * 63, key=key, log_group="g" * 128), what="the trail")
+
+
 SEEN = {
     "rotation failed": (
         rotation_failed(secret_arn_prefix=f"{ARNS}klaviyo/prod/"),
@@ -101,13 +164,7 @@ SEEN = {
             "UpdateTrail",
             "PutEventSelectors",
             "PutInsightSelectors",
-            "DeleteBucket",
-            "DeleteBucketPolicy",
-            "PutBucketEncryption",
-            "PutBucketLifecycle",
-            "PutBucketPolicy",
-            "PutBucketPublicAccessBlock",
-            "PutBucketVersioning",
+            *(event for event, weakens in CHANGES_OF_A_BUCKET.items() if weakens),
             "DisableKey",
             "DisableKeyRotation",
             "ScheduleKeyDeletion",
