@@ -8,7 +8,7 @@ key's version has its label DISABLING or a verdict until it is proved dead.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from klaviyo_access.keys.labels import LEAKED_SPARE, Leaked, Rejected, Version
@@ -55,6 +55,7 @@ class Disposal:
     inventory: Inventory | None
     entries: Iterable[Entry]
     record: Record
+    _asked: set[str] = field(default_factory=set, init=False)
 
     def dispose(self, seen: SeenRole) -> None:
         """Dispose of whatever of a role's keys may go now. What stands against one keeps no other from its turn.
@@ -91,7 +92,7 @@ class Disposal:
             self.record.find(Kind.UNREADABLE, role.name, message, fingerprint)
             return
         entry = find(self.entries, fingerprint=fingerprint, ends_with=ends_with, scopes=role.scopes)
-        if not _has_leaked(version) and self.sight.graced(self.roles, fingerprint):
+        if not _has_leaked(version) and any(seen.is_graced(fingerprint) for seen in self._every_role()):
             self.record.counts["waiting"] += 1
             return
         if live := self._live_in(fingerprint):
@@ -158,7 +159,22 @@ class Disposal:
         return True
 
     def _live_in(self, fingerprint: str) -> tuple[str, ...]:
-        return self.sight.live(self.roles, fingerprint)
+        return tuple(seen.role.name for seen in self._every_role() if seen.is_live(fingerprint))
+
+    def _every_role(self) -> Iterator[SeenRole]:
+        """Every role as it is now; what somebody put by hand is named first, since no label says yet which key it is.
+
+        Raises:
+            RotatorSilentError: nothing was named.
+            StoreError: one role could not be looked at, so that nobody knows.
+        """
+        for role in self.roles:
+            seen = self.sight.look(role)
+            if unnamed := {version.id for version in seen.unnamed} - self._asked:
+                self.rotators.ask(role, "canary")
+                self._asked.update(unnamed)
+                seen = self.sight.look(role)
+            yield seen
 
     def _insist_on_idle(self, fingerprint: str) -> None:
         """Look once more directly before: a rotator's answer and Klaviyo's quota may have been waited for."""
@@ -179,8 +195,8 @@ class Disposal:
     def _went_live(self, fingerprint: str) -> bool:
         """Whether it is live now; where nobody can tell, it may be, and no request must fail."""
         try:
-            return bool(self.sight.live(self.roles, fingerprint))
-        except StoreError:
+            return bool(self._live_in(fingerprint))
+        except (StoreError, RotatorSilentError):
             return True
 
     def _by_hand(self, role: AuditedRole, fingerprint: str, ends_with: str) -> None:

@@ -1,6 +1,6 @@
 """What the auditor sees of every role's secrets: labels and dates, no value but that of the custodian's key."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -46,6 +46,19 @@ class SeenRole:
     rotated: datetime | None
     due: datetime | None
 
+    @property
+    def unnamed(self) -> tuple[Version, ...]:
+        """What services read, or did last, and no label names yet: somebody put it by hand."""
+        return tuple(one for one in (self.key.current, self.key.previous) if one and not one.holds_key)
+
+    def is_live(self, fingerprint: str) -> bool:
+        """Whether the key with this fingerprint is current or pending."""
+        return fingerprint in self.key.live_fingerprints
+
+    def is_graced(self, fingerprint: str) -> bool:
+        """Whether the role used the key with this fingerprint, and its rotator has not let it be disabled yet."""
+        return any(_is_graced(version, fingerprint) for version in self.key)
+
 
 @dataclass(frozen=True)
 class Sight:
@@ -73,22 +86,6 @@ class Sight:
             rotated=key.get("LastRotatedDate"),
             due=key.get("NextRotationDate"),
         )
-
-    def live(self, roles: Iterable[AuditedRole], fingerprint: str) -> tuple[str, ...]:
-        """The roles in which the key with this fingerprint is current or pending now.
-
-        Raises:
-            StoreError: one role could not be looked at, so that nobody knows.
-        """
-        return tuple(role.name for role in roles if fingerprint in self.look(role).key.live_fingerprints)
-
-    def graced(self, roles: Iterable[AuditedRole], fingerprint: str) -> tuple[str, ...]:
-        """The roles that used the key with this fingerprint, and whose rotator has not let it be disabled yet.
-
-        Raises:
-            StoreError: one role could not be looked at, so that nobody knows.
-        """
-        return tuple(role.name for role in roles if any(_is_graced(one, fingerprint) for one in self.look(role).key))
 
     def born(self, role: AuditedRole, version_id: str) -> datetime | None:
         """When a version of the key was put, which is when its rotation began.

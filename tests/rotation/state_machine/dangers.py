@@ -14,6 +14,7 @@ _CREATE, _FINISH = 1, 17
 _REFUSED_LIVE: Final = 0
 _TWO_FREE: Final = 4
 _COPY: Final = 20
+_ONE_ROLE: Final = 3
 _AND_NAME: Final = 10
 
 
@@ -114,6 +115,12 @@ _BY_HAND: Final[Mapping[str, tuple[Step, ...]]] = {
     ),
     "what is being disabled is put by hand": (*_used(2), Step(rule="retire"), _PUT_FIRST, Step(rule="audit")),
     "a spare is put by hand": (*_used(1), Step(rule="stage", pick=1), replace(_PUT_FIRST, pick=_SECOND), *_used(1)),
+    "a role is audited beside one with a key by hand": (
+        *_used(2),
+        _WEEK_PASSES,
+        replace(_PUT_FIRST, role=_EDITOR),
+        Step(rule="audit", pick=_ONE_ROLE),
+    ),
     "what another role used is put by hand": (
         *_used(2),
         _WEEK_PASSES,

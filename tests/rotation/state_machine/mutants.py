@@ -118,9 +118,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         "raise KlaviyoSilentError(str(silence)) from None",
         "proof = Proof(evidence={})",
     ),
-    "the auditor disables by the label alone": _slip(
-        Disposal._live_in, "self.sight.live(self.roles, fingerprint)", "()"
-    ),
+    "the auditor disables by the label alone": _slip(Disposal._live_in, "seen.is_live(fingerprint)", "False"),
     "a staged endpoint is trusted": lambda: _trusting("endpoint"),
     "staged scopes are trusted": lambda: _trusting("scopes"),
     "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
@@ -146,7 +144,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         "    superseded = ",
     ),
     "the auditor looks at one role alone": _slip(
-        Disposal._live_in, "self.sight.live(self.roles, ", "self.sight.live(self.roles[:1], "
+        Disposal._every_role, "for role in self.roles:", "for role in self.roles[:1]:"
     ),
     "the reserve's labels govern the key secret": _slip(
         healing._clear_reserve,
@@ -188,7 +186,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         Disposal._end, "self._is_alive(role, where, version)\n    is_known", "True\n    is_known"
     ),
     "the auditor heeds no grace of another role": _slip(
-        Disposal._end, "self.sight.graced(self.roles, fingerprint)", "False"
+        Disposal._end, "any(seen.is_graced(fingerprint) for seen in self._every_role())", "False"
+    ),
+    "the auditor believes that what no label names is not live": _slip(
+        Disposal._every_role, "{version.id for version in seen.unnamed} - self._asked", "()"
     ),
     "the auditor asks a person for what is live": _slip(
         Disposal._end,
@@ -219,6 +220,7 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a live key that was disabled stays so": "a key becomes live elsewhere during an audit",
     "the auditor disables by the label alone": "a key is live elsewhere",
     "the auditor asks a person for what is live": "a key is live elsewhere",
+    "the auditor believes that what no label names is not live": "a role is audited beside one with a key by hand",
     "the auditor guesses which entry is meant": "somebody's key ends like ours",
     "the auditor believes a name alone": "somebody's key is called like ours",
     "the auditor takes what fits a key that is gone": "somebody's key ends like one that is gone",

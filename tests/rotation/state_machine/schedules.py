@@ -143,7 +143,9 @@ class Play:
             RULES[step.rule](self.account, self.account.roles[step.role], step.pick)
 
     def _note_superseded(self, role: Role, before: Seen, after: Seen) -> None:
-        was, live = before.live, after.live
+        known = {version.id for version in before.key}
+        passed = {after.key_of(one) for one in after.key if one.id in self.account.by_hand and one.id not in known}
+        was, live = before.live.union(one for one in passed if one), after.live
         self.account.superseded.update({(role.name, ended): self.account.clock.now for ended in was - live})
         for begun in live - was:
             self.account.superseded.pop((role.name, begun), None)
