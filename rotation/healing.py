@@ -28,6 +28,8 @@ def _adopt(keys: RoleKeys, key: SecretLabels) -> None:
             continue
         found = find_key(value_of(keys.key, version.id))
         if found:
+            if version is key.current and key.previous:
+                _begin_anew(keys, key.previous)
             _name(keys, version, HoldsKey(found.fingerprint))
 
 
@@ -40,6 +42,13 @@ def _name(keys: RoleKeys, version: Version, name: HoldsKey) -> None:
             keys.key.add(name, version.id)
     elif not holder.in_use:
         keys.key.move(name, to=version.id, holder=holder.id)
+
+
+def _begin_anew(keys: RoleKeys, left: Version) -> None:
+    """Services read it until somebody put another one by hand, whatever is noted of an end before that."""
+    for label in left.ours:
+        if isinstance(label, Retired | Disabling):
+            keys.key.remove(label, left.id)
 
 
 def _gather(keys: RoleKeys, key: SecretLabels) -> bool:

@@ -143,6 +143,19 @@ def put_again(name: str) -> Act:
     return lambda world: world.adopt(name, json.dumps({"apiKey": key_value(name), "by": "hand"}))
 
 
+def moved_back(world: World) -> None:
+    """Somebody makes the previous version current again."""
+    labels = world.labels(world.key_arn)
+    assert labels.current is not None
+    assert labels.previous is not None
+    world.client.update_secret_version_stage(
+        SecretId=world.key_arn,
+        VersionStage=AwsLabel.CURRENT.value,
+        RemoveFromVersionId=labels.current.id,
+        MoveToVersionId=labels.previous.id,
+    )
+
+
 def put_again_named(name: str) -> Act:
     """The same, and the label that names the key goes along."""
 

@@ -8,7 +8,18 @@ from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
 from rotation.errors import EventRefusedError, LabelsFullError
 from tests.rotation.action_cases import CASES, LIVE, Case, before
-from tests.rotation.acts import Act, asked, dies, leave_free, put_again, refused_spare, stage, stage_value, used
+from tests.rotation.acts import (
+    Act,
+    asked,
+    dies,
+    leave_free,
+    moved_back,
+    put_again,
+    refused_spare,
+    stage,
+    stage_value,
+    used,
+)
 from tests.rotation.rotation_world import FirstValue, World, key_value
 
 
@@ -130,6 +141,16 @@ def test_a_key_that_was_put_again_by_hand_has_its_grace_anew_once_another_one_is
     put_again("a")(world)
     put_again("b")(world)
     world.ask("canary")
+
+    assert world.ask("begin-disable", "a")["outcome"] == "too early"
+
+
+def test_a_key_that_was_moved_back_and_left_by_hand_has_its_grace_anew() -> None:
+    world = World()
+    used("a", "b")(world)
+    world.now += 2 * world.settings.grace.total_seconds()
+    moved_back(world)
+    put_again("b")(world)
 
     assert world.ask("begin-disable", "a")["outcome"] == "too early"
 
