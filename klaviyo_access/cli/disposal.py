@@ -72,10 +72,11 @@ class Disposal:
         """Let keys be disabled now, and see them dead. One key may be in several places, and fit Klaviyo's list in one.
 
         Raises:
-            CommandError: one is in use somewhere, or Klaviyo still accepts it when the time is over.
+            CommandError: one is in use somewhere or might be, or Klaviyo still accepts it when the time is over.
         """
         troubles, marked = Troubles(), dict[Doomed, Answer]()
         every = self._work.secrets.of_roles(self._work.workspace.roles)
+        self._refuse_unnamed(every)
         for key in keys:
             with troubles.kept():
                 self._refuse_live(key, every)
@@ -86,6 +87,16 @@ class Disposal:
         except KeyboardInterrupt:
             raise self._not_yet(marked, StoppedError) from None
         troubles.end()
+
+    def _refuse_unnamed(self, roles: Iterable[RoleSecrets]) -> None:
+        unnamed = [role.role for role in roles if role.key.labels.current and not role.key.labels.current.holds_key]
+        if unnamed:
+            raise CommandError(
+                f"The current key of {', '.join(unnamed)} has no label: somebody put it by hand, and it may be any. "
+                "Nothing is disabled that might be in use.",
+                cure=f"Name it first: {'; '.join(self._work.command(f'keys adopt {role}') for role in unnamed)}. Then "
+                "run this again.",
+            )
 
     def _refuse_live(self, key: Doomed, roles: Iterable[RoleSecrets]) -> None:
         if places := live_in(key.fingerprint, roles):

@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 if TYPE_CHECKING:
     from types_boto3_cloudtrail import CloudTrailClient
@@ -49,34 +50,41 @@ class Reading:
     Attributes:
         readers: whoever read most recently first.
         back_to: the time to which all entries were seen, where there were too many; None where all were.
+        unseen: the regions whose trail did not answer, with why.
     """
 
     readers: tuple[Reader, ...]
     back_to: datetime | None = None
+    unseen: Mapping[str, ClientError | BotoCoreError] = field(default_factory=dict)
 
 
-def readers_of(session: boto3.Session, names: Iterable[str], *, since: datetime) -> Reading:
+def readers_of(session: boto3.Session, names: Iterable[str], *, regions: Iterable[str], since: datetime) -> Reading:
     """Who read one of the secrets called ``names`` since a time, refused attempts left out.
 
     Args:
         session: the operators'.
-        names: names of secrets of one region.
+        names: names of secrets, which their replicas bear too.
+        regions: where the secrets are, replicas among them: each region has a record of its own.
         since: at the most 90 days ago.
     """
-    trail: CloudTrailClient = session.client("cloudtrail", config=_SLOWLY)
     secrets = frozenset(names)
     seen: dict[str, list[Mapping[str, Any]]] = {}
-    back_to = None
-    for event_name in _READS:
-        entries = list(islice(_entries(trail, event_name, since), _MOST_EVENTS))
-        if len(entries) == _MOST_EVENTS:
-            oldest = _time(entries[-1])
-            back_to = max(back_to, oldest) if back_to else oldest
-        for entry in entries:
-            if not entry.get("errorCode") and _is_about(entry, secrets):
-                seen.setdefault(_principal(entry), []).append(entry)
+    oldest: list[datetime] = []
+    unseen: dict[str, ClientError | BotoCoreError] = {}
+    for region in regions:
+        trail = session.client("cloudtrail", region_name=region, config=_SLOWLY)
+        try:
+            for event_name in _READS:
+                entries = list(islice(_entries(trail, event_name, since), _MOST_EVENTS))
+                if len(entries) == _MOST_EVENTS:
+                    oldest.append(_time(entries[-1]))
+                for entry in entries:
+                    if not entry.get("errorCode") and _is_about(entry, secrets):
+                        seen.setdefault(_principal(entry), []).append(entry)
+        except (ClientError, BotoCoreError) as error:
+            unseen[region] = error
     readers = sorted((_reader(*found) for found in seen.items()), key=lambda reader: reader.last, reverse=True)
-    return Reading(readers=tuple(readers), back_to=back_to)
+    return Reading(readers=tuple(readers), back_to=max(oldest, default=None), unseen=unseen)
 
 
 def secret_name(identifier: str) -> str:

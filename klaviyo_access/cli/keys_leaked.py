@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError
 
 from klaviyo_access.cli.census import take_census
 from klaviyo_access.cli.clock import utc_now
@@ -114,19 +113,20 @@ def _plan(work: Operations, leak: Leak, place: Place) -> list[str]:
 
 
 def _tell_readers(work: Operations, places: Iterable[Place], *, days: int) -> None:
-    environment = work.workspace.environment
+    environment, places = work.workspace.environment, list(places)
     names = [environment.secret_name(place.role, kind) for place in places for kind in ("key", "reserve")]
+    regions = {environment.region}.union(*(place.secrets.key.replicas for place in places))
     try:
-        reading = readers_of(work.session, names, since=utc_now() - timedelta(days=days))
-    except (ClientError, BotoCoreError) as error:
-        note(f"Who read it cannot be told: {explain(error).cause}")
-        return
+        reading = readers_of(work.session, names, regions=sorted(regions), since=utc_now() - timedelta(days=days))
     except KeyboardInterrupt:
         raise StoppedError(
             "Stopped before it was known who read it; what was said before was done.",
             cure="Look for GetSecretValue of the role's secrets in CloudTrail.",
         ) from None
-    _print_readers(reading, days=days)
+    if regions - reading.unseen.keys():
+        _print_readers(reading, days=days)
+    for region, error in reading.unseen.items():
+        note(f"Who read it in {region} cannot be told: {explain(error).cause}")
 
 
 def _print_readers(reading: Reading, *, days: int) -> None:
@@ -135,7 +135,8 @@ def _print_readers(reading: Reading, *, days: int) -> None:
         f"at {', '.join(reader.addresses)}"
         for reader in reading.readers
     ]
+    nobody = f"  nobody, but {', '.join(reading.unseen)} was not looked at" if reading.unseen else "  nobody"
     results().print(f"Who read keys of the role in the last {days} days, how often, when and where:")
-    results().print("\n".join(lines or ["  nobody"]), markup=False, soft_wrap=True)
+    results().print("\n".join(lines or [nobody]), markup=False, soft_wrap=True)
     if reading.back_to:
         note(f"There are too many entries: what is before {in_utc(reading.back_to)} is in the trail's bucket alone.")

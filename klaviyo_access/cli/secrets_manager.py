@@ -5,7 +5,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -32,12 +32,14 @@ class SecretState:
         rotator_arn: the Lambda that rotates it; empty where rotation is not set up.
         last_rotated: when it was last rotated; None if never.
         next_rotation: when AWS will rotate it next; None where it will not.
+        replicas: AWS's word for how far each region's copy is, by region; ``InSync`` is the one that is good.
     """
 
     labels: SecretLabels
     rotator_arn: str = ""
     last_rotated: datetime | None = None
     next_rotation: datetime | None = None
+    replicas: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +72,7 @@ class Secrets:
             rotator_arn=answer.get("RotationLambdaARN", "") if answer.get("RotationEnabled") else "",
             last_rotated=answer.get("LastRotatedDate"),
             next_rotation=answer.get("NextRotationDate"),
+            replicas={copy["Region"]: copy["Status"] for copy in answer.get("ReplicationStatus", [])},
         )
 
     def of_role(self, role: str) -> RoleSecrets:

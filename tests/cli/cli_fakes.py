@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
@@ -82,6 +82,9 @@ class FakeAws:
     encrypted_by: dict[str, list[str]] = field(default_factory=dict)
     failures: list[dict[str, Any]] = field(default_factory=list)
     reads: list[dict[str, Any]] = field(default_factory=list)
+    replicas: dict[str, str] = field(default_factory=dict)
+    mute_regions: list[str] = field(default_factory=list)
+    region: str = ""
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
     on_invoke: Callable[[dict[str, Any]], dict[str, Any]] = field(default=_no_rotator)
     events: list[dict[str, Any]] = field(default_factory=list)
@@ -101,6 +104,9 @@ class FakeAws:
             return self._invoke(request, json.loads(body))
         action = target.rpartition(".")[2] or parse_qs(body)["Action"][0]
         self.calls.append(action)
+        self.region = urlsplit(request.url).netloc.split(".")[1]
+        if self.region in self.mute_regions:
+            return self._refuse(request, "AccessDeniedException", "not here", query=not target, headers={})
         headers = {"date": self.date} if self.date else {}
         if action in self.refusals:
             return self._refuse(request, *self.refusals[action], query=not target, headers=headers)
@@ -156,7 +162,8 @@ class FakeAws:
     def _DescribeSecret(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         name = asked["SecretId"]
         rotation = {"RotationEnabled": True, "RotationLambdaARN": ROTATOR} if name.endswith("/key") else {}
-        return {"Name": name, "VersionIdsToStages": self.labels[name]} | rotation
+        replicas = [{"Region": region, "Status": status} for region, status in self.replicas.items()]
+        return {"Name": name, "VersionIdsToStages": self.labels[name], "ReplicationStatus": replicas} | rotation
 
     def _ListSecretVersionIds(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         versions = self.labels[asked["SecretId"]]
@@ -191,8 +198,8 @@ class FakeAws:
 
     def _LookupEvents(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         name = asked["LookupAttributes"][0]["AttributeValue"]
-        records = [*self.failures, *self.reads]
-        found = [record for record in records if record.get("eventName", "RotationFailed") == name]
+        here = [each for each in self.reads if each.get("awsRegion", "eu-west-1") == self.region]
+        found = [record for record in (*self.failures, *here) if record.get("eventName", "RotationFailed") == name]
         return {"Events": [{"CloudTrailEvent": json.dumps(record)} for record in found]}
 
 

@@ -352,6 +352,21 @@ def test_who_read_the_key_is_told_by_role_with_refusals_left_out(command: Comman
     ]
 
 
+def test_who_read_a_replica_is_told_too(command: Command, world: World) -> None:
+    world.aws.replicas = {"us-east-1": "InSync"}
+    world.aws.reads = [read("thief", {"secretId": KEY}, awsRegion="us-east-1")]
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert f"  arn:aws:iam::{ACCOUNT}:role/thief: 1, from" in result.out
+
+
+def test_nobody_is_not_said_of_a_region_that_could_not_be_asked(command: Command, world: World) -> None:
+    world.aws.replicas = {"us-east-1": "InSync"}
+    world.aws.mute_regions = ["us-east-1"]
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert "  nobody, but us-east-1 was not looked at" in result.out.splitlines()
+    assert "Who read it in us-east-1 cannot be told" in result.err
+
+
 def read(
     role: str, asked: Event, *, time: str = "2026-11-22T12:00:00Z", address: str = "10.0.0.1", **more: str
 ) -> dict[str, Any]:
@@ -441,6 +456,16 @@ def test_a_key_that_another_role_uses_is_never_disabled(command: Command, world:
     result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
     assert result.code == 1
     assert f"{FP} is in use in marketer" in result.err
+    assert world.asked == []
+
+
+def test_no_key_is_disabled_while_another_role_uses_one_that_nobody_named(command: Command, world: World) -> None:
+    rotated(world)
+    world.aws.labels["klaviyo/dev/marketer/key"] = {"v1": ["AWSCURRENT"]}
+    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert "The current key of marketer has no label" in result.err
+    assert "keys adopt marketer --stack dev" in result.err
     assert world.asked == []
 
 
