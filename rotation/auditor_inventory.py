@@ -100,16 +100,19 @@ class Inventory:
             InventoryError: Klaviyo did not show them, or not in a known form.
         """
         found: list[Entry] = []
-        query = {"additional-fields[api-key]": "redacted_key"}
+        query, cursors = {"additional-fields[api-key]": "redacted_key"}, set[str]()
         while True:
             page = self._ask("GET", f"{_PATH}?{urlencode(query)}", left=self.time_left)
             try:
                 found += [_entry(one) for one in page["data"]]
                 cursor = _cursor(page)
-            except (LookupError, TypeError, AttributeError):
+            except (LookupError, TypeError, AttributeError, ValueError):
                 raise InventoryError("Klaviyo lists its keys in another form than this version knows.") from None
-            if not cursor:
+            if cursor is None:
                 return tuple(found)
+            if cursor in cursors:
+                raise InventoryError("Klaviyo's list of keys leads back to a page that was read already.")
+            cursors.add(cursor)
             query["page[cursor]"] = cursor
 
     def change(
@@ -191,11 +194,15 @@ def _entry(one: Mapping[str, Any]) -> Entry:
     )
 
 
-def _cursor(page: Mapping[str, Any]) -> str:
-    """Where the next page begins. Of the link no more is taken: the key goes to no address that an answer names."""
+def _cursor(page: Mapping[str, Any]) -> str | None:
+    """Where the next page begins; None at the last one. The key goes to no address that an answer names.
+
+    Raises:
+        LookupError, ValueError: there is a next page, and no telling where: of a list that is cut off, an entry that
+            fits need not be the only one.
+    """
     link = (page.get("links") or {}).get("next")
-    found = parse_qs(urlsplit(link).query).get("page[cursor]", []) if link else []
-    return found[0] if found else ""
+    return parse_qs(urlsplit(link).query)["page[cursor]"][0] if link else None
 
 
 def _document(text: bytes) -> dict[str, Any]:
