@@ -18,7 +18,7 @@ NEXT = """
 Try next, as an operator:
   eval "$(.venv/bin/python -m sandbox env --as operator)"
   .venv/bin/klaviyo-access doctor --stack local                  is everything in order?
-  .venv/bin/klaviyo-access keys rotate viewer --stack local      promote the spare of the viewer, its last one
+  .venv/bin/klaviyo-access keys rotate viewer --stack local      promote the viewer's oldest spare
   .venv/bin/klaviyo-access keys status --stack local             see it in use, and the one before
   .venv/bin/klaviyo-access scopes --role marketer --stack local  what to tick in Klaviyo's dashboard
   make down                                                      remove it all"""

@@ -16,12 +16,13 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from klaviyo_access.access_model import AccessModel, EnvironmentAccess
+from klaviyo_access.cli.key_lives import LEAST_SPARES
 from sandbox.tour.commands import Commands
 from sandbox.tour.report import IntruderRead, Report, ServiceCall
 from sandbox.tour.visits import APPS, Visited, Visitors
 
 STACK: Final = "local"
-SPARES: Final = 2  # one to promote at once, one so that the next rotation has something to promote
+KEYS: Final = 1 + LEAST_SPARES  # one to use, and the spares that the daily audit asks for
 QUIETLY: Final = ("--yes", "--skip-preview", "--suppress-outputs")
 EXAMPLES: Final = {
     "profile-sync": "examples/profile_sync.py",
@@ -126,7 +127,7 @@ class Tour:
         self.commands.run("klaviyo-access", "keys", "rotate", *without, "--yes", "--stack", STACK, environ=operator)
 
     def _make_keys(self, role: str, scopes: Sequence[str]) -> list[str]:
-        options = ("--name", f"{role} ({STACK})", "--scopes", ",".join(scopes), "--count", str(SPARES))
+        options = ("--name", f"{role} ({STACK})", "--scopes", ",".join(scopes), "--count", str(KEYS))
         return self.commands.output("python", "-m", "sandbox", "klaviyo-key", *options).split()
 
     def _let_services_call(self) -> tuple[ServiceCall, ...]:

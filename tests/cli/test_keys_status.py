@@ -340,3 +340,8 @@ def test_of_a_role_without_a_key_nothing_is_said_to_be_proved(command: Command, 
 
 def test_as_many_spares_are_asked_for_as_by_the_daily_audit() -> None:
     assert key_lives.LEAST_SPARES == LEAST_SPARES
+
+
+def test_the_page_has_the_first_keys_staged_as_often_as_the_first_audit_asks_for() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "going-to-production.md").read_text("utf-8")
+    assert page.count("$ klaviyo-access keys stage --all --stack dev\n") == 1 + LEAST_SPARES

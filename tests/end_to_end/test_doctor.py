@@ -75,8 +75,8 @@ def test_a_new_environment_lacks_its_first_keys_and_nothing_else(world: World) -
     assert (found.check, verdict(world.new)) == ("keys", ExitCode.FAILED)
     assert {"custodian", "viewer"} < set(found.on)
     assert found.cure == (
-        "Twice, for a key to use and a spare: klaviyo-access keys stage --all --stack local. Then: klaviyo-access keys "
-        "rotate --all --stack local"
+        "Three times, for a key to use and two spares: klaviyo-access keys stage --all --stack local. Then: "
+        "klaviyo-access keys rotate --all --stack local"
     )
 
 

@@ -27,8 +27,8 @@ def in_use(sight: Sight) -> Iterator[Trouble]:
 
 def _first_keys(stack: str) -> str:
     return (
-        f"Twice, for a key to use and a spare: klaviyo-access keys stage --all --stack {stack}. Then: klaviyo-access "
-        f"keys rotate --all --stack {stack}"
+        f"Three times, for a key to use and two spares: klaviyo-access keys stage --all --stack {stack}. Then: "
+        f"klaviyo-access keys rotate --all --stack {stack}"
     )
 
 
