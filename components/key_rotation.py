@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import pulumi
-import pulumi_aws as aws
 from pulumi import ResourceOptions
 
 from components.bundle import Bundle
@@ -14,6 +13,7 @@ from components.detections import rotation_succeeded, to_json
 from components.policies import Document, Encryption
 from components.role_key import RoleKey
 from components.rotator import Rotator, RotatorArgs, make_rotator
+from components.rotator_event import RotatorEventArgs, tell_rotator
 from components.secret_policies import rotate_key
 
 CANARY: Final = '{"action":"canary"}'
@@ -109,33 +109,20 @@ class KeyRotation(pulumi.ComponentResource):
         self.register_outputs({"function_arn": self.function_arn, "execution_role_arn": self.execution_role_arn})
 
     def _canary(self, name: str, args: KeyRotationArgs, rotator: Rotator) -> None:
-        rule = aws.cloudwatch.EventRule(
-            f"{name}-canary",
-            name=args.canary_rule,
+        pattern = args.role_key.key_arn.apply(
+            lambda arn: to_json(rotation_succeeded(secret_arn=arn), what=f"rotations of {args.role}")
+        )
+        event = RotatorEventArgs(
+            rule_name=args.canary_rule,
             description=f"Tries the new Klaviyo key of {args.role} once it is in use",
-            event_pattern=args.role_key.key_arn.apply(
-                lambda arn: to_json(rotation_succeeded(secret_arn=arn), what=f"rotations of {args.role}")
-            ),
-            tags=args.tags,
-            opts=ResourceOptions(parent=self),
-        )
-        permission = aws.lambda_.Permission(
-            f"{name}-canary-permission",
+            pattern=pattern,
+            message=CANARY,
             statement_id="TryNewKey",
-            action="lambda:InvokeFunction",
             function=rotator.function_name,
-            principal="events.amazonaws.com",
-            source_arn=rule.arn,
-            opts=ResourceOptions(parent=self),
+            function_arn=rotator.function_arn,
+            tags=args.tags,
         )
-        aws.cloudwatch.EventTarget(
-            f"{name}-canary-target",
-            rule=rule.name,
-            target_id="rotator",
-            arn=rotator.function_arn,
-            input=CANARY,
-            opts=ResourceOptions(parent=self, depends_on=[permission]),
-        )
+        tell_rotator(f"{name}-canary", event, self)
 
 
 def _grants(arns: Mapping[str, str], region: str, replica_regions: Iterable[str]) -> Document:

@@ -12,6 +12,7 @@ from components import detections
 from components.bundle import Bundle
 from components.policies import Document, Encryption, to_json
 from components.rotator import Rotator, RotatorArgs, make_rotator
+from components.rotator_event import RotatorEventArgs, tell_rotator
 from components.secret import Safekeeping, SecretArgs, make_secret
 from components.secret_policies import SecretPrincipals
 from components.webhook_policies import change_webhook_secret, receive_webhook, rotate_webhook_secret
@@ -112,35 +113,20 @@ class WebhookSecret(pulumi.ComponentResource):
         )
 
     def _unstick(self, name: str, args: WebhookSecretArgs, secret: aws.secretsmanager.Secret, rotator: Rotator) -> None:
-        rule = aws.cloudwatch.EventRule(
-            f"{name}-unstick",
-            name=args.rotator_name,
+        failures = f"failures of {args.webhook}"
+        event = RotatorEventArgs(
+            rule_name=args.rotator_name,
             description=f"Ends failed rotations of the secret of the Klaviyo webhook {args.webhook}",
-            event_pattern=secret.arn.apply(
-                lambda arn: detections.to_json(
-                    detections.rotation_failed(secret_arn_prefix=arn), what=f"failures of {args.webhook}"
-                )
+            pattern=secret.arn.apply(
+                lambda arn: detections.to_json(detections.rotation_failed(secret_arn_prefix=arn), what=failures)
             ),
-            tags=args.tags,
-            opts=ResourceOptions(parent=self),
-        )
-        permission = aws.lambda_.Permission(
-            f"{name}-unstick-permission",
+            message=UNSTICK,
             statement_id="EndFailedRotation",
-            action="lambda:InvokeFunction",
             function=rotator.function_arn,
-            principal="events.amazonaws.com",
-            source_arn=rule.arn,
-            opts=ResourceOptions(parent=self),
+            function_arn=rotator.function_arn,
+            tags=args.tags,
         )
-        aws.cloudwatch.EventTarget(
-            f"{name}-unstick-target",
-            rule=rule.name,
-            target_id="rotator",
-            arn=rotator.function_arn,
-            input=UNSTICK,
-            opts=ResourceOptions(parent=self, depends_on=[permission]),
-        )
+        tell_rotator(f"{name}-unstick", event, self)
 
 
 def _rotator_args(
