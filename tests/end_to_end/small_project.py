@@ -117,7 +117,9 @@ class SmallProject:
 
 
 @contextmanager
-def small_project(engine: str, folder: Path) -> Iterator[SmallProject]:
+def small_project(
+    engine: str, folder: Path, *, access: str = ACCESS, settings: str = SETTINGS
+) -> Iterator[SmallProject]:
     """The project, deployed by ``engine`` below ``folder``."""
     if engine == "pulumi" and not shutil.which("pulumi"):
         pytest.skip("there is no pulumi on PATH")
@@ -131,8 +133,8 @@ def small_project(engine: str, folder: Path) -> Iterator[SmallProject]:
     if engine == "pulumi":
         environ["PATH"] = os.environ["PATH"]
     made = SmallProject(project=project, environ=environ, engine=engine)
-    made.write("access.yaml", ACCESS)
-    made.write("Pulumi.local.yaml", SETTINGS)
+    made.write("access.yaml", access)
+    made.write("Pulumi.local.yaml", settings)
     subprocess.run(
         [sys.executable, "-m", "sandbox", "start", "--port", "0", "--klaviyo-port", "0"],
         cwd=project,
@@ -143,7 +145,7 @@ def small_project(engine: str, folder: Path) -> Iterator[SmallProject]:
     try:
         if engine == "pulumi":
             assert made.run("pulumi", "stack", "init", "local").returncode == 0
-            made.write("Pulumi.local.yaml", SETTINGS)
+            made.write("Pulumi.local.yaml", settings)
         made.deploy("up")
         yield made
     finally:
