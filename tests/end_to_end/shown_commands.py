@@ -12,7 +12,7 @@ import botocore.session
 from botocore import xform_name
 from botocore.exceptions import UnknownServiceError
 
-GLOBAL: Final = {"--region", "--profile", "--output", "--query"}
+GLOBAL: Final = {"--region", "--profile", "--output", "--query", "--cli-read-timeout"}
 """Options that the AWS CLI takes with every command."""
 
 INLINE: Final = re.compile(r"`(aws [a-z][^`]+)`")
