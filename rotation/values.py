@@ -8,6 +8,7 @@ from klaviyo_access.keys.secret import KEY_PATTERN, Key, MalformedKeyError
 from rotation.settings import Settings
 
 _KEY_ANYWHERE: Final = re.compile(rf"{KEY_PATTERN.pattern}(?![A-Za-z0-9_])")
+_ESCAPED: Final = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 def read_key(value: str) -> Key:
@@ -36,8 +37,13 @@ def find_key(value: str) -> Key | None:
 
 
 def find_keys(value: str) -> tuple[Key, ...]:
-    """Every key that can be read in a value of any form: all of them are to be dead before it is let go."""
-    return tuple(Key(text) for text in sorted({match.group() for match in _KEY_ANYWHERE.finditer(value)}))
+    """Every key that can be read in a value of any form: all of them are to be dead before it is let go.
+
+    Letters that JSON escapes (``\\u0070`` for p) are read too.
+    """
+    unescaped = _ESCAPED.sub(lambda escape: chr(int(escape[1], 16)), value)
+    texts = {match.group() for text in (value, unescaped) for match in _KEY_ANYWHERE.finditer(text)}
+    return tuple(Key(text) for text in sorted(texts))
 
 
 def promoted_value(key: Key, settings: Settings) -> str:

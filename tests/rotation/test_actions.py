@@ -1,12 +1,14 @@
 """What operators and the auditor ask of a rotator: the answer to each, and which life each key is in afterwards."""
 
 import json
+from typing import Any
 
 import pytest
 
 from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
-from rotation.errors import EventRefusedError, LabelsFullError
+from rotation import fall_back
+from rotation.errors import EventRefusedError, LabelsFullError, StoreError
 from tests.rotation.action_cases import CASES, LIVE, Case, before
 from tests.rotation.acts import (
     Act,
@@ -209,6 +211,22 @@ def test_a_rollback_takes_awspending_off_the_bad_key() -> None:
     assert world.lives() == {"a": LIVE, "b": "AWSPREVIOUS KEY REJECTED(rolled-back)"}
 
 
+def test_a_rollback_moves_nothing_from_a_key_that_became_current_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    used("a", "b")(world)
+    condemn = fall_back.condemn
+
+    def overtaken(*arguments: Any) -> None:
+        condemn(*arguments)
+        world.adopt("c", json.dumps({"apiKey": key_value("c")}))
+
+    monkeypatch.setattr(fall_back, "condemn", overtaken)
+    with pytest.raises(StoreError):
+        world.ask("rollback", "b")
+
+    assert world.current_value() == {"apiKey": key_value("c")}
+
+
 def test_a_rejected_spare_whose_label_hides_the_live_key_is_neither_disabled_nor_let_go() -> None:
     world = World()
     used("a")(world)
@@ -239,6 +257,8 @@ MALFORMED: dict[str, tuple[str, str]] = {
     "a key without its end": (json.dumps({"apiKey": key_value("x")[:-1]}), "malformed"),
     "more than a key": (json.dumps({"apiKey": key_value("x") + "0"}), "malformed"),
     "two keys, of which one is dead": (f"{key_value('x')} {key_value('y')}", "two"),
+    "two keys, of which the first is dead": (f"{'pk_' + '0' * 34} {key_value('x')}", "two"),
+    "a key that JSON escapes": (json.dumps({"key": key_value("x")}).replace("pk_", "\\u0070k\\u005F"), "disabling"),
     "no key": ("{}", "malformed"),
 }
 
