@@ -162,6 +162,13 @@ def test_the_strongest_verdict_on_a_version_counts(stages: list[str], verdict: L
     assert version.verdict == verdict
 
 
+def test_of_rejected_spares_those_that_leaked_are_known_as_leaked() -> None:
+    reserve = SecretLabels.of(
+        {"a": [str(Rejected(NOON, ONE, "refused"))], "b": [str(Rejected(NOON, TWO, "leaked"))], "c": [f"KEY:{THREE}"]}
+    )
+    assert reserve.leaked_fingerprints == {TWO}
+
+
 def test_a_version_with_two_key_labels_holds_no_key_that_can_be_named() -> None:
     version = SecretLabels.of({"v": [f"KEY:{ONE}", f"KEY:{TWO}"]}).version("v")
 

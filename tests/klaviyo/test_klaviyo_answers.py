@@ -56,6 +56,11 @@ def test_missing_scopes_are_those_that_the_detail_names_sorted() -> None:
     assert read_answer(403, JSON_API, DENIED).missing_scopes == ("events:write", "profiles:write")
 
 
+def test_a_scope_that_the_detail_names_before_it_says_what_is_missing_is_not_missing() -> None:
+    body = error_body("permission_denied", "With lists:read your API key is missing required scopes: profiles:write")
+    assert read_answer(403, JSON_API, body).missing_scopes == ("profiles:write",)
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("12", 12), ("0", 0), ("", None), ("Wed, 21 Oct", None), ("1.5", None), ("9" * 5000, None)],

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from rotation.errors import EventRefusedError, NoSpareError
+from klaviyo_access.keys.secret import fingerprint
+from rotation.errors import EventRefusedError, NoSpareError, PendingKeyRefusedError
 from rotation.events import (
     ActionRequest,
     Adopt,
@@ -23,7 +24,7 @@ from rotation.events import (
     read_step,
 )
 from rotation.store import Where
-from tests.rotation.rotation_world import World
+from tests.rotation.rotation_world import World, key_value
 
 ARN = "arn:aws:secretsmanager:us-east-1:000000000000:secret:klaviyo/local/viewer/key-AbCdEf"
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -61,6 +62,8 @@ HOSTILE: dict[str, Any] = {
     "another secret": GOOD | {"SecretId": ARN.replace("viewer", "admin")},
     "the reserve": GOOD | {"SecretId": ARN.replace("/key-", "/reserve-")},
     "the secret's name": GOOD | {"SecretId": "klaviyo/local/viewer/key"},
+    "the secret's ARN and more": GOOD | {"SecretId": ARN + "0"},
+    "the secret's ARN in part": GOOD | {"SecretId": ARN.removesuffix("-AbCdEf")},
     "the secret in a list": GOOD | {"SecretId": [ARN]},
     "an unknown step": GOOD | {"Step": "deleteSecret"},
     "another case": GOOD | {"Step": "CREATESECRET"},
@@ -201,6 +204,18 @@ def test_finishing_before_anything_was_created_is_refused() -> None:
         world.step("finishSecret", token)
 
     assert world.lives() == {"": "AWSPENDING"}
+
+
+def test_finishing_refuses_a_version_with_a_verdict_though_it_is_current() -> None:
+    world = World()
+    world.stage("a")
+    world.rotate()
+    _, token = world.found("a")
+    world.label(world.key_arn, f"LEAKED:{fingerprint(key_value('a'))}", token)
+    world.label(world.key_arn, "AWSPENDING", token)
+
+    with pytest.raises(PendingKeyRefusedError):
+        world.step("finishSecret", token)
 
 
 def test_a_rotation_given_up_cannot_be_taken_up_again() -> None:
