@@ -7,8 +7,8 @@ import pytest
 
 from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
-from rotation import fall_back
 from rotation.errors import EventRefusedError, LabelsFullError, StoreError
+from rotation.verdicts import condemn
 from tests.rotation.action_cases import CASES, LIVE, Case, before
 from tests.rotation.acts import (
     Act,
@@ -214,13 +214,12 @@ def test_a_rollback_takes_awspending_off_the_bad_key() -> None:
 def test_a_rollback_moves_nothing_from_a_key_that_became_current_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     world = World()
     used("a", "b")(world)
-    condemn = fall_back.condemn
 
     def overtaken(*arguments: Any) -> None:
         condemn(*arguments)
         world.adopt("c", json.dumps({"apiKey": key_value("c")}))
 
-    monkeypatch.setattr(fall_back, "condemn", overtaken)
+    monkeypatch.setattr("rotation.fall_back.condemn", overtaken)
     with pytest.raises(StoreError):
         world.ask("rollback", "b")
 
