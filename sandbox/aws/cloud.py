@@ -119,6 +119,7 @@ class Cloud:
         guard_topics()
         heed_dimensions()
         log_groups.show_protection()
+        log_groups.heed_patterns()
         self.functions.resume()
         await self.secrets_manager.resume()
         self._time = asyncio.create_task(self._keep_time())

@@ -1,4 +1,4 @@
-"""What ministack does not know of log groups: protection from deletion, and another KMS key than the first.
+"""What ministack does not know of log groups: protection, another KMS key than the first, JSON filter patterns.
 
 This module reaches into it where log groups are; its version is pinned, and a test holds what is relied on.
 
@@ -7,20 +7,35 @@ explicitly disabled". Which error says so no document names; ValidationException
 """
 
 import json
+from collections.abc import Callable
 from typing import Any, Final
 
 from ministack.core.responses import request_scope  # type: ignore[import-untyped]  # ministack has no types
 from ministack.services import cloudwatch_logs  # type: ignore[import-untyped]  # the same
 
 from sandbox.aws.calls import AwsError, Call, Json
+from sandbox.aws.filter_patterns import Pattern
 
 _ENABLED: Final = "deletionProtectionEnabled"
 _describe = cloudwatch_logs._describe_log_groups  # noqa: SLF001 - see the module's docstring
+_terms = cloudwatch_logs._compile_filter_pattern  # noqa: SLF001 - the same
 
 
 def show_protection() -> None:
     """Let DescribeLogGroups say which groups are protected."""
     cloudwatch_logs._describe_log_groups = _describe_with_protection  # noqa: SLF001 - the same
+
+
+def heed_patterns() -> None:
+    """Let FilterLogEvents find by a JSON pattern only what matches it; ministack takes every event for a match."""
+    cloudwatch_logs._compile_filter_pattern = _matcher  # noqa: SLF001 - the same
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    matches: Callable[[str], bool] = (
+        Pattern.parse(pattern).matches if pattern.lstrip().startswith("{") else _terms(pattern)
+    )
+    return matches
 
 
 def refuse_deletion(call: Call) -> None:

@@ -1,5 +1,7 @@
 """Log groups with deletion protection or another KMS key: what CloudWatch Logs does, and whose permission it takes."""
 
+import time
+import uuid
 from typing import Any
 
 import pytest
@@ -26,6 +28,28 @@ def refused(call: Any, **asked: Any) -> str:
 def protection(logs: Any, name: str) -> bool:
     (group,) = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
     return bool(group["deletionProtectionEnabled"])
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        ("{ $.finding = * }", [1]),
+        ('{ $.level = "INFO" }', [0]),
+        ("{ $.level = * }", [0, 1]),
+        ("START", [2]),
+        ("", [0, 1, 2]),
+    ],
+)
+def test_a_pattern_finds_the_events_that_match_it_and_no_others(logs: Any, pattern: str, found: list[int]) -> None:
+    name = f"/filtered/{uuid.uuid4().hex}"
+    said = ['{"level": "INFO"}', '{"level": "WARNING", "finding": "no-key"}', "START RequestId: 1"]
+    logs.create_log_group(logGroupName=name)
+    logs.create_log_stream(logGroupName=name, logStreamName="s")
+    now = int(time.time() * 1000)
+    events = [{"timestamp": now, "message": message} for message in said]
+    logs.put_log_events(logGroupName=name, logStreamName="s", logEvents=events)
+    shown = logs.filter_log_events(logGroupName=name, filterPattern=pattern)["events"]
+    assert [said.index(event["message"]) for event in shown] == found
 
 
 @pytest.mark.parametrize("at_birth", [True, False])
