@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from klaviyo_access.keys.labels import Leaked, Rejected
+from klaviyo_access.keys.labels import AwsLabel, Leaked, Rejected
 from tests.rotation.state_machine.account import key_in
 from tests.rotation.state_machine.change import Change, is_alive, is_disabling
 
@@ -42,6 +42,8 @@ def what_is_left_by_a_roll_back_is_condemned(change: Change) -> Iterator[str]:
     """Whatever comes then, a key that was rolled back is not promoted again."""
     came, left = change.came_current, change.before.key.current
     previous = change.before.key.previous
+    if left and left.id in change.account.by_hand and previous and previous.has(AwsLabel.PENDING):
+        return  # a late finishSecret, not a roll-back: a person put a key while it was promoted
     if came and left and previous and came.id == previous.id and change.rule != "move back":
         now = change.after.key.version(left.id)
         if now and now.holds_key and now.verdict is None:

@@ -35,7 +35,8 @@ def no_key_is_held_twice(change: Change) -> Iterator[str]:
         yield "two versions hold the same key"
     for version in change.after.key:
         value = change.after.key_of(version)
-        waits = version.id in change.account.by_hand and not version.holds_key
+        taken = any(other.fingerprint == value for other in change.after.key if other.id in change.account.by_hand)
+        waits = not version.holds_key and (version.id in change.account.by_hand or taken)
         if version.in_use and value and version.fingerprint != value and not waits:
             yield f"{version.id} is live, and its KEY says {version.fingerprint}"
 
