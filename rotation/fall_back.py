@@ -8,7 +8,7 @@ the verdict and the move is completed by the next canary.
 from collections.abc import Iterable
 from typing import Final
 
-from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Rejected, Retired, Version
+from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Leaked, Rejected, Retired, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
@@ -57,7 +57,7 @@ def roll_back(keys: RoleKeys, request: RollBack) -> Report:
         request: names the version that was current when the operator looked.
 
     Raises:
-        EventRefusedError: another version is current now.
+        EventRefusedError: another version is current now; the text says so of one that leaked and is left already.
         LabelsFullError: there is no room for the verdict.
         StoreError: a call to Secrets Manager failed.
     """
@@ -65,6 +65,8 @@ def roll_back(keys: RoleKeys, request: RollBack) -> Report:
     current = labels.version(request.version)
     if current and current.has(AwsLabel.PREVIOUS) and any(isinstance(label, Rejected) for label in current.ours):
         return Report(outcome=Outcome.ROLLED_BACK, fingerprint=current.fingerprint)
+    if current and current.has(AwsLabel.PREVIOUS) and isinstance(current.verdict, Leaked):
+        raise EventRefusedError("Services have left that version already, and it leaked: it does not come back.")
     if current is None or not current.has(AwsLabel.CURRENT):
         raise EventRefusedError("The version is not the current one: look again with 'klaviyo-access keys status'.")
     try:

@@ -199,6 +199,18 @@ def test_a_roll_back_that_was_killed_after_its_verdict_is_completed_by_the_next_
     assert world.lives() == {"a": LIVE, "b": f"AWSPREVIOUS KEY REJECTED({reason})"}
 
 
+def test_a_rollback_from_a_leaked_key_that_is_asked_for_again_is_told_that_it_is_done() -> None:
+    world = World()
+    used("a", "b")(world)
+    world.ask("leaked", "b")
+    assert world.ask("rollback", "b")["outcome"] == "rolled back"
+
+    with pytest.raises(EventRefusedError, match="have left that version already, and it leaked"):
+        world.ask("rollback", "b")
+
+    assert world.lives() == {"a": LIVE, "b": "AWSPREVIOUS KEY LEAKED"}
+
+
 def test_a_rollback_takes_awspending_off_the_bad_key() -> None:
     world = World()
     used("a", "b")(world)
