@@ -21,7 +21,7 @@ _RESOURCE_TYPES = {
     "userName": "AWS::IAM::User",
     "policyArn": "AWS::IAM::Policy",
     "functionName": "AWS::Lambda::Function",
-    "bucket": "AWS::S3::Bucket",
+    "bucketName": "AWS::S3::Bucket",
     "topicArn": "AWS::SNS::Topic",
     "queueUrl": "AWS::SQS::Queue",
     "logGroupName": "AWS::Logs::LogGroup",

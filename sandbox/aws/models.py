@@ -16,6 +16,19 @@ _SERVICE_OF_SCOPE = {
 }
 """Where the name in a signature's scope is not botocore's name of the service."""
 
+_EVENT_NAMES = {
+    "DeletePublicAccessBlock": "DeleteBucketPublicAccessBlock",
+    "GetBucketLifecycleConfiguration": "GetBucketLifecycle",
+    "GetBucketNotificationConfiguration": "GetBucketNotification",
+    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+    "PutBucketLifecycleConfiguration": "PutBucketLifecycle",
+    "PutBucketNotificationConfiguration": "PutBucketNotification",
+    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+}
+"""Operations of S3 that CloudTrail calls otherwise."""
+
 
 @cache
 def _loader() -> botocore.loaders.Loader:
@@ -50,6 +63,14 @@ def service_of_scope(scope: str) -> str:
 def event_source(service: str) -> str:
     """What CloudTrail calls the service: ``secretsmanager.amazonaws.com``."""
     return f"{service_model(service).endpoint_prefix}.amazonaws.com"
+
+
+def event_name(service: str, operation: str) -> str:
+    """What CloudTrail calls an operation, which for some of S3's is not what the API does.
+
+    Source: Amazon S3 user guide, "Amazon S3 CloudTrail events".
+    """
+    return _EVENT_NAMES.get(operation, operation) if service == "s3" else operation
 
 
 def without_secrets(value: Any, shape: Shape | None) -> Any:

@@ -11,7 +11,7 @@ from botocore.model import OperationModel
 
 from sandbox.aws.calls import AwsError, Call, Caller, Json
 from sandbox.aws.credentials import Sessions
-from sandbox.aws.models import event_source, is_read_only, without_secrets
+from sandbox.aws.models import event_name, event_source, is_read_only, without_secrets
 
 _EVENT_VERSION = "1.11"
 _GLOBAL_SERVICES = {"iam"}
@@ -57,14 +57,16 @@ class Trail:
     ) -> None:
         """Record a call with its answer or its error; neither shows a secret. ``resources`` are ARNs."""
         read_only = is_read_only(operation)
-        parameters = without_secrets(call.parameters, operation.input_shape) or None
+        parameters = without_secrets(call.parameters, operation.input_shape) or {}
+        if "bucket" in parameters:
+            parameters["bucketName"] = parameters.pop("bucket")
         shown = None if answer is None or (read_only and operation.name != "AssumeRole") else answer
         record = {
-            **self._common(event_source(call.service), call.operation, _region(call)),
+            **self._common(event_source(call.service), event_name(call.service, call.operation), _region(call)),
             "userIdentity": self._identity(call.caller),
             "sourceIPAddress": call.source_ip,
             "userAgent": call.user_agent,
-            "requestParameters": parameters,
+            "requestParameters": parameters or None,
             "responseElements": without_secrets(shown, operation.output_shape) or None,
             "requestID": call.request_id,
             "readOnly": read_only,

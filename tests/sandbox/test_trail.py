@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from components.tampering import trail_tampered_with
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox, document
 
 
@@ -270,6 +271,20 @@ def test_a_denied_read_reaches_the_topic_of_its_rule(sandbox: Sandbox) -> None:
     assert event["region"] == "us-east-1"
     assert event["detail-type"] == "AWS API Call via CloudTrail"
     assert event["detail"]["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"] == role
+
+
+def test_the_rule_on_tampering_hears_of_what_weakens_the_trails_bucket(sandbox: Sandbox) -> None:
+    bucket, s3 = f"trail-{uuid.uuid4().hex[:12]}", sandbox.client("s3")
+    pattern = trail_tampered_with(trail=["none"], bucket=bucket, key=["none"], log_group="none")
+    listener = Listener(sandbox, dict(pattern), "ENABLED")
+    s3.create_bucket(Bucket=bucket)
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_lifecycle_configuration(
+        Bucket=bucket,
+        LifecycleConfiguration={"Rules": [{"ID": "x", "Status": "Enabled", "Filter": {}, "Expiration": {"Days": 1}}]},
+    )
+    named = [event["detail"]["eventName"] for event in listener.heard()]
+    assert named == ["DeleteBucketPublicAccessBlock", "PutBucketLifecycle"]
 
 
 def test_service_events_reach_rules(sandbox: Sandbox) -> None:
