@@ -46,9 +46,13 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
         settings = AuditorSettings.of(os.environ, _BUNDLE)
         chosen = read_audit(event, settings.roles)
         progress.action = "audit"
-        record = _round(settings, context).go(chosen)
-        write("INFO", environment=environment, **_summary(record))
-        write_line(record.metrics(environment, now(), is_whole=chosen == settings.roles))
+        audit, is_whole = _round(settings, context), False
+        try:
+            record = audit.go(chosen)
+            is_whole = chosen == settings.roles
+            write("INFO", environment=environment, **_summary(record))
+        finally:  # what was found until a round broke off is counted as well
+            write_line(audit.record.metrics(environment, now(), is_whole=is_whole))
         return record.answer()
 
 

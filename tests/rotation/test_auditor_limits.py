@@ -24,6 +24,7 @@ from rotation.auditor_settings import AuditorSettings
 from rotation.auditor_sight import Sight
 from rotation.auditor_trail import Trail
 from rotation.entry import secrets_manager
+from rotation.errors import RotatorFailedError
 from tests.rotation.auditor_world import NOW, SCOPES, URL, AuditWorld, holds, print_of, rejected, retired
 from tests.rotation.rotation_world import key_value
 
@@ -187,6 +188,22 @@ def test_time_to_enable_a_key_and_to_report_is_kept_back(monkeypatch: pytest.Mon
     auditor.handler({"action": "audit"}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
     (made,) = rounds
     assert (made.time_left(), made.rotators.time_left()) == (900 - 20 - SECONDS_TO_ENABLE,) * 2
+
+
+@pytest.mark.usefixtures("aws")
+def test_what_was_found_until_an_audit_broke_off_is_counted_and_the_audit_is_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def break_off(self: Round, _: object) -> Any:
+        self.record.find(Kind.REFUSED, "viewer", "refused")
+        raise KeyError
+
+    monkeypatch.setattr(Round, "go", break_off)
+    monkeypatch.setattr(AuditorSettings, "of", lambda *_: AuditWorld().settings())
+    with pytest.raises(RotatorFailedError):
+        auditor.handler({"action": "audit"}, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
+    (metrics,) = [line for text in capsys.readouterr().out.splitlines() if "_aws" in (line := json.loads(text))]
+    assert (metrics["UrgentFindings"], "Audits" in metrics) == (1, False)
 
 
 @pytest.mark.usefixtures("aws")
