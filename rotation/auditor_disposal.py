@@ -14,6 +14,8 @@ from typing import Any, Final
 from klaviyo_access.keys.labels import LEAKED_SPARE, Leaked, Rejected, Version
 from rotation.auditor_findings import Kind, Record
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, find
+from rotation.auditor_marks import End
+from rotation.auditor_revived import Revived, returned, revived
 from rotation.auditor_rotators import Rotators, RotatorSilentError
 from rotation.auditor_settings import AuditedRole
 from rotation.auditor_sight import SeenRole, Sight
@@ -74,6 +76,32 @@ class Disposal:
         if failed:
             raise failed
 
+    def end_revived(self) -> None:
+        """Tell of keys that ended and are active again, and disable again what leaked, unless a role uses it.
+
+        Raises:
+            RotatorSilentError, StoreError: whether one is in use could not be seen.
+            InventoryError: Klaviyo did not do what it was asked for.
+        """
+        if not (found := returned(self.entries)):
+            return
+        back = list(revived(found, list(self._every_role())))
+        for one in back:
+            said = one.said()
+            self.record.find(said.kind, "", said.message, said.fingerprint)
+        for one in back:
+            if one.is_to_end and self.inventory:
+                self._end_again(one, self.inventory)
+
+    def _end_again(self, one: Revived, inventory: Inventory) -> None:
+        try:
+            inventory.change(
+                one.entry, name=one.entry.name, status="disabled", look=lambda: self._insist_on_idle(one.fingerprint)
+            )
+            self.record.counts["disabled"] += 1
+        except _LiveError:
+            return  # the next audit tells who uses it
+
     def _dispose_of(self, role: AuditedRole, where: Where, version: Version) -> None:
         answer = self.rotators.ask(role, "begin-disable", secret=where.value, version=version.id)
         if answer["outcome"] == Outcome.TOO_EARLY:
@@ -98,14 +126,41 @@ class Disposal:
         if live := self._live_in(fingerprint):
             self._leave_alone(role, entry, fingerprint, live)
             return
+        end = End.LEAKED if _has_leaked(version) else End.ENDED
+        is_marked = entry is not None and fingerprint in entry.marks
+        if entry and self.inventory and is_marked and not entry.is_active:
+            self._tell_end(entry, self.inventory, name=entry.marked(fingerprint, end))
         is_alive = self._is_alive(role, where, version)
-        is_known = is_alive or (is_alive is None and entry is not None and fingerprint in entry.marks)
+        is_known = is_alive or (is_alive is None and is_marked)
         if entry and self.inventory and is_known:
-            if self._disable(role, entry, self.inventory, fingerprint) and self._is_alive(role, where, version):
-                message = "The key was disabled, and Klaviyo accepts it still. The next audit asks again."
-                self.record.find(Kind.STILL_ALIVE, role.name, message, fingerprint)
+            is_idle = self._disable(role, entry, self.inventory, fingerprint, end)
+            if is_idle and self._is_alive(role, where, version):
+                self._doubt(role, entry, self.inventory, fingerprint)
         elif is_alive:
             self._by_hand(role, fingerprint, ends_with)
+
+    def _tell_end(self, entry: Entry, inventory: Inventory, *, name: str) -> None:
+        """Give a key that is disabled already the name of its end, so that its return is seen."""
+        if entry.name != name:
+            inventory.change(entry, name=name)
+
+    def _doubt(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str) -> None:
+        """Klaviyo disables at once: where it accepts the key still, its entry is another one's.
+
+        That a mark from the time when the key was in use is wrong, only a day shows for certain.
+        """
+        if entry.is_active and fingerprint in entry.marks:
+            message = "The key was disabled, and Klaviyo accepts it still. The next audit asks again."
+            self.record.find(Kind.STILL_ALIVE, role.name, message, fingerprint)
+            return
+        self._enable(role, entry, inventory, fingerprint, name=entry.denying(fingerprint))
+        message = (
+            f"The key {entry.name!r} of Klaviyo's list was disabled for one of {role.name} that ends alike, and was "
+            "enabled again, since Klaviyo accepts the latter still: see whether anything failed that uses it. It is "
+            f"not taken for that key again, as its name says now. The key of {role.name}, which ends in "
+            f"{entry.ends_with} as well, is to be disabled in the dashboard."
+        )
+        self.record.find(Kind.WRONG_KEY, role.name, message, fingerprint)
 
     def _is_alive(self, role: AuditedRole, where: Where, version: Version) -> bool | None:
         """Whether Klaviyo accepts a key; where it definitely does not, the version is gone now. None: nobody knows."""
@@ -117,14 +172,14 @@ class Disposal:
     def _leave_alone(self, role: AuditedRole, entry: Entry | None, fingerprint: str, live: Sequence[str]) -> None:
         """Enable a live key again that a run disabled which was killed then."""
         if entry and self.inventory and not entry.is_active:
-            self._enable(role, entry, self.inventory, fingerprint)
+            self._enable(role, entry, self.inventory, fingerprint, name=entry.marked(fingerprint))
         message = (
             f"The key is to be disabled for {role.name} and live in {', '.join(live)}, so it is left alone. Rotate "
             f"{', '.join(live)} to a key of its own; the next audit disables this one."
         )
         self.record.find(Kind.SHARED_KEY, role.name, message, fingerprint)
 
-    def _disable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str) -> bool:
+    def _disable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str, end: End) -> bool:
         """Whether the key is disabled now, and nobody uses it.
 
         Raises:
@@ -136,7 +191,7 @@ class Disposal:
             try:
                 inventory.change(
                     entry,
-                    name=entry.marked(fingerprint),
+                    name=entry.marked(fingerprint, end),
                     status="disabled",
                     look=lambda: self._insist_on_idle(fingerprint),
                 )
@@ -147,7 +202,7 @@ class Disposal:
             except InventoryError as error:  # its answer may be lost alone: look nevertheless
                 failed = error
         if self._went_live(fingerprint):
-            self._enable(role, entry, inventory, fingerprint)
+            self._enable(role, entry, inventory, fingerprint, name=entry.marked(fingerprint))
             message = (
                 "The key became live in a role while it was being disabled, and was enabled again at once. Look in "
                 "CloudTrail who moved labels, and rotate the role."
@@ -181,11 +236,11 @@ class Disposal:
         if live := self._live_in(fingerprint):
             raise _LiveError(live)
 
-    def _enable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str) -> None:
+    def _enable(self, role: AuditedRole, entry: Entry, inventory: Inventory, fingerprint: str, *, name: str) -> None:
         """Enable a key, for as long as it takes: requests fail meanwhile."""
         for left in reversed(range(_TRIES)):
             try:
-                inventory.change(entry, name=entry.marked(fingerprint), status="active")
+                inventory.change(entry, name=name, status="active")
             except InventoryError:
                 if not left:
                     self.record.find(Kind.LIVE_DISABLED, role.name, _ENABLE_BY_HAND.format(entry=entry), fingerprint)

@@ -45,6 +45,10 @@ class Kind(StrEnum):
     """A key was disabled, and Klaviyo accepts it still."""
     HIT_LIVE = "hit-live"
     """The auditor disabled a key that turned out to be live, and enabled it again."""
+    WRONG_KEY = "wrong-key"
+    """The auditor disabled a key that turned out to be another one, and enabled it again."""
+    REVIVED = "revived"
+    """Klaviyo lists a key as active that was ended."""
     UNREADABLE = "unreadable"
     """A version holds no key, so that nobody can tell whether anything is alive."""
     UNFINISHED = "unfinished"
@@ -60,6 +64,8 @@ URGENT: Final = frozenset(
         Kind.CONDEMNED_LIVE,
         Kind.LIVE_DISABLED,
         Kind.HIT_LIVE,
+        Kind.WRONG_KEY,
+        Kind.REVIVED,
         Kind.UNATTENDED,
     }
 )

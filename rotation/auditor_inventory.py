@@ -1,7 +1,8 @@
 """Klaviyo's own list of the account's keys, which tells their names, scopes and states, and can disable them.
 
 A beta of Klaviyo's, which the SDK does not have. A key is found by its last four characters and its scopes, and from
-then on by its fingerprint, which its name is given; nothing is ever done to a key that is not the only one to fit.
+then on by the mark in its name (`rotation.auditor_marks`); nothing is ever done to a key that is not the only one to
+fit.
 
 Source: Klaviyo's OpenAPI, revision 2026-07-15.pre.
 """
@@ -16,6 +17,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.answers import Meaning, read_answer
+from rotation.auditor_marks import End, Mark, denied, marks, with_mark, without_mark
 from rotation.errors import RotationError
 
 REVISION: Final = "2026-07-15.pre"
@@ -24,7 +26,6 @@ Send = Callable[[str, str, Mapping[str, str], float, bytes | None], tuple[int, M
 
 _PATH: Final = "/api/api-keys"
 _REQUEST_TIMEOUT: Final = 10.0
-_MARK: Final = re.compile(r"\[([0-9a-f]{12})\]")
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -51,13 +52,21 @@ class Entry:
     ends_with: str
 
     @property
-    def marks(self) -> frozenset[str]:
-        """The fingerprints that its name carries."""
-        return frozenset(_MARK.findall(self.name))
+    def marks(self) -> Mapping[str, End | None]:
+        """The fingerprints that its name gives it, each with its key's end."""
+        return {mark.fingerprint: mark.end for mark in marks(self.name, ends_with=self.ends_with)}
 
-    def marked(self, fingerprint: str) -> str:
-        """Its name with the fingerprint."""
-        return self.name if fingerprint in self.marks else f"{self.name} [{fingerprint}]".lstrip()
+    def may_be(self, fingerprint: str, *, ends_with: str) -> bool:
+        """Whether it could be the key: it ends so, and turned out to be another one never yet."""
+        return self.ends_with == ends_with and fingerprint not in denied(self.name)
+
+    def marked(self, fingerprint: str, end: End | None = None) -> str:
+        """Its name as that of this key."""
+        return with_mark(self.name, Mark(fingerprint, self.ends_with, end))
+
+    def denying(self, fingerprint: str) -> str:
+        """Its name as that of another key than this one."""
+        return without_mark(self.name, fingerprint)
 
 
 def find(entries: Iterable[Entry], *, fingerprint: str, ends_with: str, scopes: frozenset[str]) -> Entry | None:
@@ -65,7 +74,7 @@ def find(entries: Iterable[Entry], *, fingerprint: str, ends_with: str, scopes: 
 
     A name alone proves nothing, since names are free and may repeat.
     """
-    same_ending = [entry for entry in entries if entry.ends_with == ends_with]
+    same_ending = [entry for entry in entries if entry.may_be(fingerprint, ends_with=ends_with)]
     marked = [entry for entry in same_ending if fingerprint in entry.marks]
     if marked:
         return marked[0] if len(marked) == 1 else None

@@ -93,6 +93,9 @@ class Round:
             entries=entries if inventory else (),
             record=self.record,
         )
+        for custodian in filter(None, (self.settings.custodian,)):
+            with self._noting(custodian):
+                disposal.end_revived()
         for role in self._in_time(order, late):
             with self._noting(role):
                 disposal.dispose(self.sight.look(role))
@@ -239,10 +242,11 @@ class Round:
         for said in of_inventory(role, known[0], fingerprint):
             self.record.find(said.kind, role.name, said.message, said.fingerprint)
         entry = find(entries, fingerprint=fingerprint, ends_with=key.ends_with, scopes=role.scopes)
-        if not entry or not inventory or fingerprint in entry.marks or self.time_left() <= 0:  # a mark can wait
+        if not entry or not inventory or self.time_left() <= 0:  # a mark can wait
             return
-        if self._works_yet(role, fingerprint):
-            inventory.change(entry, name=entry.marked(fingerprint))
+        name = entry.marked(fingerprint)
+        if entry.name != name and self._works_yet(role, fingerprint):
+            inventory.change(entry, name=name)
 
     def _works_yet(self, role: AuditedRole, fingerprint: str) -> bool:
         """Whether Klaviyo knows the key after it made its list: the one entry that fits is then no look-alike's."""

@@ -92,7 +92,7 @@ def test_a_new_key_is_tried_right_after_its_rotation(world: World) -> None:
 def test_the_superseded_key_is_disabled_marked_and_proved_dead(world: World) -> None:
     entries, old = world.entries(), fingerprint(world.old)
     assert {name for name, entry in entries.items() if entry["status"] == "disabled"} == {old}
-    assert entries[old]["name"].endswith(f" [{old}]")
+    assert entries[old]["name"].endswith(f" [{old}-{world.old[-4:]} ended]")
     assert world.wait_for_line(AUDITOR_LOG, action="audit")["dead"] == 1
     assert world.deployed.status("viewer")["retired"] == []
 
@@ -107,7 +107,7 @@ def test_the_scopes_that_klaviyo_listed_to_the_audit_are_shown_to_operators(worl
 def test_keys_in_use_are_marked_and_go_on_working(world: World) -> None:
     entries = world.entries()
     for key in (world.new, world.custodian):
-        assert entries[fingerprint(key)]["name"].endswith(f" [{fingerprint(key)}]")
+        assert entries[fingerprint(key)]["name"].endswith(f" [{fingerprint(key)}-{key[-4:]}]")
         assert entries[fingerprint(key)]["status"] == "active"
     assert world.deployed.status("viewer")["current"]["fingerprint"] == fingerprint(world.new)
 

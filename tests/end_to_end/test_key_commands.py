@@ -57,11 +57,11 @@ def labels(deployed: Deployed, kind: str) -> set[str]:
 
 
 def at_klaviyo(deployed: Deployed, fingerprint: str) -> tuple[str, str]:
-    """The status of a key in Klaviyo's own list, and the end of its name."""
+    """The status of a key in Klaviyo's own list, and what the mark in its name says beside its last four characters."""
     home = Home(deployed.home)
     listed = asking.ask(home, asking.running(home).ports.klaviyo, "GET", "/sandbox/keys")
     [(status, name)] = [(key["status"], key["name"]) for key in listed if key["fingerprint"] == fingerprint]
-    return status, name[-len(fingerprint) - 2 :]
+    return status, re.sub(r"^.*\[|-[0-9a-f]{4}|\]", "", name)
 
 
 def test_a_leaked_spare_is_disabled_by_the_auditor_and_forgotten(deployed: Deployed, spare: str) -> None:
@@ -71,7 +71,7 @@ def test_a_leaked_spare_is_disabled_by_the_auditor_and_forgotten(deployed: Deplo
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{spare} is a spare. It is marked as leaked, and never used again." in done.stderr
     assert f"developer: {spare} is disabled, and Klaviyo refuses it." in done.stdout
-    assert at_klaviyo(deployed, spare) == ("disabled", f"[{spare}]")
+    assert at_klaviyo(deployed, spare) == ("disabled", f"{spare} leaked")
     assert not {label for label in labels(deployed, "reserve") if spare in label}
     assert deployed.status("developer")["current"]["fingerprint"] == in_use
     assert at_klaviyo(deployed, in_use)[0] == "active"
@@ -93,7 +93,7 @@ def test_a_leaked_key_in_use_is_rotated_away_disabled_by_the_auditor_and_who_rea
         "Who read keys of the role in the last 2 days, how often, when and where:",
     ]
     assert "role/klaviyo/local/klaviyo-local-app-api: " in done.stdout
-    assert at_klaviyo(deployed, leaked) == ("disabled", f"[{leaked}]")
+    assert at_klaviyo(deployed, leaked) == ("disabled", f"{leaked} leaked")
     assert not {label for kind in ("key", "reserve") for label in labels(deployed, kind) if leaked in label}
     assert f"KEY:{spare}" in labels(deployed, "key")
     assert deployed.status("developer")["current"]["fingerprint"] == spare

@@ -31,6 +31,11 @@ def print_of(name: str) -> str:
     return fingerprint(key_value(name))
 
 
+def marked(name: str, end: str = "") -> str:
+    """What Klaviyo's list calls a key that is named ``name`` and has its mark."""
+    return f"{name} [{print_of(name)}-{key_value(name)[-4:]}{end and ' '}{end}]"
+
+
 def retired(name: str) -> str:
     return str(Retired(NOW - timedelta(days=9), print_of(name)))
 

@@ -24,6 +24,7 @@ from tests.rotation.auditor_world import (
     AuditWorld,
     error,
     holds,
+    marked,
     payload,
     print_of,
     rejected,
@@ -32,10 +33,6 @@ from tests.rotation.auditor_world import (
 from tests.rotation.rotation_world import key_value
 
 Change = Callable[[AuditWorld], object]
-
-
-def marked(name: str) -> str:
-    return f"{name} [{print_of(name)}]"
 
 
 def disabled(world: AuditWorld) -> list[str]:
@@ -64,7 +61,7 @@ def test_a_superseded_key_is_renamed_disabled_and_proved_dead() -> None:
     record = world.audit()
     assert (record.findings, record.counts["disabled"], record.counts["dead"]) == ([], 1, 1)
     assert disabled(world) == [key_value("old")]
-    assert world.entry("old")["name"] == marked("old")
+    assert world.entry("old")["name"] == marked("old", "ended")
     assert "old" not in world.roles["viewer"].key
     again = world.audit()
     assert (again.findings, again.counts["disabled"], again.counts["dead"]) == ([], 0, 0)
@@ -150,7 +147,7 @@ def test_a_key_that_becomes_live_while_it_is_disabled_is_enabled_at_once() -> No
     world = AuditWorld()
     world.during = lambda: goes_live(world) if world.entry("old")["status"] == "disabled" else None
     record = world.audit("viewer")
-    assert [status for name, status in world.patched if name == marked("old")] == ["disabled", "active"]
+    assert world.patched[:2] == [(marked("old", "ended"), "disabled"), (marked("old"), "active")]
     assert [finding.kind for finding in record.findings] == [Kind.HIT_LIVE]
     assert (disabled(world), record.counts["dead"], world.asked.count(("viewer", "prove-dead"))) == ([], 0, 1)
 
@@ -228,7 +225,7 @@ def test_a_run_that_was_killed_after_it_disabled_is_completed_by_the_next(live: 
         goes_live(world)
     record = world.audit("viewer")
     assert (disabled(world) == [], record.counts["dead"]) == (live, 0 if live else 1)
-    assert [status for name, status in world.patched if name == marked("old")] == (["active"] if live else [])
+    assert world.patched[0] == ((marked("old"), "active") if live else (marked("old", "ended"), None))
 
 
 def test_nothing_is_disabled_while_one_role_cannot_be_seen() -> None:
@@ -256,7 +253,9 @@ NO_MATCH: dict[str, Change] = {
     "two keys end alike": other_ending,
     "two keys end alike, one is disabled already": lambda world: other_ending(world, status="disabled"),
     "its scopes are others": lambda world: world.entry("old").update(scopes=("accounts:read",)),
-    "its name carries another key's mark": lambda world: world.entry("old").update(name=marked("viewer-key")),
+    "its name carries another key's mark": lambda world: world.entry("old").update(
+        name=f"old [{'0' * 12}-{key_value('old')[-4:]}]"
+    ),
     "only a name carries its mark": all_of(
         lambda world: world.entry("old").update(scopes=("accounts:read",)),
         lambda world: world.make("bait", label=marked("old")),
@@ -313,6 +312,7 @@ def test_where_no_key_may_disable_a_person_is_told_until_klaviyo_refuses_the_key
 
 def test_a_disabled_key_that_klaviyo_still_accepts_is_told_of() -> None:
     world = AuditWorld(answers={("viewer", "prove-dead"): [{"outcome": "alive"}]})
+    world.entry("old")["name"] = marked("old")
     assert world.kinds("viewer") == ["still-alive viewer"]
 
 
@@ -579,7 +579,7 @@ def test_only_an_audit_of_all_roles_counts_as_the_daily_one(
 ) -> None:
     roles = tuple(audited(name) for name in ("twin", "viewer"))
     monkeypatch.setattr(AuditorSettings, "of", lambda *_: SimpleNamespace(roles=roles))
-    monkeypatch.setattr(auditor, "_round", lambda *_: SimpleNamespace(go=lambda _: Record()))
+    monkeypatch.setattr(auditor, "_round", lambda *_: SimpleNamespace(go=lambda _: Record(), record=Record()))
     monkeypatch.setenv("ENVIRONMENT", "prod")
     monkeypatch.setenv("PREFIX", "shop")
     auditor.handler(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 900_000))
@@ -627,6 +627,8 @@ def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
         "condemned-live",
         "live-disabled",
         "hit-live",
+        "wrong-key",
+        "revived",
         "unattended",
     }
 

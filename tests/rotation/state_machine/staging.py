@@ -71,7 +71,8 @@ def strange_key(account: Account, role: Role, pick: int) -> None:
         stranger = other if kind == 2 else other[:-4] + ours[-4:]
         account.strangers.add(stranger)
         account.klaviyo.scopes[stranger] = ("accounts:read",) if kind == 1 else SCOPES
-        account.called[stranger] = f"copy of [{print_of(ours)}]" if kind == 2 else "billing"
+        marks = " ".join(f"[{print_of(ours)}-{key[-4:]}]" for key in (ours, stranger))
+        account.called[stranger] = f"copy of {marks}" if kind == 2 else "billing"
 
 
 def steal_label(account: Account, role: Role, pick: int) -> None:
