@@ -31,8 +31,8 @@ class Revived:
 
     @property
     def is_to_end(self) -> bool:
-        """Whether it is disabled again at once."""
-        return self.end is End.LEAKED and not self.live
+        """Whether it is disabled again at once, if it is not in use."""
+        return self.end is End.LEAKED
 
     def said(self) -> Said:
         """What is to be said of it."""
