@@ -53,6 +53,13 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
             f"{role} has {spares} of {LEAST_SPARES} spares: create keys in Klaviyo's dashboard and stage them, "
             f"'klaviyo-access keys stage {role}'.",
         )
+    for _, taken in seen.reserve.writes_taken[:1]:
+        yield Said(
+            Kind.WRITE_TAKEN,
+            f"Klaviyo took a malformed write of {role}'s rotator at {taken.time.isoformat()}: the line WriteProbeError "
+            "of its log says which; look in the account for what it made. No write probe is sent until writeProbes was "
+            "set to false and deployed.",
+        )
     if not seen.rotates:
         yield Said(Kind.ROTATION_OFF, f"Rotation of {role} is switched off: deploy the stack, which switches it on.")
     elif seen.due and now - seen.due > PATIENCE:

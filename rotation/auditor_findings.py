@@ -51,6 +51,8 @@ class Kind(StrEnum):
     """Klaviyo lists a key as active that was ended."""
     UNREADABLE = "unreadable"
     """A version holds no key, so that nobody can tell whether anything is alive."""
+    WRITE_TAKEN = "write-taken"
+    """Klaviyo took a malformed write."""
     UNFINISHED = "unfinished"
     UNATTENDED = "unattended"
     """Roles had no turn in two audits."""

@@ -17,6 +17,7 @@ from klaviyo_access.keys.labels import (
     Retired,
     Spare,
     Version,
+    WriteTaken,
 )
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
@@ -107,6 +108,7 @@ def _ask(keys: RoleKeys, key: Key) -> Outcome:
 
 
 def _let_go(secret: StoredSecret, version: Version) -> None:
-    for label in sorted(version.labels, key=lambda label: _ORDER.index(type(label))):
+    labels = [label for label in version.labels if not isinstance(label, WriteTaken)]  # which is not about the key
+    for label in sorted(labels, key=lambda label: _ORDER.index(type(label))):
         if label is not AwsLabel.CURRENT:  # on a reserve it means nothing, and cannot be taken off
             secret.remove(label, version.id)

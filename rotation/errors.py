@@ -100,8 +100,8 @@ class WriteProbeError(DeadEndError):
 
     def __init__(self, role: str, accepted: WriteAcceptedError) -> None:
         super().__init__(
-            f"Role {role}: {accepted} Look there for what it made. Set writeProbes to false and deploy before the role "
-            "rotates again. The spare waits as before, and the current key stays in use."
+            f"Role {role}: {accepted} Look there for what it made, set writeProbes to false and deploy: until then "
+            "the role rotates without write probes. The spare waits as before, and the current key stays in use."
         )
 
 

@@ -4,7 +4,16 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Rejected, Spare, Version
+from klaviyo_access.keys.labels import (
+    LEAKED_SPARE,
+    AwsLabel,
+    HoldsKey,
+    Rejected,
+    SecretLabels,
+    Spare,
+    Version,
+    WriteTaken,
+)
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
 from rotation.errors import (
@@ -134,7 +143,7 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
         if spare.fingerprint in key.held_fingerprints:
             continue  # staged again since healing, which clears it next time
         try:
-            found = _examine(keys, version, spare, leaked=reserve.leaked_fingerprints)
+            found = _examine(keys, version, spare, reserve)
         except StoreError as error:
             if error.code not in _UNDECRYPTED:
                 raise
@@ -150,29 +159,41 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
     raise failure or NoSpareError(keys.settings.role, passed_over.rejected)
 
 
-def _examine(keys: RoleKeys, version: Version, spare: Spare, *, leaked: frozenset[str]) -> _GoodSpare | Rejected:
+def _examine(keys: RoleKeys, version: Version, spare: Spare, reserve: SecretLabels) -> _GoodSpare | Rejected:
     try:
         key = read_key(value_of(keys.reserve, version.id))
     except MalformedKeyError:
         return Rejected(keys.clock(), spare.fingerprint, "malformed")
     if key.fingerprint != spare.fingerprint:
         return Rejected(keys.clock(), key.fingerprint, "mislabelled")
-    if key.fingerprint in leaked:
+    if key.fingerprint in reserve.leaked_fingerprints:
         return Rejected(keys.clock(), key.fingerprint, LEAKED_SPARE)
     settings = keys.settings
     try:
         proof = keys.klaviyo.prove(
-            key, settings.scopes, account_id=settings.klaviyo_account_id, writes=settings.write_probes
+            key, settings.scopes, account_id=settings.klaviyo_account_id, writes=_may_write(keys, reserve)
         )
     except KeyRefusedError as refused:
         return Rejected(keys.clock(), key.fingerprint, refused.reason)
     except NoAnswerError as silence:
         raise KlaviyoSilentError(str(silence)) from None
     except WriteAcceptedError as accepted:
+        _forbid_writes(keys, reserve.current or version)
         raise WriteProbeError(settings.role, accepted) from None
     if proof.unproved and settings.require_proof == "all":
         raise ScopesUnprovedError(settings.role, proof.unproved)
     return _GoodSpare(key, proof)
+
+
+def _may_write(keys: RoleKeys, reserve: SecretLabels) -> bool:
+    """Whether write probes may be sent: none was taken, and there is room for that word and a verdict."""
+    return keys.settings.write_probes and not reserve.writes_taken and reserve.free > 1
+
+
+def _forbid_writes(keys: RoleKeys, version: Version) -> None:
+    """Have no later rotation send a write probe, whoever starts it; where no label can be put, this one ends still."""
+    with suppress(StoreError):
+        keys.reserve.add(WriteTaken(keys.clock()), version.id)
 
 
 def _require_no_verdict(keys: RoleKeys, pending: Version) -> None:

@@ -208,7 +208,13 @@ def _advice(secrets: RoleSecrets) -> str:
         return "its key is not managed: 'keys adopt' hands it to the rotator"
     if key.current.verdict:
         return "the key in use is not to be used: stage a good one if there is no spare, then rotate"
-    return _of_spares(len(spares))
+    return "; ".join(filter(None, (_of_writes(secrets.reserve.labels), _of_spares(len(spares)))))
+
+
+def _of_writes(reserve: SecretLabels) -> str:
+    if not reserve.writes_taken:
+        return ""
+    return "Klaviyo took a write probe: look in the account for what it made, set writeProbes to false and deploy"
 
 
 def _of_spares(spares: int) -> str:

@@ -103,6 +103,17 @@ class Leaked:
 
 
 @dataclass(frozen=True)
+class WriteTaken:
+    """On the reserve's current version, which is no key: Klaviyo took a malformed write at ``time``. No further one is
+    sent until an operator has switched write probes off."""
+
+    time: datetime
+
+    def __str__(self) -> str:
+        return f"WRITE-TAKEN:{format_time(self.time)}"
+
+
+@dataclass(frozen=True)
 class Foreign:
     """Not a label of ours, or not in its exact form: counted, never believed."""
 
@@ -113,7 +124,7 @@ class Foreign:
 
 
 OurLabel = Spare | Rejected | HoldsKey | Retired | Disabling | Leaked
-Label = OurLabel | AwsLabel | Foreign
+Label = OurLabel | WriteTaken | AwsLabel | Foreign
 
 _AWS: Final = {label.value: label for label in AwsLabel}
 _TIMED: Final[tuple[tuple[re.Pattern[str], type[Spare | Retired]], ...]] = (
@@ -125,6 +136,7 @@ _UNTIMED: Final[tuple[tuple[re.Pattern[str], type[HoldsKey | Disabling | Leaked]
     (re.compile(f"DISABLING:{_FINGERPRINT}"), Disabling),
     (re.compile(f"LEAKED:{_FINGERPRINT}"), Leaked),
 )
+_WRITE_TAKEN: Final = re.compile(f"WRITE-TAKEN:{_TIME}")
 _REJECTED: Final = re.compile(f"REJECTED:{_TIME}:{_FINGERPRINT}:{_REASON}")
 
 
@@ -144,7 +156,9 @@ def parse_label(text: str) -> Label:
         return Foreign(text)
 
 
-def _parse_ours(text: str) -> OurLabel | None:
+def _parse_ours(text: str) -> OurLabel | WriteTaken | None:
+    if found := _WRITE_TAKEN.fullmatch(text):
+        return WriteTaken(_parse_time(found["time"]))
     for untimed, kind in _UNTIMED:
         if found := untimed.fullmatch(text):
             return kind(found["fingerprint"])
@@ -202,8 +216,8 @@ class Version:
 
     @property
     def ours(self) -> tuple[OurLabel, ...]:
-        """The labels of ours on this version."""
-        return tuple(label for label in self.labels if not isinstance(label, AwsLabel | Foreign))
+        """The labels on this version that name a key."""
+        return tuple(label for label in self.labels if not isinstance(label, AwsLabel | WriteTaken | Foreign))
 
 
 @dataclass(frozen=True)
@@ -259,6 +273,11 @@ class SecretLabels:
         waiting = [(version, version.spare) for version in self.versions]
         found = [(version, spare) for version, spare in waiting if spare is not None]
         return tuple(sorted(found, key=lambda pair: (pair[1].time, pair[1].fingerprint)))
+
+    @property
+    def writes_taken(self) -> tuple[tuple[Version, WriteTaken], ...]:
+        """The malformed writes that Klaviyo took, and that nobody has seen to yet, with the versions that say so."""
+        return tuple((version, label) for version in self for label in version.labels if isinstance(label, WriteTaken))
 
     @property
     def held_fingerprints(self) -> frozenset[str]:

@@ -50,6 +50,11 @@ def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime 
         ({"k1": ["AWSCURRENT", f"KEY:{OLD}"]}, {"r0": ["AWSCURRENT"]}, "no spare: stage one before the next rotation"),
         (
             {"k1": ["AWSCURRENT", f"KEY:{OLD}"]},
+            {"r0": ["AWSCURRENT", "WRITE-TAKEN:20261122T120000Z"]},
+            "Klaviyo took a write probe: look in the account for what it made",
+        ),
+        (
+            {"k1": ["AWSCURRENT", f"KEY:{OLD}"]},
             {"r1": [f"SPARE:{TIME}:{NEW}"]},
             f"1 of {LEAST_SPARES} spares: stage another",
         ),

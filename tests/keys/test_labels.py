@@ -17,6 +17,7 @@ from klaviyo_access.keys.labels import (
     Retired,
     SecretLabels,
     Spare,
+    WriteTaken,
     parse_label,
 )
 
@@ -37,6 +38,7 @@ labels: st.SearchStrategy[Label] = st.one_of(
     st.builds(Retired, times, fingerprints),
     st.builds(Disabling, fingerprints),
     st.builds(Leaked, fingerprints),
+    st.builds(WriteTaken, times),
     st.sampled_from(AwsLabel),
 )
 
@@ -65,6 +67,7 @@ def test_any_text_reads_as_a_label_that_writes_the_same_text(text: str) -> None:
         (f"RETIRED:20261122T120000Z:{ONE}", Retired(NOON, ONE)),
         (f"DISABLING:{ONE}", Disabling(ONE)),
         (f"LEAKED:{ONE}", Leaked(ONE)),
+        ("WRITE-TAKEN:20261122T120000Z", WriteTaken(NOON)),
         ("AWSCURRENT", AwsLabel.CURRENT),
     ],
 )
@@ -90,6 +93,7 @@ def test_labels_have_the_documented_form(text: str, label: Label) -> None:
         f"REJECTED:20261122T120000Z:{ONE}:",
         f"REJECTED:20261122T120000Z:{ONE}:Not A Reason",
         f"RETIRED:{ONE}",
+        "WRITE-TAKEN:20261322T120000Z",
         "AWSCURRENT ",
         "",
     ],

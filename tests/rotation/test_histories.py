@@ -343,48 +343,6 @@ def test_a_proof_of_every_scope_is_asked_for_where_the_settings_say_so() -> None
     assert world.lives() == {"a": "reserve SPARE"}
 
 
-def test_write_scopes_are_proved_where_the_settings_allow_write_probes() -> None:
-    world = World(require_proof="all", write_probes=True)
-    world.stage("a")
-
-    assert world.rotate() == "RotationSucceeded"
-
-    assert [call for call in world.klaviyo.calls if call.startswith("POST")] == ["POST /api/profiles within 10 s"]
-    assert world.lives() == {"a": "AWSCURRENT KEY"}
-
-
-def test_a_spare_without_a_write_scope_is_rejected_by_its_probe() -> None:
-    world = World(write_probes=True)
-    world.stage("a")
-    world.klaviyo.scopes[key_value("a")] = tuple(scope for scope in SCOPES if scope != "profiles:write")
-
-    assert world.rotate() == "RotationFailed"
-
-    assert world.lives() == {"a": "reserve REJECTED(missing:profiles:write)"}
-
-
-def test_a_malformed_write_that_klaviyo_takes_ends_the_rotation_and_leaves_the_spares_as_they_were() -> None:
-    world = World(write_probes=True)
-    world.stage("a")
-    world.stage("b")
-    world.klaviyo.takes_anything = True
-
-    assert world.rotate() == "RotationFailed"
-
-    assert [type(error).__name__ for error in world.errors] == ["WriteProbeError"]
-    assert "POST /api/profiles with 200" in str(world.errors[0])
-    assert len([call for call in world.klaviyo.calls if call.startswith("POST")]) == 1
-    assert world.lives() == {"a": "reserve SPARE", "b": "reserve SPARE"}
-
-
-def test_no_write_is_sent_unless_the_settings_allow_it(world: World) -> None:
-    stage("a")(world)
-
-    assert world.rotate() == "RotationSucceeded"
-
-    assert [call for call in world.klaviyo.calls if not call.startswith("GET")] == []
-
-
 def test_a_key_that_dies_before_the_test_is_not_promoted_and_the_next_one_is(world: World) -> None:
     stage("a", "b", "c")(world)
     world.rotate()
