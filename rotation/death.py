@@ -21,12 +21,14 @@ from klaviyo_access.keys.labels import (
 )
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
+from rotation.control import refuses_everybody
 from rotation.errors import EventRefusedError
 from rotation.events import Discard, ProveDead
 from rotation.live import live_fingerprints
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret, Where
+from rotation.undecryptable import UNDECRYPTABLE, decrypted
 from rotation.values import find_keys
 
 _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling, HoldsKey)
@@ -35,6 +37,8 @@ _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling,
 
 def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     """Ask Klaviyo whether it still knows the key of a version, and let the version go if it does not.
+
+    A 401 is no proof where the role's other keys get one too.
 
     Args:
         keys: the role's keys, healed.
@@ -48,20 +52,26 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     version = secret.labels().version(request.version)
     if version is None or not version.ours:
         raise EventRefusedError("The version holds no key of this role.")
-    held = find_keys(value_of(secret, version.id))
+    value = decrypted(keys, version.id) if request.secret is Where.RESERVE else value_of(secret, version.id)
+    if value is None:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=version.ours[0].fingerprint, reason=UNDECRYPTABLE)
+    held = find_keys(value)
     fingerprint = held[0].fingerprint if len(held) == 1 else version.ours[0].fingerprint
     if _in_use(keys, version, request.secret, held):
         return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
     if not held:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason="malformed")
     outcome = next((said for key in held if (said := _ask(keys, key)) is not Outcome.DEAD), Outcome.DEAD)
+    if outcome is Outcome.DEAD and refuses_everybody(keys, {key.fingerprint for key in held}):
+        outcome = Outcome.NO_ANSWER
     if outcome is Outcome.DEAD:
         _let_go(secret, version)
     return Report(outcome=outcome, fingerprint=fingerprint)
 
 
 def discard(keys: RoleKeys, request: Discard) -> Report:
-    """Let a rejected version of the reserve go in which no key can be read, so that its label is free again.
+    """Let a version of the reserve go in which no key can be read, so that its label is free again: a rejected one, or
+    one that nobody can decrypt any more.
 
     Klaviyo cannot be asked about it, so that an operator's word stands for the proof: he looked in the dashboard that
     no key is alive that was meant. Not where it is called leaked, since that verdict keeps the key from coming back.
@@ -78,9 +88,10 @@ def discard(keys: RoleKeys, request: Discard) -> Report:
     if version is None or not version.ours:
         raise EventRefusedError("The version holds nothing that was staged.")
     fingerprint = version.ours[0].fingerprint
-    if not version.verdict:
+    value = decrypted(keys, version.id)
+    if value is not None and not version.verdict:
         return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
-    if find_keys(value_of(keys.reserve, version.id)):
+    if value is not None and find_keys(value):
         raise EventRefusedError("A key can be read in the version: it goes once Klaviyo refuses that key.")
     if any(isinstance(label, Rejected) and label.reason == LEAKED_SPARE for label in version.ours):
         raise EventRefusedError(
@@ -88,7 +99,7 @@ def discard(keys: RoleKeys, request: Discard) -> Report:
             "refused if it is staged again."
         )
     _let_go(keys.reserve, version)
-    return Report(outcome=Outcome.DISCARDED, fingerprint=fingerprint)
+    return Report(outcome=Outcome.DISCARDED, fingerprint=fingerprint, reason=UNDECRYPTABLE if value is None else None)
 
 
 def _in_use(keys: RoleKeys, version: Version, where: Where, held: Sequence[Key]) -> bool:

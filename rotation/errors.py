@@ -10,6 +10,7 @@
     ├── RotatorFailedError          a fault of the rotator itself
     └── DeadEndError                this rotation cannot succeed: AWSPENDING is off, so that another one can start
         ├── NoSpareError            the reserve holds no good spare
+        ├── EverybodyRefusedError   Klaviyo answered 401 to the keys in use as well: no verdict was passed
         ├── LabelsFullError         too few of AWS's 20 labels are free, for a rotation or an action
         ├── ScopesUnprovedError     a scope cannot be proved, and the settings ask for all proofs
         ├── WriteProbeError         Klaviyo took a malformed write, by which it was only to be asked for a scope
@@ -72,6 +73,18 @@ class NoSpareError(DeadEndError):
         super().__init__(
             f"Role {role} has no good spare left.{tried} Create a key in Klaviyo's dashboard, stage it with "
             f"'klaviyo-access keys stage {role}', then rotate again. The current key stays in use."
+        )
+
+
+class EverybodyRefusedError(DeadEndError):
+    """Klaviyo refused every key of the role that was tried: its login is down, or the account is suspended."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(
+            f"Klaviyo answers 401 to every key of role {role} that was tried, the ones in use among them: that says "
+            "nothing about one key, and nothing was changed. Look whether Klaviyo has an incident, or suspended the "
+            f"account; if the keys were disabled, stage a good one with 'klaviyo-access keys stage {role}'. Then "
+            "rotate again."
         )
 
 

@@ -15,9 +15,11 @@ from klaviyo_access.keys.labels import (
     WriteTaken,
 )
 from klaviyo_access.keys.secret import Key, MalformedKeyError
-from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
+from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
+from rotation.control import refuses_everybody
 from rotation.errors import (
     EventRefusedError,
+    EverybodyRefusedError,
     KlaviyoSilentError,
     LabelsFullError,
     NoSpareError,
@@ -51,9 +53,9 @@ def create_secret(keys: RoleKeys, token: str) -> Report:
         token: id of the pending version.
 
     Raises:
-        DeadEndError: no good spare, no labels left, a scope that must and cannot be proved, or a malformed write that
-            Klaviyo took.
-        KlaviyoSilentError: no definite answer; nothing was promoted.
+        DeadEndError: no good spare, a 401 for every key, no labels left, a scope that must and cannot be proved, or a
+            malformed write that Klaviyo took.
+        KlaviyoSilentError: no definite answer; nothing was changed.
         StoreError: a call to Secrets Manager failed.
     """
     if keys.key.value(token) is not None:
@@ -64,7 +66,7 @@ def create_secret(keys: RoleKeys, token: str) -> Report:
     return Report(
         outcome="created",
         fingerprint=fingerprint,
-        rejected=tuple(passed_over.rejected),
+        rejected=passed_over.rejected,
         encrypted=tuple(passed_over.encrypted),
         unproved=spare.proof.unproved,
     )
@@ -82,7 +84,7 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
 
     Raises:
         PendingKeyRefusedError: Klaviyo definitely refuses the key, or has before; the verdict is on it.
-        KlaviyoSilentError: no definite answer; nothing was changed.
+        KlaviyoSilentError: no definite answer, or a 401 for every key; nothing was changed.
         StoreError: a call to Secrets Manager failed.
     """
     pending = keys.key.labels().version(token)
@@ -93,6 +95,8 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
         return Report(outcome="nothing to test yet")
     _require_no_verdict(keys, pending)
     if reason := _refusal(keys, value):
+        if reason == REFUSED and refuses_everybody(keys, {read_key(value).fingerprint}):
+            raise KlaviyoSilentError(str(EverybodyRefusedError(keys.settings.role)))
         _condemn(keys, pending, reason)
         raise PendingKeyRefusedError(keys.settings.role, reason)
     return Report(outcome="accepted", fingerprint=pending.fingerprint)
@@ -125,20 +129,39 @@ class _GoodSpare:
     proof: Proof
 
 
-@dataclass(frozen=True)
+@dataclass
 class _PassedOver:
-    """The spares before the good one: verdicts passed, and fingerprints of values that nobody can decrypt now."""
+    """The spares before the good one: what is against them, and fingerprints of values that nobody can decrypt now."""
 
-    rejected: list[Rejected] = field(default_factory=list)
+    verdicts: list[tuple[Version, Rejected]] = field(default_factory=list)
     encrypted: list[str] = field(default_factory=list)
+    failure: StoreError | None = None
+
+    @property
+    def rejected(self) -> tuple[Rejected, ...]:
+        return tuple(verdict for _, verdict in self.verdicts)
 
 
 def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
-    """The oldest spare that Klaviyo accepts, and those before it."""
+    """The oldest spare that Klaviyo accepts, and those before it; verdicts wait until a 401 is known to mean a key."""
     key, reserve = keys.both_labels()
     if key.free < LABELS_NEEDED:
         raise LabelsFullError("key", free=key.free, needed=LABELS_NEEDED)
-    passed_over, failure = _PassedOver(), None
+    passed_over = _PassedOver()
+    good = _try_spares(keys, key, reserve, passed_over)
+    refused = {verdict.fingerprint for verdict in passed_over.rejected if verdict.reason == REFUSED}
+    if good is None and refused and refuses_everybody(keys, refused):
+        raise EverybodyRefusedError(keys.settings.role)
+    for version, verdict in passed_over.verdicts:
+        reject_spare(keys, version, verdict)
+    if good is None:
+        raise passed_over.failure or NoSpareError(keys.settings.role, passed_over.rejected)
+    return good, passed_over
+
+
+def _try_spares(
+    keys: RoleKeys, key: SecretLabels, reserve: SecretLabels, passed_over: _PassedOver
+) -> _GoodSpare | None:
     for version, spare in reserve.spares:
         if spare.fingerprint in key.held_fingerprints:
             continue  # staged again since healing, which clears it next time
@@ -148,15 +171,13 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
             if error.code not in _UNDECRYPTED:
                 raise
             passed_over.encrypted.append(spare.fingerprint)
-            failure = failure or error
+            passed_over.failure = passed_over.failure or error
             continue
-        if isinstance(found, _GoodSpare):
-            if spare.fingerprint in keys.reserve.labels().leaked_fingerprints:
-                continue  # the labels read first lagged behind an operator's mark
-            return found, passed_over
-        reject_spare(keys, version, found)
-        passed_over.rejected.append(found)
-    raise failure or NoSpareError(keys.settings.role, passed_over.rejected)
+        if isinstance(found, Rejected):
+            passed_over.verdicts.append((version, found))
+        elif spare.fingerprint not in keys.reserve.labels().leaked_fingerprints:
+            return found  # else the labels read first lagged behind an operator's mark
+    return None
 
 
 def _examine(keys: RoleKeys, version: Version, spare: Spare, reserve: SecretLabels) -> _GoodSpare | Rejected:

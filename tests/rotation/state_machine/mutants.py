@@ -124,7 +124,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
     "KEY is forgotten": _slip(promotion.create_secret, ", HoldsKey(fingerprint)]", "]"),
     "a spare is picked though its key is live": _slip(
-        promotion._first_good_spare, "spare.fingerprint in key.held_fingerprints", "False"
+        promotion._try_spares, "spare.fingerprint in key.held_fingerprints", "False"
     ),
     "values hold times": _with_times,
     "a key that is put again keeps its end under the version that it left": _slip(
@@ -162,7 +162,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "begin-disable does not wait for the grace": _slip(disabling._not_yet, "keys.clock() < until", "False"),
     "labels that lag let a leaked spare pass": _slip(
-        promotion._first_good_spare, "spare.fingerprint in keys.reserve.labels().leaked_fingerprints", "False"
+        promotion._try_spares, "spare.fingerprint not in keys.reserve.labels().leaked_fingerprints", "True"
     ),
     "a leaked key stays pending": _slip(leak._mark, "    if pending:\n", "    if False:\n"),
     "a leaked spare is not marked": _slip(

@@ -1,0 +1,96 @@
+"""A 401 for everybody, as in an incident at Klaviyo's login, condemns no key and proves none dead."""
+
+from contextlib import suppress
+
+import pytest
+
+from rotation.errors import EverybodyRefusedError, KlaviyoSilentError, RotationError
+from tests.rotation.acts import dies, refused_spare, used
+from tests.rotation.rotation_world import SCOPES, World, key_value
+
+LIVE, OLD = "AWSCURRENT KEY", "AWSPREVIOUS KEY RETIRED"
+
+
+def with_two_spares() -> World:
+    world = World()
+    used("a", "b")(world)
+    world.stage("c")
+    world.stage("d")
+    return world
+
+
+def test_a_rotation_meanwhile_changes_nothing_and_the_next_one_succeeds() -> None:
+    world = with_two_spares()
+    before = world.lives()
+    known = dict(world.klaviyo.scopes)
+    world.klaviyo.scopes.clear()
+
+    world.rotate()
+
+    assert world.lives() == before
+    assert [type(error) for error in world.errors] == [EverybodyRefusedError]
+    assert world.ask("canary")["outcome"] == "nothing to fall back on"
+    world.klaviyo.scopes.update(known)
+    world.rotate()
+    assert world.lives() == {"a": "KEY RETIRED", "b": OLD, "c": LIVE, "d": "reserve SPARE"}
+
+
+def test_a_pending_key_gets_no_verdict_meanwhile() -> None:
+    world = with_two_spares()
+    token = world.announce()
+    world.step("createSecret", token)
+    before = world.lives()
+    world.klaviyo.scopes.clear()
+
+    with pytest.raises(KlaviyoSilentError, match="answers 401 to every key"):
+        world.step("testSecret", token)
+
+    assert world.lives() == before | {"c": "AWSPENDING KEY"}
+
+
+@pytest.mark.parametrize("key", ["a", "x"])
+def test_no_key_is_proved_dead_meanwhile(key: str) -> None:
+    world = World()
+    used("a", "b")(world)
+    refused_spare("x")(world)
+    before = world.lives()
+    world.klaviyo.scopes.clear()
+
+    assert world.ask("prove-dead", key)["outcome"] == "no answer"
+
+    assert world.lives() == before
+
+
+def test_keys_that_are_really_all_dead_give_way_to_the_first_good_spare() -> None:
+    world = with_two_spares()
+    dies("a", "b", "c", "d")(world)
+    with suppress(RotationError):
+        world.rotate()
+    world.stage("good")
+
+    assert world.rotate() == "RotationSucceeded"
+
+    assert world.lives()["good"] == LIVE
+    assert {world.lives()[name] for name in ("c", "d")} == {"reserve REJECTED(refused)"}
+    for name in ("a", "c", "d"):
+        assert world.ask("prove-dead", name)["outcome"] == "dead"
+
+
+def test_a_pending_key_that_died_with_all_others_gets_its_verdict_by_a_spare_that_works() -> None:
+    world = with_two_spares()
+    token = world.announce()
+    world.step("createSecret", token)
+    dies("a", "b", "c")(world)
+
+    with pytest.raises(RotationError):
+        world.step("testSecret", token)
+
+    assert world.lives()["c"] == "KEY REJECTED(refused)"
+
+
+def test_a_key_in_use_that_lacks_a_scope_is_a_control_all_the_same() -> None:
+    world = World()
+    used("a")(world)
+    world.klaviyo.scopes[key_value("a")] = SCOPES[1:]
+    refused_spare("x")(world)
+    assert world.lives()["x"] == "reserve REJECTED(refused)"
