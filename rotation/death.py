@@ -28,6 +28,7 @@ from rotation.live import live_fingerprints
 from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret, Where
+from rotation.undecryptable import UNDECRYPTABLE, decrypted
 from rotation.values import find_keys
 
 _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling, HoldsKey)
@@ -51,7 +52,10 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     version = secret.labels().version(request.version)
     if version is None or not version.ours:
         raise EventRefusedError("The version holds no key of this role.")
-    held = find_keys(value_of(secret, version.id))
+    value = decrypted(keys, version.id) if request.secret is Where.RESERVE else value_of(secret, version.id)
+    if value is None:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=version.ours[0].fingerprint, reason=UNDECRYPTABLE)
+    held = find_keys(value)
     fingerprint = held[0].fingerprint if len(held) == 1 else version.ours[0].fingerprint
     if _in_use(keys, version, request.secret, held):
         return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
@@ -66,7 +70,8 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
 
 
 def discard(keys: RoleKeys, request: Discard) -> Report:
-    """Let a rejected version of the reserve go in which no key can be read, so that its label is free again.
+    """Let a version of the reserve go in which no key can be read, so that its label is free again: a rejected one, or
+    one that nobody can decrypt any more.
 
     Klaviyo cannot be asked about it, so that an operator's word stands for the proof: he looked in the dashboard that
     no key is alive that was meant. Not where it is called leaked, since that verdict keeps the key from coming back.
@@ -83,9 +88,10 @@ def discard(keys: RoleKeys, request: Discard) -> Report:
     if version is None or not version.ours:
         raise EventRefusedError("The version holds nothing that was staged.")
     fingerprint = version.ours[0].fingerprint
-    if not version.verdict:
+    value = decrypted(keys, version.id)
+    if value is not None and not version.verdict:
         return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
-    if find_keys(value_of(keys.reserve, version.id)):
+    if value is not None and find_keys(value):
         raise EventRefusedError("A key can be read in the version: it goes once Klaviyo refuses that key.")
     if any(isinstance(label, Rejected) and label.reason == LEAKED_SPARE for label in version.ours):
         raise EventRefusedError(
@@ -93,7 +99,7 @@ def discard(keys: RoleKeys, request: Discard) -> Report:
             "refused if it is staged again."
         )
     _let_go(keys.reserve, version)
-    return Report(outcome=Outcome.DISCARDED, fingerprint=fingerprint)
+    return Report(outcome=Outcome.DISCARDED, fingerprint=fingerprint, reason=UNDECRYPTABLE if value is None else None)
 
 
 def _in_use(keys: RoleKeys, version: Version, where: Where, held: Sequence[Key]) -> bool:

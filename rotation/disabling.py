@@ -10,6 +10,7 @@ from rotation.report import Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.room import make_room
 from rotation.store import Where
+from rotation.undecryptable import UNDECRYPTABLE, decrypted
 from rotation.values import find_key
 
 
@@ -38,6 +39,8 @@ def begin_disable(keys: RoleKeys, request: BeginDisable, *, with_grace: bool = T
     version = secret.labels().version(request.version)
     if version is None or not version.ours:
         raise EventRefusedError("The version holds no key of this role.")
+    if request.secret is Where.RESERVE and decrypted(keys, version.id) is None:
+        return Report(outcome=Outcome.DISABLING, fingerprint=version.ours[0].fingerprint, reason=UNDECRYPTABLE)
     if not_yet := _not_yet(keys, version, request.secret, with_grace=with_grace):
         return not_yet
     key = find_key(value_of(secret, version.id))

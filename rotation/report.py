@@ -30,7 +30,7 @@ class Outcome(StrEnum):
     ALIVE = "alive"
     """prove-dead: Klaviyo still accepts the key."""
     DISCARDED = "discarded"
-    """discard: the version was let go; there is no key in it that Klaviyo could know."""
+    """discard: the version was let go; no key can be read in it, or nobody can decrypt it, as ``reason`` says."""
     MARKED = "marked"
     """leaked: the key is never used again from here on; ``life`` is what it was in, ``ends_with`` how it ends."""
     UNKNOWN = "unknown"

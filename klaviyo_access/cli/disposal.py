@@ -22,6 +22,8 @@ from klaviyo_access.cli.troubles import Troubles
 from klaviyo_access.keys.labels import SecretLabels
 
 _PAUSE_SECONDS: Final = 5.0
+_NO_KEY: Final = frozenset({"malformed", "undecryptable"})
+"""Why no key can be read in what was staged."""
 
 Timeout = Annotated[
     float, typer.Option(metavar="SECONDS", min=0, help="How long to wait until Klaviyo refuses the key.")
@@ -37,12 +39,14 @@ class Doomed:
         where: which of the role's secrets.
         version: the version's id.
         fingerprint: the key's.
+        waits_since: when it was staged, where it still waits as a spare.
     """
 
     role: str
     where: Where
     version: str
     fingerprint: str
+    waits_since: datetime | None = None
 
 
 class Disposal:
@@ -137,7 +141,7 @@ class Disposal:
         """Whether no key can be read in what was staged, so that nothing dies, and it was let go."""
         secrets = self._work.secrets.of_role(key.role)
         asked = self._work.rotators.prove_dead(secrets, key.where, key.version)
-        if key.where == "key" or (asked.outcome, asked.reason) != ("no answer", "malformed"):
+        if key.where == "key" or asked.outcome != "no answer" or asked.reason not in _NO_KEY:
             return False
         return self._work.rotators.discard(secrets, key.version).outcome == "discarded"
 

@@ -5,12 +5,14 @@ from typing import Annotated
 import typer
 
 from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.access_model.dashboard import KEYS_PAGE, dashboard_steps
 from klaviyo_access.cli.consent import Yes, agree
 from klaviyo_access.cli.disposal import Disposal, Doomed, Timeout
 from klaviyo_access.cli.errors import CommandError, UsageError
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Project, Stack
 from klaviyo_access.cli.secrets_manager import RoleSecrets
+from klaviyo_access.cli.times import in_utc
 from klaviyo_access.cli.workspace import Workspace
 
 
@@ -36,7 +38,7 @@ def retire(
 
     The auditor disables it with the custodian's key; where it cannot, the command says what to do in Klaviyo's
     dashboard and waits until Klaviyo refuses the key. No key that is in use anywhere is disabled. A spare that was
-    rejected because it is no key at all is let go.
+    rejected because it is no key at all is let go, and so is one that nobody can decrypt any more, if it is named.
 
     Example: klaviyo-access keys retire viewer --stack dev
     """
@@ -47,6 +49,14 @@ def retire(
 
 
 def _plan(work: Operations, key: Doomed) -> list[str]:
+    if key.waits_since:
+        role = work.workspace.role(key.role)
+        return [
+            f"{key.fingerprint} of {key.role} is a spare, staged at {in_utc(key.waits_since)}.",
+            "If nobody can decrypt it any more, it is let go, and nothing can tell then whether the key is alive.",
+            f"Disable it first, by hand: open {KEYS_PAGE} in the Klaviyo account of {role.environment},",
+            f'and look for a key made before that time as "{dashboard_steps(role).key_name}".',
+        ]
     if key.where == "reserve":
         return [
             f"{key.fingerprint} of {key.role}, which was rejected, is disabled at Klaviyo.",
@@ -68,7 +78,8 @@ def slow_readers(workspace: Workspace, role: RoleAccess) -> list[str]:
 def _chosen(secrets: RoleSecrets, fingerprint: str | None, work: Operations) -> list[Doomed]:
     """The one key that may go, or every version of the key that was named: the same was perhaps staged twice."""
     role, old = secrets.role, _old(secrets)
-    chosen = [key for key in old if fingerprint in (None, key.fingerprint)]
+    named = [key for key in _waiting(secrets) if key.fingerprint == fingerprint]
+    chosen = [*(key for key in old if fingerprint in (None, key.fingerprint)), *named]
     if len({key.fingerprint for key in chosen}) == 1:
         return chosen
     names = ", ".join(dict.fromkeys(key.fingerprint for key in old))
@@ -86,6 +97,20 @@ def _chosen(secrets: RoleSecrets, fingerprint: str | None, work: Operations) -> 
         f"{role} has several superseded or rejected keys, and none was named: {names}.",
         cure=f"Name one: {work.command(f'keys retire {role} {old[0].fingerprint}')}.",
     )
+
+
+def _waiting(secrets: RoleSecrets) -> list[Doomed]:
+    """The spares: one goes if it was named, and nobody can decrypt it."""
+    return [
+        Doomed(
+            role=secrets.role,
+            where="reserve",
+            version=version.id,
+            fingerprint=spare.fingerprint,
+            waits_since=spare.time,
+        )
+        for version, spare in secrets.reserve.labels.spares
+    ]
 
 
 def _old(secrets: RoleSecrets) -> list[Doomed]:

@@ -396,7 +396,7 @@ def test_a_superseded_key_is_retired_and_the_way_back_is_said_to_be_gone(command
     [
         ({}, [], 1, "viewer has no superseded or rejected key"),
         ({"v0": [f"KEY:{OTHER}"], "v9": [f"KEY:{SPARE}"]}, [], 2, f"none was named: {OTHER}, {SPARE}"),
-        ({"v0": [f"KEY:{OTHER}"]}, [SPARE], 2, f"viewer has no superseded or rejected key {SPARE}; it has: {OTHER}"),
+        ({"v0": [f"KEY:{OTHER}"]}, ["d" * 12], 2, f"no superseded or rejected key {'d' * 12}; it has: {OTHER}"),
     ],
     ids=["none", "several", "another"],
 )
@@ -437,6 +437,28 @@ def test_a_rejected_spare_is_retired_wherever_it_was_staged_and_one_that_is_no_k
     ]
     assert [event["version"] for event in world.aws.events if event["action"] == "discard"] == ["r1"]
     assert "look first that none meant for it is alive" in result.err
+
+
+def test_a_spare_that_nobody_can_decrypt_is_let_go_if_it_is_named_and_only_then(command: Command, world: World) -> None:
+    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
+    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]}
+    outcomes = {"begin-disable": "disabling", "prove-dead": "no answer", "discard": "discarded"}
+    world.aws.on_invoke = lambda event: {"outcome": outcomes[event["action"]], "reason": "undecryptable"}
+    assert command("keys", "retire", "viewer", "--yes", "--stack", "dev").code == 1
+    assert world.aws.events == []
+    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
+    assert result.code == 0, result.err
+    assert result.out == f"viewer: no key can be read in what was staged as {FP}; it is let go.\n"
+    assert "Disable it first, by hand" in result.err
+    assert world.aws.events[-1] == {"action": "discard", "version": "r1"}
+
+
+def test_a_spare_that_can_be_decrypted_stays_though_it_is_named(command: Command, world: World) -> None:
+    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
+    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]}
+    world.aws.on_invoke = lambda _: {"outcome": "in use", "fingerprint": FP}
+    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
+    assert (result.code, world.asked) == (1, [("begin-disable", "reserve")])
 
 
 def test_silence_about_a_key_is_not_taken_for_no_key(command: Command, world: World) -> None:
