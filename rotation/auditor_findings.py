@@ -28,6 +28,8 @@ class Kind(StrEnum):
     ROLLED_BACK = "rolled-back"
     REFUSED = "refused"
     """Klaviyo refuses the current key, and there is nothing to fall back on."""
+    ALL_REFUSED = "all-refused"
+    """Klaviyo answers 401 to every key that was tried, so that no 401 means one of them."""
     SILENT = "silent"
     """Klaviyo gave no definite answer."""
     ROTATOR_FAILED = "rotator-failed"
@@ -62,6 +64,7 @@ URGENT: Final = frozenset(
     {
         Kind.ROLLED_BACK,
         Kind.REFUSED,
+        Kind.ALL_REFUSED,
         Kind.SHARED_KEY,
         Kind.CONDEMNED_LIVE,
         Kind.LIVE_DISABLED,

@@ -9,6 +9,7 @@ from typing import Final
 from rotation.auditor_checks import is_wedged, of_inventory, of_labels, of_roll_back, shared
 from rotation.auditor_disposal import Disposal
 from rotation.auditor_findings import Kind, Record, Said, tell_listed
+from rotation.auditor_hearing import Hearing, is_refusal, without_refusals
 from rotation.auditor_inventory import Entry, Inventory, InventoryError, Send, find
 from rotation.auditor_rotators import Rotators, RotatorSilentError
 from rotation.auditor_settings import AuditedRole, AuditorSettings
@@ -63,6 +64,7 @@ class Round:
     time_left: Callable[[], float]
     clock: Callable[[], datetime]
     record: Record = field(default_factory=Record)
+    _hearing: Hearing = field(default_factory=Hearing, init=False)
 
     def go(self, chosen: Sequence[AuditedRole]) -> Record:
         """Look after ``chosen``; what fails for one role is a finding, and does not keep the others from their turn."""
@@ -82,9 +84,38 @@ class Round:
                 working.update(self._try_current_key(role, said))
             with self._noting(role):
                 said += self._check_labels(role, failures)
-            self._tell(role, said)
+            if any(is_refusal(one) for one in said):
+                self._hearing.refused[role] = said
+            else:
+                self._tell(role, said)
         self._check_shared()
         inventory, entries = self._list_keys()
+        self._tell_refused()
+        if not self._hearing.refuses_everybody:
+            self._dispose(order, late, entries=entries, inventory=inventory)
+            for role, key in working.items():
+                with self._noting(role):
+                    self._check_current_entry(role, key, entries=entries, inventory=inventory)
+        if late:
+            self._tell_late(chosen, late)
+        return self.record
+
+    def _tell_refused(self) -> None:
+        everybody = self._hearing.refuses_everybody
+        for role, said in self._hearing.refused.items():
+            self._tell(role, without_refusals(said) if everybody else said)
+        if everybody:
+            kind, message, *_ = self._hearing.said()
+            self.record.find(kind, "", message)
+
+    def _dispose(
+        self,
+        order: Sequence[AuditedRole],
+        late: set[AuditedRole],
+        *,
+        entries: tuple[Entry, ...],
+        inventory: Inventory | None,
+    ) -> None:
         disposal = Disposal(
             sight=self.sight,
             rotators=self.rotators,
@@ -99,12 +130,6 @@ class Round:
         for role in self._in_time(order, late):
             with self._noting(role):
                 disposal.dispose(self.sight.look(role))
-        for role, key in working.items():
-            with self._noting(role):
-                self._check_current_entry(role, key, entries=entries, inventory=inventory)
-        if late:
-            self._tell_late(chosen, late)
-        return self.record
 
     def _failures(self, since: datetime) -> dict[str, datetime]:
         try:
@@ -149,6 +174,7 @@ class Round:
         if self.sight.look(role).key.current is None:
             return {}
         answer = self.rotators.ask(role, "canary")
+        self._hearing.hear(answer)
         if wrong := of_canary(role.name, answer):
             said.append(wrong)
         if "fingerprint" in answer and "ends_with" in answer:
@@ -224,10 +250,13 @@ class Round:
                 time_left=self.time_left,
                 reserve=SECONDS_TO_ENABLE,
             )
-            return inventory if custodian.may_disable else None, inventory.entries()
+            self._hearing.asked += 1
+            entries = inventory.entries()
         except (StoreError, InventoryError) as error:
             self.record.find(Kind.NO_INVENTORY, custodian.name, f"{error} Keys are disabled by hand until it is there.")
             return None, ()
+        self._hearing.accepted = True
+        return inventory if custodian.may_disable else None, entries
 
     def _check_current_entry(
         self, role: AuditedRole, key: _CurrentKey, *, entries: Sequence[Entry], inventory: Inventory | None
