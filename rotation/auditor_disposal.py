@@ -69,6 +69,9 @@ class Disposal:
         """
         failed: RotationError | None = None
         for where, version in _superseded(seen):
+            if seen.behind and not _has_leaked(version):
+                self.record.counts["waiting"] += 1
+                continue
             try:
                 self._dispose_of(seen.role, where, version)
             except (RotatorSilentError, StoreError, InventoryError) as error:

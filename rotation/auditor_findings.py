@@ -36,6 +36,8 @@ class Kind(StrEnum):
     SHARED_KEY = "shared-key"
     CONDEMNED_LIVE = "condemned-live"
     """A verdict was passed on the key that services use."""
+    REPLICA_BEHIND = "replica-behind"
+    """A region's replica has not got the key that is in use, so that services there read an older one."""
     NO_INVENTORY = "no-inventory"
     SCOPES_MISSING = "scopes-missing"
     SCOPES_EXCESS = "scopes-excess"
@@ -67,6 +69,7 @@ URGENT: Final = frozenset(
         Kind.ALL_REFUSED,
         Kind.SHARED_KEY,
         Kind.CONDEMNED_LIVE,
+        Kind.REPLICA_BEHIND,
         Kind.LIVE_DISABLED,
         Kind.HIT_LIVE,
         Kind.WRONG_KEY,

@@ -1,7 +1,7 @@
 """What the auditor sees of every role's secrets: labels and dates, no value but that of the custodian's key."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -36,6 +36,7 @@ class SeenRole:
         rotates: whether rotation is switched on.
         rotated: when it was last rotated to the end.
         due: when the present rotation window ends, or the next one.
+        behind: the regions whose replica of the key is not in sync, with AWS's word for it.
     """
 
     role: AuditedRole
@@ -45,6 +46,7 @@ class SeenRole:
     rotates: bool
     rotated: datetime | None
     due: datetime | None
+    behind: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unnamed(self) -> tuple[Version, ...]:
@@ -56,7 +58,12 @@ class SeenRole:
         return fingerprint in self.key.live_fingerprints
 
     def is_graced(self, fingerprint: str) -> bool:
-        """Whether the role used the key with this fingerprint, and its rotator has not let it be disabled yet."""
+        """Whether the role used the key with this fingerprint, and its rotator has not let it be disabled yet.
+
+        Also whether services of a region may read it still, which has not got the next one.
+        """
+        if self.behind and fingerprint in self.key.known_fingerprints:
+            return True
         return any(_is_graced(version, fingerprint) for version in self.key)
 
 
@@ -85,6 +92,7 @@ class Sight:
             rotates=bool(key.get("RotationEnabled")),
             rotated=key.get("LastRotatedDate"),
             due=key.get("NextRotationDate"),
+            behind=_behind(key.get("ReplicationStatus", ())),
         )
 
     def born(self, role: AuditedRole, version_id: str) -> datetime | None:
@@ -132,6 +140,10 @@ class Sight:
         except BotoCoreError as error:
             raise StoreError(operation, type(error).__name__) from None
         return answer
+
+
+def _behind(replicas: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    return {one["Region"]: str(one.get("Status")) for one in replicas if one.get("Status") != "InSync"}
 
 
 def _is_graced(version: Version, fingerprint: str) -> bool:

@@ -50,7 +50,11 @@ def rejected(name: str, reason: str = "refused") -> str:
 
 @dataclass
 class RoleState:
-    """A role's secrets: version id to labels, a version being called as its key is."""
+    """A role's secrets: version id to labels, a version being called as its key is.
+
+    Attributes:
+        replicas: the status of the key's replicas, by region.
+    """
 
     key: dict[str, list[str]]
     reserve: dict[str, list[str]]
@@ -58,6 +62,7 @@ class RoleState:
     rotated: datetime | None = None
     due: datetime | None = NOW + timedelta(days=20)
     born: datetime = NOW - timedelta(days=3)
+    replicas: dict[str, str] = field(default_factory=dict)
 
 
 def error(code: str) -> ClientError:
@@ -174,6 +179,9 @@ class AuditWorld:
             "VersionIdsToStages": {name: list(labels) for name, labels in getattr(state, secret).items()},
             "RotationEnabled": state.rotates,
         }
+        if secret == "key" and state.replicas:
+            replicas = [{"Region": region, "Status": status} for region, status in state.replicas.items()]
+            described["ReplicationStatus"] = replicas
         dates = {"LastRotatedDate": state.rotated, "NextRotationDate": state.due}
         return described | {name: date for name, date in dates.items() if date}
 

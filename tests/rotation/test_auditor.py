@@ -626,6 +626,7 @@ def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
         "all-refused",
         "shared-key",
         "condemned-live",
+        "replica-behind",
         "live-disabled",
         "hit-live",
         "wrong-key",
