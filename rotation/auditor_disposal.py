@@ -69,7 +69,7 @@ class Disposal:
         """
         failed: RotationError | None = None
         for where, version in _superseded(seen):
-            if seen.behind and not _has_leaked(version):
+            if where is Where.KEY and seen.behind and not _has_leaked(version):
                 self.record.counts["waiting"] += 1
                 continue
             try:

@@ -1,7 +1,7 @@
 """Where each of a role's keys stands in its life, and what it waits for, read off labels and dates alone."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeVar
 
@@ -63,6 +63,7 @@ class RoleStatus:
         last_rotation: when AWS last finished a rotation.
         next_rotation: when AWS starts the next by itself.
         advice: what to do next; empty where there is nothing to do.
+        behind: the regions whose replica is not in sync, with AWS's word for it.
     """
 
     role: str
@@ -79,6 +80,7 @@ class RoleStatus:
     last_rotation: datetime | None
     next_rotation: datetime | None
     advice: str
+    behind: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unproved(self) -> tuple[str, ...]:
@@ -132,6 +134,7 @@ def status_of(
         last_rotation=secrets.key.last_rotated,
         next_rotation=secrets.key.next_rotation,
         advice=_advice(secrets),
+        behind=secrets.key.behind,
     )
 
 

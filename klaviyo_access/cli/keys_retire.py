@@ -14,6 +14,7 @@ from klaviyo_access.cli.options import Project, Stack
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc
 from klaviyo_access.cli.workspace import Workspace
+from klaviyo_access.keys.labels import Leaked
 
 
 def retire(
@@ -43,9 +44,25 @@ def retire(
     Example: klaviyo-access keys retire viewer --stack dev
     """
     work = Operations.open(project, stack, role)
-    chosen = _chosen(work.secrets.of_role(role), fingerprint, work)
+    secrets = work.secrets.of_role(role)
+    chosen = _chosen(secrets, fingerprint, work)
+    _refuse_behind(secrets, chosen, work)
     agree((line for key in chosen for line in _plan(work, key)), yes=yes)
     Disposal(work, seconds=timeout).end(chosen)
+
+
+def _refuse_behind(secrets: RoleSecrets, chosen: list[Doomed], work: Operations) -> None:
+    """A region that has not got the key in use may read any that was; one that leaked goes nevertheless."""
+    versions = [secrets.key.labels.version(key.version) for key in chosen if key.where == "key"]
+    if not secrets.key.behind or all(version and isinstance(version.verdict, Leaked) for version in versions):
+        return
+    states = ", ".join(f"{region} ({status})" for region, status in secrets.key.behind.items())
+    raise CommandError(
+        f"The secret of {secrets.role} is not in sync in {states}: services there may read {chosen[0].fingerprint} "
+        "still. A key that may be in use is not disabled.",
+        cure=f"'{work.command('doctor')}' tells AWS's reason; mend it, have the stack deployed, and run this again. "
+        f"If the key leaked: {work.command(f'keys leaked {chosen[0].fingerprint}')}, which does not wait.",
+    )
 
 
 def _plan(work: Operations, key: Doomed) -> list[str]:

@@ -87,6 +87,7 @@ def remarks(rows: list[RoleStatus]) -> list[str]:
     """What the table has no room for: keys that are neither in use nor spares, evidence, and what to do next."""
     lines = [f"{row.role}: {other}" for row in rows for other in _others(row)]
     lines += [f"{row.role}: Klaviyo lists its key without {', '.join(row.absent)}" for row in rows if row.absent]
+    lines += _grouped((row.role, _behind(region, status)) for row in rows for region, status in row.behind.items())
     lines += _grouped((row.role, f"without proof: {', '.join(row.unproved)}") for row in rows if row.unproved)
     lines += _grouped((row.role, _source(row.listed)) for row in rows if row.listed)
     return lines + _grouped((row.role, row.advice) for row in rows if row.advice)
@@ -97,6 +98,10 @@ def _grouped(pairs: Iterable[tuple[str, str]]) -> list[str]:
     for role, said in pairs:
         roles_of.setdefault(said, []).append(role)
     return [f"{', '.join(roles)}: {said}" for said, roles in roles_of.items()]
+
+
+def _behind(region: str, status: str) -> str:
+    return f"the replica in {region} is behind ({status}): services there may read an older key; see 'doctor'"
 
 
 def _source(listed: datetime) -> str:

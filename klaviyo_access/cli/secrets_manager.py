@@ -41,6 +41,11 @@ class SecretState:
     next_rotation: datetime | None = None
     replicas: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def behind(self) -> dict[str, str]:
+        """The regions whose copy is not in sync, with AWS's word for it: services there may read an older key."""
+        return {region: status for region, status in self.replicas.items() if status != "InSync"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class RoleSecrets:

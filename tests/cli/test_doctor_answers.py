@@ -135,6 +135,19 @@ ANSWERS: list[tuple[str, Look, list[Resource], tuple[str, Any], tuple[str, str, 
         ("logs", logs("/klaviyo/dev/audit-2")),
         ("/klaviyo/dev/audit", "what it held is lost", "DeleteLogGroup"),
     ),
+    (
+        "a replica that is stuck",
+        secrets.replicas,
+        [SECRET],
+        (
+            "secretsmanager",
+            secret(
+                ReplicationStatus=[{"Region": "us-east-1", "Status": "InProgress"}],
+                LastChangedDate=datetime(2026, 1, 1, tzinfo=UTC),
+            ),
+        ),
+        (KEY, "is being replicated to us-east-1 for over an hour", "AWS Health"),
+    ),
     ("no replica", secrets.replicas, [SECRET], ("secretsmanager", secret()), (KEY, "has no replica in us-east-1", UP)),
     (
         "a replica that failed",

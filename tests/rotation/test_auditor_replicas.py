@@ -49,3 +49,12 @@ def test_another_role_does_not_end_the_key_that_a_region_may_read() -> None:
     world.roles["reporting"].reserve["old"] = [rejected("old")]
     world.audit("reporting")
     assert not is_disabled(world)
+
+
+def test_a_spare_that_was_rejected_waits_for_no_region() -> None:
+    world = AuditWorld(waiting={"old"})
+    world.make("bad")
+    world.roles["viewer"].replicas = {"eu-west-1": "Failed"}
+    world.roles["viewer"].reserve["bad"] = [rejected("bad")]
+    world.audit("viewer")
+    assert world.entry("bad")["status"] == "disabled"

@@ -1,8 +1,10 @@
 """Whether each role's two secrets are there, encrypted, guarded and replicated as the program declares it."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.deployer_stack import SECRET
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, each, same_document
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
 
 _POLICY: Final = "aws:secretsmanager/secretPolicy:SecretPolicy"
+_REPLICATES_WITHIN: Final = timedelta(hours=1)
+"""AWS takes seconds."""
 
 
 def deployed(sight: Sight) -> Iterator[Trouble]:
@@ -127,6 +131,13 @@ def replicas(sight: Sight) -> Iterator[Trouble]:
                     cause=f"is not replicated to {region}: {replica.get('StatusMessage', 'AWS gives no reason')}",
                     cure=f"Mend what AWS names (a secret of this name in {region} is in the way: delete it). "
                     f"{sight.deploy}",
+                )
+            elif replica.get("Status") == "InProgress" and utc_now() - secret["LastChangedDate"] > _REPLICATES_WITHIN:
+                yield Trouble(
+                    on=name,
+                    cause=f"is being replicated to {region} for over an hour: services there may read an older key",
+                    cure="See whether AWS has an incident (AWS Health); else ask its support. Superseded keys of the "
+                    "role are kept until the replica is in sync.",
                 )
 
 
