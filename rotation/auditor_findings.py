@@ -28,6 +28,8 @@ class Kind(StrEnum):
     ROLLED_BACK = "rolled-back"
     REFUSED = "refused"
     """Klaviyo refuses the current key, and there is nothing to fall back on."""
+    UNMANAGED = "unmanaged"
+    """Services read a value of which nobody knows which key it is."""
     ALL_REFUSED = "all-refused"
     """Klaviyo answers 401 to every key that was tried, so that no 401 means one of them."""
     SILENT = "silent"
@@ -66,6 +68,7 @@ URGENT: Final = frozenset(
     {
         Kind.ROLLED_BACK,
         Kind.REFUSED,
+        Kind.UNMANAGED,
         Kind.ALL_REFUSED,
         Kind.SHARED_KEY,
         Kind.CONDEMNED_LIVE,

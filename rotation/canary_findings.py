@@ -7,7 +7,7 @@ from typing import Any
 
 from klaviyo_access.klaviyo.probes import REFUSED
 from rotation.auditor_findings import URGENT, Kind, Record, Said, metrics_line, write_line
-from rotation.report import Outcome
+from rotation.report import NO_KEY, UNMANAGED, Outcome
 
 
 def of_canary(role: str, answer: Mapping[str, Any]) -> Said | None:
@@ -21,7 +21,9 @@ def of_canary(role: str, answer: Mapping[str, Any]) -> Said | None:
             return Said(Kind.SILENT, message, fingerprint)
         case Outcome.NOTHING_TO_FALL_BACK_ON if "ends_with" in answer:
             return scopes_missing(role, _scopes_in(reason), fingerprint)
-        case Outcome.NOTHING_TO_FALL_BACK_ON:
+        case Outcome.NOTHING_TO_FALL_BACK_ON if reason == UNMANAGED:
+            return _unmanaged(role)
+        case Outcome.NOTHING_TO_FALL_BACK_ON if reason != NO_KEY:  # which the audit tells, and it can wait
             return _refused(role, reason, fingerprint)
     return None
 
@@ -58,6 +60,16 @@ def _refused(role: str, reason: str, fingerprint: str | None) -> Said:
         "spare."
     )
     return Said(Kind.REFUSED, message, fingerprint, needs_rotation=reason.partition(";")[0] == REFUSED)
+
+
+def _unmanaged(role: str) -> Said:
+    """Klaviyo was not asked, so that it refuses nothing."""
+    message = (
+        f"The current value of {role} is not managed: it holds no key or several, or no label is free to name it. "
+        f"'klaviyo-access keys adopt {role}' says which; where it adopts nothing, stage a key and rotate, "
+        f"'klaviyo-access keys stage {role}'."
+    )
+    return Said(Kind.UNMANAGED, message)
 
 
 def _scopes_in(reason: str) -> list[str]:

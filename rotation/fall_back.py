@@ -12,10 +12,10 @@ from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Leaked,
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
-from rotation.errors import EventRefusedError
-from rotation.events import Canary, RollBack
+from rotation.errors import EventRefusedError, KlaviyoSilentError
+from rotation.events import Canary, FirstCanary, RollBack
 from rotation.healing import heal
-from rotation.report import Outcome, Report
+from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.values import find_key
 from rotation.verdicts import condemn
@@ -38,8 +38,10 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
         StoreError: a call to Secrets Manager failed.
     """
     current = keys.key.labels().current
-    if current is None or current.fingerprint is None:
-        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason="no key")
+    if current is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
+    if current.fingerprint is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
     try:
         reason = _refusal(keys, current)
         if reason is None:
@@ -47,6 +49,20 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
         return _fall_back(keys, current, reason, needed=_needed(reason))
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+
+
+def first_canary(keys: RoleKeys, request: FirstCanary) -> Report:  # noqa: ARG001 - all actions are called alike
+    """The canary of a key that has just been promoted. Lambda asks again by itself where this fails, and tells in time.
+
+    Raises:
+        KlaviyoSilentError: Klaviyo gave no definite answer.
+        LabelsFullError: as `canary`.
+        StoreError: as `canary`.
+    """
+    report = canary(keys, Canary())
+    if report.outcome is Outcome.NO_ANSWER:
+        raise KlaviyoSilentError("Klaviyo gave no definite answer about the new key; nothing was changed.")
+    return report
 
 
 def roll_back(keys: RoleKeys, request: RollBack) -> Report:

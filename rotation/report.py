@@ -3,8 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from klaviyo_access.keys.labels import Rejected
+
+NO_KEY: Final = "no key"
+"""canary: nothing is in use yet."""
+UNMANAGED: Final = "unmanaged"
+"""canary: what is in use is no key that could be named, so that Klaviyo was not asked."""
 
 
 class Outcome(StrEnum):

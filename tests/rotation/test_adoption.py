@@ -8,6 +8,8 @@ from typing import Literal
 import pytest
 
 from klaviyo_access.keys.secret import fingerprint
+from rotation.auditor_findings import URGENT, Kind
+from rotation.canary_findings import of_canary
 from rotation.errors import LabelsFullError
 from tests.rotation.acts import dies, klaviyo_answers, leave_free, loses
 from tests.rotation.rotation_world import KilledError, World, key_value
@@ -97,3 +99,18 @@ def test_an_adoption_killed_at_any_call_and_asked_for_again_ends_where_it_would_
             world.ask("adopt")
         assert world.ask("adopt")["outcome"] == "adopted", dies_at
         assert world.lives() == LIVE, dies_at
+
+
+@pytest.mark.parametrize("value", ["{}", f"{key_value('a')} {key_value('b')}"], ids=["no key", "two keys"])
+def test_a_value_of_which_nobody_knows_the_key_is_not_called_refused(value: str) -> None:
+    world = World()
+    world.adopt("a", value)
+    said = of_canary("viewer", world.ask("canary"))
+    assert said
+    assert (said.kind, said.kind in URGENT, said.needs_rotation) == (Kind.UNMANAGED, True, False)
+    assert "keys adopt viewer" in said.message
+    assert "keys stage viewer" in said.message
+
+
+def test_a_role_that_has_no_key_yet_is_nobodys_alarm() -> None:
+    assert of_canary("viewer", World().ask("canary")) is None

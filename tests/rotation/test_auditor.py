@@ -623,6 +623,7 @@ def test_whatever_lets_requests_fail_or_shows_a_key_is_urgent() -> None:
     assert {kind.value for kind in URGENT} == {
         "rolled-back",
         "refused",
+        "unmanaged",
         "all-refused",
         "shared-key",
         "condemned-live",
