@@ -30,10 +30,12 @@ class ExistingSecrets:
     Attributes:
         own: those under the environment's prefix.
         elsewhere: those of an environment of this name under another prefix, in the same account and region.
+        beside: all that are not its own, those of environments of other names among them.
     """
 
     own: frozenset[str]
     elsewhere: frozenset[str] = frozenset()
+    beside: frozenset[str] = frozenset()
 
 
 def existing_secrets(environment: Environment) -> ExistingSecrets:
@@ -51,9 +53,10 @@ def existing_secrets(environment: Environment) -> ExistingSecrets:
             "one with every key in it. Try again; where AWS denies it, give the deployer "
             f"`klaviyo-access deployer-policy --stack {environment.name}`. AWS said: {error}"
         ) from None
-    of_this_name = [name for name in names if name.split("/")[1:2] == [environment.name]]
-    own = frozenset(name for name in of_this_name if name.startswith(f"{environment.prefix}/"))
-    return ExistingSecrets(own=own, elsewhere=frozenset(of_this_name) - own)
+    own = frozenset(name for name in names if name.startswith(f"{environment.prefix}/{environment.name}/"))
+    beside = frozenset(names) - own
+    elsewhere = frozenset(name for name in beside if name.split("/")[1:2] == [environment.name])
+    return ExistingSecrets(own=own, elsewhere=elsewhere, beside=beside)
 
 
 def refuse_forgotten_secrets(

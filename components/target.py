@@ -1,7 +1,7 @@
 """Whether the program runs against the place that the stack's settings name, as somebody who may deploy."""
 
-from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from collections.abc import Callable, Collection, Mapping
+from typing import TypeVar
 
 import pulumi
 import pulumi_aws as aws
@@ -15,7 +15,17 @@ from components.existing_secrets import (
     refuse_new_prefix,
 )
 from components.names import account_root_arn
-from components.platforms import redeployed
+from components.quotas import (
+    CONCURRENT_EXECUTIONS,
+    RULES_OF_A_BUS,
+    ask_quota,
+    functions_beside,
+    planned_functions,
+    planned_rules,
+    refuse_small_quota,
+    refuse_too_many_rules,
+    rules_beside,
+)
 from components.refusals import planned_secrets
 from components.scope_changes import scope_changes, tell
 from components.settings import Settings
@@ -24,12 +34,6 @@ from klaviyo_access.access_model.environment import PROJECT, Environment, Enviro
 from klaviyo_access.endpoint import is_loopback
 
 Answer = TypeVar("Answer")
-
-CONCURRENT_EXECUTIONS: Final = "L-B99A9384"
-"""Code of the quota of Lambda functions that run at once in an account and region."""
-
-UNRESERVED_CONCURRENCY: Final = 100
-"""What AWS keeps back from reservation, for the functions that reserve nothing."""
 
 
 def refuse_wrong_target(
@@ -65,26 +69,6 @@ def refuse_wrong_target(
         )
 
 
-def refuse_small_quota(environment: Environment, *, functions: int, concurrent_executions: float) -> None:
-    """Refuse an account in which each role's rotator cannot have its one run at a time.
-
-    Args:
-        functions: how many reserve one execution each: the rotators of roles and webhooks, auditor, redeployer.
-        concurrent_executions: the account's quota.
-
-    Raises:
-        EnvironmentSettingsError: the quota leaves too few unreserved executions.
-    """
-    needed = UNRESERVED_CONCURRENCY + functions
-    if concurrent_executions < needed:
-        raise EnvironmentSettingsError(
-            f"Each of the {functions} functions reserves one concurrent execution, so that it never runs twice at a "
-            f"time, and AWS keeps {UNRESERVED_CONCURRENCY} unreserved: account {environment.account_id} needs a quota "
-            f"of {needed} in {environment.region}, it has {concurrent_executions:.0f}. Ask for 1,000 under Service "
-            f"Quotas: AWS Lambda, Concurrent executions ({CONCURRENT_EXECUTIONS})."
-        )
-
-
 def check_target(
     environment: Environment, settings: Settings, access: EnvironmentAccess, *, environ: Mapping[str, str]
 ) -> None:
@@ -96,20 +80,14 @@ def check_target(
         EnvironmentSettingsError: the wrong place, no deployer, principals that do not exist, too small a quota,
             secrets that would be forgotten or cannot be made, or no answer to which there are.
     """
-    functions = len(access.roles) + len(settings.webhooks) + 1 + bool(redeployed(settings.services))
     caller = aws.get_caller_identity()
     principal = aws.iam.get_session_context(arn=caller.arn)
     refuse_wrong_target(
         environment, settings, account_id=caller.account_id, principal_arn=principal.issuer_arn, environ=environ
     )
     _asked("Whether the principals exist", lambda: refuse_misnamed_principals(environment, settings))
-    quota = _asked(
-        f"Whether Lambda's quota leaves room for {functions} functions",
-        lambda: aws.servicequotas.get_service_quota(service_code="lambda", quota_code=CONCURRENT_EXECUTIONS).value,
-    )
-    if quota is not None:
-        refuse_small_quota(environment, functions=functions, concurrent_executions=quota)
     existing = existing_secrets(environment)
+    _check_room(environment, settings, access, beside=existing.beside)
     refuse_forgotten_secrets(environment, settings, access, existing=existing.own)
     refuse_new_prefix(environment, settings, existing)
     planned = planned_secrets(environment, settings, access)
@@ -124,6 +102,22 @@ def check_target(
             f"{PROJECT}:restored takes secrets over as they are: take it out of Pulumi.{environment.name}.yaml after "
             "this `pulumi up`, and run it again."
         )
+
+
+def _check_room(
+    environment: Environment, settings: Settings, access: EnvironmentAccess, *, beside: Collection[str]
+) -> None:
+    functions, rules = planned_functions(settings, access), planned_rules(environment, settings, access)
+    quota = _asked(
+        f"Whether Lambda's quota leaves room for {functions} functions",
+        lambda: ask_quota("lambda", CONCURRENT_EXECUTIONS),
+    )
+    if quota is not None:
+        others = functions_beside(beside)
+        refuse_small_quota(environment, functions=functions, others=others, concurrent_executions=quota)
+    limit = _asked(f"Whether the event bus has room for {rules} rules", lambda: ask_quota("events", RULES_OF_A_BUS))
+    if limit is not None:
+        refuse_too_many_rules(environment, rules=rules, others=rules_beside(beside), limit=limit)
 
 
 def _asked(question: str, ask: Callable[[], Answer]) -> Answer | None:

@@ -40,10 +40,11 @@ class TypeActions:
 
 PROGRAM: Final = TypeActions(
     read="iam:GetRole iam:GetUser lambda:GetFunction secretsmanager:DescribeSecret secretsmanager:GetResourcePolicy "
-    "secretsmanager:ListSecretVersionIds secretsmanager:ListSecrets servicequotas:GetServiceQuota"
+    "secretsmanager:ListSecretVersionIds secretsmanager:ListSecrets "
+    "servicequotas:GetAWSDefaultServiceQuota servicequotas:GetServiceQuota"
 )
 """What the program asks before it builds: whose session the caller is, whether the principals exist, which secrets
-there are and which wait for their deletion, Lambda's quota, the scopes with which rotators are deployed, and since
+there are and which wait for their deletion, the quotas, the scopes with which rotators are deployed, and since
 when the key of a role is in use whose scopes change."""
 
 REPLICATE: Final = TypeActions(
@@ -248,6 +249,7 @@ BY_SOURCE: Final[Mapping[str, str]] = MappingProxyType(
         "s3:UntagResource": _BUCKET_TAGS,
         "scheduler:UpdateSchedule": _ON_CHANGE,
         "secretsmanager:UpdateSecret": _ON_CHANGE,
+        "servicequotas:GetAWSDefaultServiceQuota": "servicequotas/service_quota_data_source.go, asked before the other",
         "servicequotas:GetServiceQuota": _PROGRAM,
     }
 )

@@ -168,7 +168,7 @@ class Cloud:
                 body = await self.sts.handle(call)
             case "cloudtrail", "LookupEvents":
                 body = lookup_events(self.trail.records, call)
-            case "service-quotas", "GetServiceQuota":
+            case "service-quotas", "GetServiceQuota" | "GetAWSDefaultServiceQuota":
                 body = get_service_quota(call)
             case "logs", "PutLogGroupDeletionProtection":
                 await self._authorize_passing(call)

@@ -169,6 +169,7 @@ class LiveCloud:
 
     def quota(self, service: str, code: str) -> float:
         quotas = self._client("service-quotas", self._configuration.region)
+        quotas.get_aws_default_service_quota(ServiceCode=service, QuotaCode=code)  # asked first, so it must be allowed
         return float(quotas.get_service_quota(ServiceCode=service, QuotaCode=code)["Quota"]["Value"])
 
     def secrets(self, filters: Sequence[Mapping[str, Any]]) -> Sequence[tuple[str, str]]:

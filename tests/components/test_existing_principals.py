@@ -99,6 +99,7 @@ def test_a_preview_refuses_them_and_goes_on_where_it_may_not_ask(
     monkeypatch.setattr(aws, "get_caller_identity", lambda: caller)
     monkeypatch.setattr(aws.iam, "get_session_context", lambda arn: SimpleNamespace(issuer_arn=arn))
     monkeypatch.setattr(aws.servicequotas, "get_service_quota", lambda **_: SimpleNamespace(value=0))
+    monkeypatch.setattr(aws.secretsmanager, "get_secrets", lambda **_: SimpleNamespace(names=[]))
     refused = "needs a quota" if goes_on else "ann does not exist"
     with pytest.raises(EnvironmentSettingsError, match=refused):
         check_target(DEV.environment, SETTINGS, DEV.access.in_environment("dev"), environ={})

@@ -116,7 +116,9 @@ def test_secrets_of_the_environment_are_told_from_those_of_its_like_and_of_other
     names = [KEY, "klaviyo/dev2/viewer/key", "kx/dev/viewer/key", "klaviyo/prod/viewer/key", "dev"]
     monkeypatch.setattr(aws.secretsmanager, "get_secrets", answering(names=names))
     found = existing_secrets(DEV.environment)
-    assert found == ExistingSecrets(own=frozenset({KEY}), elsewhere=frozenset({"kx/dev/viewer/key"}))
+    assert found == ExistingSecrets(
+        own=frozenset({KEY}), elsewhere=frozenset({"kx/dev/viewer/key"}), beside=frozenset(names) - {KEY}
+    )
 
 
 @pytest.mark.usefixtures("sound")

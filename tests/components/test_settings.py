@@ -8,7 +8,7 @@ import pytest
 
 from components.principals import Principals
 from components.settings import parse_settings, unknown_settings
-from components.target import refuse_small_quota, refuse_wrong_target
+from components.target import refuse_wrong_target
 from klaviyo_access.access_model.environment import _RULES, Environment, EnvironmentSettingsError, stacks_in
 from tests.components.recording import PROJECT_DIR, load_stack
 
@@ -285,18 +285,6 @@ def test_the_program_builds_only_in_its_own_place_as_a_deployer(
     else:
         with pytest.raises(EnvironmentSettingsError, match=refusal):
             check()
-
-
-@pytest.mark.parametrize(("quota", "enough"), [(1000, True), (109, True), (108, False), (10, False)])
-def test_a_quota_that_leaves_no_room_for_nine_rotators_is_refused_before_anything_is_built(
-    quota: float, enough: bool
-) -> None:
-    environment = load_stack("dev").environment
-    if enough:
-        refuse_small_quota(environment, functions=9, concurrent_executions=quota)
-    else:
-        with pytest.raises(EnvironmentSettingsError, match=f"needs a quota of 109 in eu-west-1, it has {quota}"):
-            refuse_small_quota(environment, functions=9, concurrent_executions=quota)
 
 
 READERS = {
