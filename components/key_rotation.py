@@ -16,7 +16,7 @@ from components.rotator import Rotator, RotatorArgs, make_rotator
 from components.rotator_event import RotatorEventArgs, tell_rotator
 from components.secret_policies import rotate_key
 
-CANARY: Final = '{"action":"canary"}'
+CANARY: Final = '{"action":"first-canary"}'
 """All that the rotator is told: the event itself is not."""
 
 _LATEST_HOUR: Final = 20  # a window that starts at 20:00 with 3 hours does not cross the UTC day

@@ -5,6 +5,8 @@ action, by its name and exactly the fields of its request:
 
 ======================================================  ==============================================================
 ``{"action": "canary"}``                                roll back, if the current key is refused and the previous works
+``{"action": "first-canary"}``                          the same right after a promotion: without an answer it fails, so
+                                                        that Lambda asks again
 ``{"action": "rollback", "version": ID}``               back from this current version to the previous one
 ``{"action": "begin-disable", "secret": S, "version"}``  may the key be disabled at Klaviyo now?
 ``{"action": "retire", "version": ID}``                 the same for a retired key, without waiting for its grace
@@ -48,6 +50,11 @@ class StepRequest:
 @dataclass(frozen=True)
 class Canary:
     """Look whether the current key works, and roll back if it does not."""
+
+
+@dataclass(frozen=True)
+class FirstCanary:
+    """The same of a key that has just been promoted; nobody waits for the answer."""
 
 
 @dataclass(frozen=True)
@@ -104,10 +111,11 @@ class Adopt:
     """Manage the current key, which somebody else put, and say what Klaviyo has against it."""
 
 
-ActionRequest = Canary | RollBack | BeginDisable | Retire | ProveDead | Discard | Leak | Unstick | Adopt
+ActionRequest = Canary | FirstCanary | RollBack | BeginDisable | Retire | ProveDead | Discard | Leak | Unstick | Adopt
 
 ACTIONS: Final[Mapping[str, type[ActionRequest]]] = {
     "canary": Canary,
+    "first-canary": FirstCanary,
     "rollback": RollBack,
     "begin-disable": BeginDisable,
     "retire": Retire,

@@ -12,8 +12,8 @@ from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Leaked,
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
-from rotation.errors import EventRefusedError
-from rotation.events import Canary, RollBack
+from rotation.errors import EventRefusedError, KlaviyoSilentError
+from rotation.events import Canary, FirstCanary, RollBack
 from rotation.healing import heal
 from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
@@ -49,6 +49,20 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
         return _fall_back(keys, current, reason, needed=_needed(reason))
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+
+
+def first_canary(keys: RoleKeys, request: FirstCanary) -> Report:  # noqa: ARG001 - all actions are called alike
+    """The canary of a key that has just been promoted. Lambda asks again by itself where this fails, and tells in time.
+
+    Raises:
+        KlaviyoSilentError: Klaviyo gave no definite answer.
+        LabelsFullError: as `canary`.
+        StoreError: as `canary`.
+    """
+    report = canary(keys, Canary())
+    if report.outcome is Outcome.NO_ANSWER:
+        raise KlaviyoSilentError("Klaviyo gave no definite answer about the new key; nothing was changed.")
+    return report
 
 
 def roll_back(keys: RoleKeys, request: RollBack) -> Report:

@@ -21,6 +21,7 @@ from rotation.events import (
     BeginDisable,
     Canary,
     Discard,
+    FirstCanary,
     Leak,
     ProveDead,
     Retire,
@@ -30,7 +31,7 @@ from rotation.events import (
     Unstick,
     read_event,
 )
-from rotation.fall_back import canary, roll_back
+from rotation.fall_back import canary, first_canary, roll_back
 from rotation.healing import heal
 from rotation.leak import mark_leaked
 from rotation.promotion import create_secret, finish_secret, set_secret, test_secret
@@ -50,6 +51,7 @@ _STEPS: Final[Mapping[Step, Callable[[RoleKeys, str], Report]]] = {
 
 _ACTIONS: Final[Mapping[type[ActionRequest], Callable[[RoleKeys, Any], Report]]] = {
     Canary: canary,
+    FirstCanary: first_canary,
     RollBack: roll_back,
     BeginDisable: begin_disable,
     Retire: retire,
@@ -114,7 +116,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
         answer = progress.serve(
             request, lambda: Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
         )
-        if isinstance(request, Canary):
+        if isinstance(request, Canary | FirstCanary):
             tell_at_once(os.environ.get("ENVIRONMENT", ""), settings.role, answer, now())
         return answer
 

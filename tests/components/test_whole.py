@@ -98,7 +98,7 @@ def test_a_new_key_is_tried_once_its_own_rotation_succeeded(dev: Recorder) -> No
         (secret,) = json.loads(rule["eventPattern"])["detail"]["additionalEventData"]["SecretId"]
         assert json.loads(rule["eventPattern"])["detail"]["eventName"] == ["RotationSucceeded"]
         assert secret.endswith(f":klaviyo/dev/{role}/key")
-        assert json.loads(target.inputs["input"]) == {"action": "canary"}
+        assert json.loads(target.inputs["input"]) == {"action": "first-canary"}
         assert target.inputs["arn"].endswith(f":klaviyo-{role}-rotation-function")
 
 

@@ -14,7 +14,7 @@ ENTRIES = "/klaviyo/local/application-audit"
 ALARM = "klaviyo-local-suspicious-entries"
 
 SILENCE = "klaviyo-local-no-key-audit"
-_CANARY = '{"action":"canary"}'
+_CANARY = '{"action":"first-canary"}'
 _ALARM_FIELDS = (
     "AlarmName",
     "AlarmDescription",

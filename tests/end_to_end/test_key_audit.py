@@ -76,7 +76,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 operated = deployed.operate("keys", command, role, "--yes", stdin=stdin)
                 assert operated.returncode == 0, operated.stdout + operated.stderr
         made = World(deployed, *keys)
-        made.wait_for_line(ROTATOR_LOG, action="canary", fingerprint=fingerprint(made.new))
+        made.wait_for_line(ROTATOR_LOG, action="first-canary", fingerprint=fingerprint(made.new))
         assert deployed.run("-m", "sandbox", "clock", "+2d").returncode == 0
         made.wait_for_line(AUDITOR_LOG, action="audit")
         yield made
@@ -85,7 +85,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 def test_a_new_key_is_tried_right_after_its_rotation(world: World) -> None:
-    tried = world.wait_for_line(ROTATOR_LOG, action="canary", fingerprint=fingerprint(world.new))
+    tried = world.wait_for_line(ROTATOR_LOG, action="first-canary", fingerprint=fingerprint(world.new))
     assert tried["outcome"] == "fine"
 
 

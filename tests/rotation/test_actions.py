@@ -7,13 +7,14 @@ import pytest
 
 from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
-from rotation.errors import EventRefusedError, LabelsFullError, StoreError
+from rotation.errors import EventRefusedError, KlaviyoSilentError, LabelsFullError, StoreError
 from rotation.verdicts import condemn
-from tests.rotation.action_cases import CASES, LIVE, Case, before
+from tests.rotation.action_cases import CASES, LIVE, OLD, Case, before
 from tests.rotation.acts import (
     Act,
     asked,
     dies,
+    klaviyo_answers,
     leave_free,
     moved_back,
     put_again,
@@ -308,3 +309,12 @@ def test_what_is_no_key_takes_no_label_of_the_reserve_for_good() -> None:
         assert world.ask("discard", name)["outcome"] == "discarded"
 
     assert world.labels(world.reserve_arn).free == LABEL_LIMIT - 1  # the tombstone's
+
+
+def test_the_canary_of_a_new_key_fails_without_an_answer_so_that_lambda_asks_again() -> None:
+    world = World()
+    used("a", "b")(world)
+    klaviyo_answers(503)(world)
+    with pytest.raises(KlaviyoSilentError, match="no definite answer about the new key"):
+        world.ask("first-canary")
+    assert world.lives() == {"a": OLD, "b": LIVE}

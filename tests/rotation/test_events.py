@@ -13,6 +13,7 @@ from rotation.events import (
     BeginDisable,
     Canary,
     Discard,
+    FirstCanary,
     Leak,
     ProveDead,
     Retire,
@@ -105,6 +106,7 @@ def test_any_other_event_is_refused_without_being_quoted(event: Any) -> None:
 
 ACTIONS: dict[str, tuple[dict[str, str], ActionRequest]] = {
     "canary": ({"action": "canary"}, Canary()),
+    "first canary": ({"action": "first-canary"}, FirstCanary()),
     "rollback": ({"action": "rollback", "version": TOKEN}, RollBack(TOKEN)),
     "begin-disable, key": (
         {"action": "begin-disable", "secret": "key", "version": TOKEN},
