@@ -191,6 +191,7 @@ class Account:
         staged: each key that an operator staged honestly: role and name.
         stolen: keys of which somebody hostile took the labels.
         refused: keys that Klaviyo did not know at some time.
+        uncontrolled: roles without a current key while Klaviyo answers 401 to everybody: no other key tells them so.
         disabled: keys that the auditor disabled, with their scopes.
         hit: fingerprints of the keys that the auditor disabled since the last look, enabled again or not.
         repair_due: whether an audit was broken off that may have left a live key disabled.
@@ -211,6 +212,7 @@ class Account:
     staged: set[tuple[str, str]] = field(default_factory=set)
     stolen: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
+    uncontrolled: set[str] = field(default_factory=set)
     disabled: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hit: set[str] = field(default_factory=set)
     called: dict[str, str] = field(default_factory=dict)

@@ -22,7 +22,7 @@ from rotation.auditor_trail import Trail
 from rotation.errors import RotationError
 from tests.rotation.rotation_world import SCOPES, KilledError, key_value
 from tests.rotation.state_machine.account import Account, Patience, Role, TurnedAwayError, print_of
-from tests.rotation.state_machine.faults import THROTTLED, ThrottledError, throttled
+from tests.rotation.state_machine.faults import THROTTLED, UNKNOWN_KEY, ThrottledError, throttled
 
 _CUSTODIAN: Final = AuditedRole(
     name="custodian",
@@ -176,7 +176,7 @@ class _KlaviyosList:
     def _answer(self, method: str, url: str, body: bytes | None) -> tuple[int, Mapping[str, str], bytes]:
         account = self.account
         if account.klaviyo.status:
-            return account.klaviyo.status, {}, b""
+            return UNKNOWN_KEY if account.klaviyo.status == UNKNOWN_KEY[0] else (account.klaviyo.status, {}, b"")
         keys = account.klaviyo.scopes | account.disabled
         if method == "GET":
             return 200, {}, json.dumps({"data": [self._entry(key, keys[key]) for key in reversed(keys)]}).encode()

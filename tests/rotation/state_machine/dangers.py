@@ -10,7 +10,7 @@ from tests.rotation.state_machine.schedules import Step
 _VIEWER, _EDITOR = "viewer", "editor"
 _WEEK_PASSES: Final = Step(rule="clock jumps", pick=3)
 _FIRST, _SECOND = 0, 1
-_CREATE, _FINISH = 1, 17
+_CREATE, _TEST, _FINISH = 1, 13, 17
 _REFUSED_LIVE: Final = 0
 _TWO_FREE: Final = 4
 _COPY: Final = 20
@@ -100,6 +100,29 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(rule="announce"),
         Step(rule="move back"),
     ),
+    "nobody is known while a rotation runs": (
+        *_used(1),
+        Step(rule="stage", pick=1),
+        Step(rule="klaviyo refuses everybody"),
+        Step(rule="rotate", pick=1),
+    ),
+    "nobody is known while a pending key is tried": (
+        *_PENDING,
+        Step(rule="klaviyo refuses everybody"),
+        Step(rule="late step", pick=_TEST),
+    ),
+    "nobody is known while a key is asked whether it is dead": (
+        *_used(2),
+        Step(rule="klaviyo refuses everybody"),
+        Step(rule="prove-dead", pick=_FIRST),
+        Step(rule="prove-dead", pick=_SECOND),
+    ),
+    "nobody is known during an audit": (
+        *_used(2),
+        _WEEK_PASSES,
+        Step(rule="klaviyo refuses everybody"),
+        Step(rule="audit"),
+    ),
     "what services use leaks": (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked"), Step(rule="audit")),
 }
 
@@ -179,9 +202,21 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         12,
     ),
     "labels that lag behind a leak": (
-        (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked", pick=_SECOND)),
-        Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG),
+        (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked", pick=_SECOND), Step(rule="announce")),
+        Step(rule="late step", pick=_CREATE, trouble=Fault.LABELS_LAG),
         (),
+        12,
+    ),
+    "labels that lag behind a leak by two changes": (
+        (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked", pick=_SECOND), Step(rule="stage", pick=1)),
+        Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG_BY_TWO),
+        (),
+        20,
+    ),
+    "labels that lag behind a roll-back": (
+        _used(2),
+        Step(rule="roll back", trouble=Fault.LABELS_LAG_BY_THREE),
+        (Step(rule="canary"),),
         20,
     ),
     "a leak's mark on a pending key is killed": (

@@ -20,8 +20,14 @@ class Fault(StrEnum):
     KILLED_AFTER = "killed after call"
     NO_CONNECTION = "no connection at call"
     ANSWER_LOST = "answer lost at call"
-    LABELS_LAG = "labels lag at call"
+    LABELS_LAG = "labels lag by one change at call"
+    LABELS_LAG_BY_TWO = "labels lag by two changes at call"
+    LABELS_LAG_BY_THREE = "labels lag by three changes at call"
     THROTTLED = "throttled at call"
+
+
+LAGS: Final = {Fault.LABELS_LAG: 1, Fault.LABELS_LAG_BY_TWO: 2, Fault.LABELS_LAG_BY_THREE: 3}
+"""By how many changes labels lag."""
 
 
 class NoConnectionError(BotoCoreError, OSError):
@@ -42,14 +48,14 @@ class FaultyProcess(Process):
         fault: planned for the call ``at``, counted from 0 with each `plan`.
         act: what somebody else does just before the call ``at``; its own calls are not counted.
         happened: whether the call was reached.
-        lags: whether the call under way is answered with labels as they were before their last change.
+        lag: by how many changes the labels lag with which the call under way is answered.
     """
 
     at: int | None = None
     fault: Fault | None = None
     act: Callable[[], object] | None = None
     happened: bool = False
-    lags: bool = False
+    lag: int = 0
 
     def plan(self, at: int, *, fault: Fault | None = None, act: Callable[[], object] | None = None) -> None:
         """Let something happen at the call ``at``, counted from now."""
@@ -63,7 +69,7 @@ class FaultyProcess(Process):
         """Make one call."""
         number, self.calls = self.calls, self.calls + 1
         if number != self.at:
-            return self._with_lags(call, lags=False)
+            return self._with_lag(call, 0)
         self.at, self.happened = None, True
         if self.act:
             self.act()
@@ -73,24 +79,24 @@ class FaultyProcess(Process):
             raise NoConnectionError
         if self.fault is Fault.THROTTLED:
             raise ThrottledError
-        answer = self._with_lags(call, lags=self.fault is Fault.LABELS_LAG)
+        answer = self._with_lag(call, LAGS.get(self.fault, 0) if self.fault else 0)
         if self.fault is Fault.KILLED_AFTER:
             raise KilledError
         if self.fault is Fault.ANSWER_LOST:
             raise NoConnectionError
         return answer
 
-    def _with_lags(self, call: Callable[[], T], *, lags: bool) -> T:
+    def _with_lag(self, call: Callable[[], T], lag: int) -> T:
         """Make a call, in which others may be made."""
-        before, self.lags = self.lags, lags
+        before, self.lag = self.lag, lag
         try:
             return call()
         finally:
-            self.lags = before
+            self.lag = before
 
 
 class FaultyKlaviyo(Klaviyo):
-    """A Klaviyo that may be asked too much."""
+    """A Klaviyo that may be asked too much, and whose login may fail: ``status`` 401 is what it says of a wrong key."""
 
     def __call__(self, *request: Any) -> tuple[int, Mapping[str, str], bytes]:
         try:
@@ -98,16 +104,22 @@ class FaultyKlaviyo(Klaviyo):
         except ThrottledError:
             return THROTTLED
 
+    def _answer(self, *request: Any) -> tuple[int, Mapping[str, str], bytes]:
+        if self.status == UNKNOWN_KEY[0]:
+            return UNKNOWN_KEY
+        return super()._answer(*request)
 
+
+UNKNOWN_KEY: Final = Klaviyo._error(401, "authentication_failed", "Incorrect authentication credentials.")
 THROTTLED: Final = (429, {"Retry-After": "2"}, b"")
 
 
 @dataclass
 class LaggingClient(Client):
-    """A client that may be throttled, and whose reads of labels may lag behind by one change.
+    """A client that may be throttled, and whose reads of labels may lag behind.
 
     Attributes:
-        described: the last two states of each secret's labels.
+        described: the last states of each secret's labels, as many as may be answered.
         known: each secret with its description, which is asked for anew once the secret has changed.
     """
 
@@ -119,7 +131,7 @@ class LaggingClient(Client):
         known = self.described.setdefault(arn, [])
         if not known or known[-1] != labels:
             known.append(labels)
-            del known[:-2]
+            del known[: -1 - max(LAGS.values())]
 
     def _call(self, operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
         try:
@@ -133,8 +145,8 @@ class LaggingClient(Client):
         arn = parameters["SecretId"]
         answer = self._describe(arn)
         self.note(arn, answer.get("VersionIdsToStages", {}))
-        if isinstance(self.process, FaultyProcess) and self.process.lags:
-            return answer | {"VersionIdsToStages": self.described[arn][0]}
+        if isinstance(self.process, FaultyProcess) and self.process.lag:
+            return answer | {"VersionIdsToStages": self.described[arn][-1 - self.process.lag :][0]}
         return answer
 
     def _describe(self, arn: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any, Final
 from unittest.mock import patch
 
-from rotation import auditor_inventory, disabling, entry, fall_back, healing, leak, promotion, rotator, values
+from rotation import auditor_inventory, death, disabling, entry, fall_back, healing, leak, promotion, rotator, values
 from rotation.auditor_disposal import Disposal
 from rotation.auditor_round import Round
 from tests.rotation.state_machine.account import Role
@@ -171,6 +171,15 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "a canary rolls back without looking at the previous key": _slip(
         fall_back._against, "not _has_one_of(keys, previous, needed)", "False"
     ),
+    "a 401 for everybody condemns spares": _slip(
+        promotion._first_good_spare, "refuses_everybody(keys, refused)", "False"
+    ),
+    "a 401 for everybody condemns a pending key": _slip(
+        promotion.test_secret, "refuses_everybody(keys, {read_key(value).fingerprint})", "False"
+    ),
+    "a 401 for everybody proves a key dead": _slip(
+        death.prove_dead, "refuses_everybody(keys, {key.fingerprint for key in held})", "False"
+    ),
     "a roll-back returns to a condemned key": _slip(fall_back._against, "if previous.verdict:", "if False:"),
     "finishSecret heeds no verdict": _slip(promotion.finish_secret, "_require_no_verdict(keys, pending)", "pass"),
     "a live key that was disabled stays so": _slip(Disposal._enable, "reversed(range(_TRIES))", "()"),
@@ -239,6 +248,9 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a leaked spare is not marked": "labels that lag behind a leak",
     "a leaked key stays pending": "a pending key leaks",
     "a canary rolls back without looking at the previous key": "both keys die",
+    "a 401 for everybody condemns spares": "nobody is known while a rotation runs",
+    "a 401 for everybody condemns a pending key": "nobody is known while a pending key is tried",
+    "a 401 for everybody proves a key dead": "nobody is known while a key is asked whether it is dead",
     "a roll-back returns to a condemned key": "back to a leaked key",
     "RETIRED stays on what is live again": "labels are moved back by hand",
     "finishSecret heeds no verdict": "a leak's mark on a pending key is killed",

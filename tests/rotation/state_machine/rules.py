@@ -181,6 +181,11 @@ def klaviyo_fails(account: Account, role: Role, pick: int) -> None:
     account.klaviyo.status = chosen((500, 503, 403, 302, 429), pick)
 
 
+def klaviyo_refuses_everybody(account: Account, role: Role, pick: int) -> None:
+    """Klaviyo's login fails: each key gets a 401, the custodian's too."""
+    account.klaviyo.status = 401
+
+
 def klaviyo_works(account: Account, role: Role, pick: int) -> None:
     """Klaviyo answers again."""
     account.klaviyo.status = None
@@ -211,6 +216,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "hostile event": hostile_event,
     "key dies": key_dies,
     "klaviyo fails": klaviyo_fails,
+    "klaviyo refuses everybody": klaviyo_refuses_everybody,
     "klaviyo works": klaviyo_works,
     "clock jumps": clock_jumps,
     "audit": audit,

@@ -11,7 +11,7 @@ from tests.rotation.rotation_world import key_value
 from tests.rotation.state_machine.account import Account, Role, Seen
 from tests.rotation.state_machine.auditing import audits_one_role
 from tests.rotation.state_machine.change import Change
-from tests.rotation.state_machine.faults import Fault
+from tests.rotation.state_machine.faults import LAGS, UNKNOWN_KEY, Fault
 from tests.rotation.state_machine.invariants import INVARIANTS
 from tests.rotation.state_machine.rules import RULES
 
@@ -87,7 +87,7 @@ class Play:
                 role=role,
                 rule=step.rule if role.name == step.role or step.rule == "audit" else "",
                 left_out=step.rule == "audit" and step.role != role.name and audits_one_role(step.pick),
-                lagged=troubled and step.trouble is Fault.LABELS_LAG,
+                lagged=troubled and step.trouble in LAGS,
                 troubled=troubled,
                 before=before[role.name],
                 after=after,
@@ -103,6 +103,8 @@ class Play:
         account.hit.clear()
         account.leaked_in_use.clear()
         account.wrongs.clear()
+        without_key = {role.name for role in account.roles.values() if account.see(role).key.current is None}
+        refuses_everybody = account.klaviyo.status == UNKNOWN_KEY[0]
         self._plan(step)
         with account.failing():
             RULES[step.rule](account, account.roles[step.role], step.pick)
@@ -110,6 +112,9 @@ class Play:
         account.process.clear()
         if step.rule == "audit" and troubled and (isinstance(step.trouble, Fault) or account.klaviyo.status):
             account.repair_due = True
+        refuses_everybody |= account.klaviyo.status == UNKNOWN_KEY[0]
+        account.uncontrolled = without_key if refuses_everybody else set()
+        account.refused |= {name for owner, name in account.staged if owner in account.uncontrolled}
         account.refused |= {name for _, name in account.staged if key_value(name) not in account.klaviyo.scopes}
         return troubled
 
