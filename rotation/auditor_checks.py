@@ -15,6 +15,8 @@ from rotation.canary_findings import rolled_back, scopes_missing
 LEAST_SPARES: Final = 2
 """One to promote, and one for the day on which that one turns out to be bad."""
 
+_REPLICATES_WITHIN: Final = timedelta(hours=1)
+
 PATIENCE: Final = timedelta(days=1)
 """For which a rotation may be late: AWS retries, and the window is some hours."""
 
@@ -60,7 +62,7 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
             "of its log says which; look in the account for what it made. No write probe is sent until writeProbes was "
             "set to false and deployed.",
         )
-    if seen.behind:
+    if seen.behind and not _is_replicating(seen, now):
         states = ", ".join(f"{region}: {status}" for region, status in sorted(seen.behind.items()))
         yield Said(
             Kind.REPLICA_BEHIND,
@@ -76,6 +78,12 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
             f"{role} should have rotated by {seen.due.isoformat()}: see its rotator's log.",
             needs_rotation=True,
         )
+
+
+def _is_replicating(seen: SeenRole, now: datetime) -> bool:
+    """Whether replicas are only on their way: each change of a secret takes a moment to reach its regions."""
+    fresh = seen.changed is not None and now - seen.changed < _REPLICATES_WITHIN
+    return fresh and set(seen.behind.values()) == {"InProgress"}
 
 
 def of_roll_back(seen: SeenRole, *, since: datetime) -> Iterator[Said]:

@@ -37,6 +37,7 @@ class SeenRole:
         rotated: when it was last rotated to the end.
         due: when the present rotation window ends, or the next one.
         behind: the regions whose replica of the key is not in sync, with AWS's word for it.
+        changed: when anything of the secret that services read was changed last.
     """
 
     role: AuditedRole
@@ -47,6 +48,7 @@ class SeenRole:
     rotated: datetime | None
     due: datetime | None
     behind: Mapping[str, str] = field(default_factory=dict)
+    changed: datetime | None = None
 
     @property
     def unnamed(self) -> tuple[Version, ...]:
@@ -93,6 +95,7 @@ class Sight:
             rotated=key.get("LastRotatedDate"),
             due=key.get("NextRotationDate"),
             behind=_behind(key.get("ReplicationStatus", ())),
+            changed=key.get("LastChangedDate"),
         )
 
     def born(self, role: AuditedRole, version_id: str) -> datetime | None:

@@ -54,6 +54,7 @@ class RoleState:
 
     Attributes:
         replicas: the status of the key's replicas, by region.
+        changed: when the key's secret was changed last.
     """
 
     key: dict[str, list[str]]
@@ -63,6 +64,7 @@ class RoleState:
     due: datetime | None = NOW + timedelta(days=20)
     born: datetime = NOW - timedelta(days=3)
     replicas: dict[str, str] = field(default_factory=dict)
+    changed: datetime = NOW - timedelta(days=1)
 
 
 def error(code: str) -> ClientError:
@@ -181,7 +183,7 @@ class AuditWorld:
         }
         if secret == "key" and state.replicas:
             replicas = [{"Region": region, "Status": status} for region, status in state.replicas.items()]
-            described["ReplicationStatus"] = replicas
+            described |= {"ReplicationStatus": replicas, "LastChangedDate": state.changed}
         dates = {"LastRotatedDate": state.rotated, "NextRotationDate": state.due}
         return described | {name: date for name, date in dates.items() if date}
 

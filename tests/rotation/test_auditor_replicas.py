@@ -1,9 +1,11 @@
 """While a region's replica is behind, its services may read a superseded key, so that the auditor leaves it alone."""
 
+from datetime import timedelta
+
 import pytest
 
 from klaviyo_access.keys.labels import Disabling, Leaked
-from tests.rotation.auditor_world import AuditWorld, holds, print_of, rejected
+from tests.rotation.auditor_world import NOW, AuditWorld, holds, print_of, rejected
 
 
 def is_disabled(world: AuditWorld) -> bool:
@@ -20,6 +22,15 @@ def test_a_region_that_is_behind_keeps_the_superseded_key_and_is_urgent(status: 
     assert f"eu-west-1: {status})" in finding.message
     assert (is_disabled(world), record.counts["waiting"]) == (False, 1)
     assert ("viewer", "begin-disable") not in world.asked, "that would stand against a roll-back to it"
+
+
+def test_a_replica_that_is_only_on_its_way_keeps_the_key_and_alarms_nobody() -> None:
+    world = AuditWorld()
+    world.roles["viewer"].replicas = {"eu-west-1": "InProgress"}
+    world.roles["viewer"].changed = NOW - timedelta(minutes=1)
+    assert (world.kinds(), is_disabled(world)) == ([], False)
+    world.roles["viewer"].replicas = {"eu-west-1": "InProgress", "us-west-2": "Failed"}
+    assert world.kinds() == ["replica-behind viewer"]
 
 
 def test_once_all_regions_are_in_sync_the_key_goes() -> None:
