@@ -53,7 +53,8 @@ class ExistingTrail(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ExistingTrailArgs, opts: ResourceOptions | None = None) -> None:
         super().__init__("klaviyo-access:index:ExistingTrail", name, None, opts)
-        trail = aws.cloudtrail.Trail.get(f"{name}-trail", args.trail_arn, ResourceOptions(parent=self))
+        home = args.trail_arn.split(":")[3]  # elsewhere AWS answers for a trail's shadow, and not every question
+        trail = aws.cloudtrail.Trail.get(f"{name}-trail", args.trail_arn, ResourceOptions(parent=self), region=home)
         sees_every_read = pulumi.Output.all(
             is_multi_region_trail=trail.is_multi_region_trail,
             enable_logging=trail.enable_logging,

@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import pulumi
@@ -35,11 +36,13 @@ class Recorder(mocks.Mocks):
 
     resources: list[Recorded] = field(default_factory=list)
     foreign_policies: dict[str, str] = field(default_factory=dict)
+    there: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What AWS has already of a resource that is looked up, by its type."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[str, Any]]:
         self.resources.append(Recorded(type=args.typ, name=args.name, inputs=args.inputs))
         outputs = {"arn": f"arn:aws:test:eu-west-1:111111111111:{args.name}", "keyId": f"id-of-{args.name}"}
-        return f"id-of-{args.name}", args.inputs | outputs
+        return f"id-of-{args.name}", {**args.inputs, **outputs, **self.there.get(args.typ, {})}
 
     def call(self, args: mocks.MockCallArgs) -> NoReturn:
         raise AssertionError(f"components make no invokes, but {args.token} was called")
@@ -84,9 +87,9 @@ def far(name: str) -> Settings:
 Build = Callable[[Callable[[], object]], Recorder]
 
 
-def record(program: Callable[[], object]) -> Recorder:
+def record(program: Callable[[], object], *, there: Mapping[str, Mapping[str, Any]] = MappingProxyType({})) -> Recorder:
     """Run a program of components to its end and return what it asked for."""
-    recorder = Recorder()
+    recorder = Recorder(there=there)
     with _event_loops():
         mocks.set_mocks(recorder, project="klaviyo-access", stack="test", preview=False)
         pulumi.runtime.test(program)()  # type: ignore[no-untyped-call] # Pulumi's decorator has no annotations
