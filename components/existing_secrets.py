@@ -4,8 +4,9 @@ A deployment that would delete a secret, or leave it behind for an empty one, is
 the question which secrets there are must have an answer: where it has none, nothing is built either.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from re import fullmatch
 from typing import Final
 
 import pulumi
@@ -39,24 +40,38 @@ class ExistingSecrets:
 
 
 def existing_secrets(environment: Environment) -> ExistingSecrets:
-    """Ask AWS which secrets there are.
+    """Ask AWS which secrets there are: by their tag, which a transform may have overwritten, and by their names.
 
     Raises:
         EnvironmentSettingsError: it did not answer, or not this caller.
     """
-    ours = [aws.secretsmanager.GetSecretsFilterArgs(name="tag-value", values=[MANAGED_BY])]
     try:
-        names = aws.secretsmanager.get_secrets(filters=ours).names
+        names = {*_listed("tag-value", MANAGED_BY), *filter(_is_like_ours, _listed("name", _folder(environment)))}
     except Exception as error:  # noqa: BLE001 - Pulumi raises a bare Exception, and no answer will do
         raise EnvironmentSettingsError(
             f"Which secrets {environment.name} has could not be asked, and without an answer a deployment could delete "
             "one with every key in it. Try again; where AWS denies it, give the deployer "
             f"`klaviyo-access deployer-policy --stack {environment.name}`. AWS said: {error}"
         ) from None
-    own = frozenset(name for name in names if name.startswith(f"{environment.prefix}/{environment.name}/"))
+    own = frozenset(name for name in names if name.startswith(_folder(environment)))
     beside = frozenset(names) - own
     elsewhere = frozenset(name for name in beside if name.split("/")[1:2] == [environment.name])
     return ExistingSecrets(own=own, elsewhere=elsewhere, beside=beside)
+
+
+def _folder(environment: Environment) -> str:
+    return f"{environment.prefix}/{environment.name}/"
+
+
+def _listed(by: str, value: str) -> Sequence[str]:
+    return aws.secretsmanager.get_secrets(
+        filters=[aws.secretsmanager.GetSecretsFilterArgs(name=by, values=[value])]
+    ).names
+
+
+def _is_like_ours(name: str) -> bool:
+    """Whether a secret without our tag has a name as we give; another may be somebody else's."""
+    return fullmatch(r"[^/]+/[^/]+/(?:[^/]+/(?:key|reserve|webhook)|oauth/client|oauth/[^/]+/tokens)", name) is not None
 
 
 def refuse_forgotten_secrets(

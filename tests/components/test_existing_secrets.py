@@ -17,14 +17,19 @@ from components.existing_secrets import (
     refuse_new_prefix,
 )
 from components.refusals import planned_secrets
+from components.settings import parse_settings
 from components.target import check_target
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 from tests.components.recording import load_stack
+from tests.components.test_refusals import OAUTH, WEBHOOK, changed
 
 DEV = load_stack("dev")
 ACCESS = DEV.access.in_environment("dev")
 PLANNED = planned_secrets(DEV.environment, DEV.settings, ACCESS)
 KEY = "klaviyo/dev/viewer/key"
+EVERY_KIND = planned_secrets(
+    DEV.environment, parse_settings("dev", changed("dev", OAUTH | WEBHOOK)), DEV.access.in_environment("dev")
+)
 NAMED = [arn for arns in DEV.settings.principals.values() for arn in arns]
 
 
@@ -119,6 +124,22 @@ def test_secrets_of_the_environment_are_told_from_those_of_its_like_and_of_other
     assert found == ExistingSecrets(
         own=frozenset({KEY}), elsewhere=frozenset({"kx/dev/viewer/key"}), beside=frozenset(names) - {KEY}
     )
+
+
+UNTAGGED = {"klaviyo/dev/old/key": True, "klaviyo/dev/legacy": False, "klaviyo/dev/team/legacy": False}
+
+
+@pytest.mark.parametrize(("name", "ours"), [*UNTAGGED.items(), *((name, True) for name in sorted(EVERY_KIND))])
+def test_a_secret_whose_tag_was_overwritten_is_known_by_its_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, ours: bool
+) -> None:
+    def listed(filters: list[Any]) -> Any:
+        (only,) = filters
+        by = {("tag-value", ("klaviyo-access",)): [], ("name", ("klaviyo/dev/",)): [name]}
+        return SimpleNamespace(names=by[only.name, tuple(only.values)])
+
+    monkeypatch.setattr(aws.secretsmanager, "get_secrets", listed)
+    assert existing_secrets(DEV.environment).own == (frozenset({name}) if ours else frozenset())
 
 
 @pytest.mark.usefixtures("sound")
