@@ -63,6 +63,12 @@ def test_every_action_has_a_rule_that_takes_it() -> None:
     assert homeless == set()
 
 
+def test_a_quota_may_be_asked_for_as_the_provider_does_its_default_first(policy: Any) -> None:
+    answer = policy(rendering("dev"))
+    for action in ("servicequotas:GetAWSDefaultServiceQuota", "servicequotas:GetServiceQuota"):
+        assert allows(answer, action, f"arn:aws:servicequotas:eu-west-1:{DEV}:lambda/L-B99A9384")
+
+
 def test_no_action_reads_or_writes_a_value() -> None:
     values = {"GetSecretValue", "BatchGetSecretValue", "PutSecretValue", "UpdateSecretVersionStage"}
     assert {action for action in EVERY_ACTION if action.partition(":")[2] in values or "*" in action} == set()
