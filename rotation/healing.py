@@ -1,7 +1,17 @@
 """Healing: what a run that was killed left behind is put right, first in every run. It never drops a verdict that
 stands on the key secret, and labels of the reserve never govern the key secret."""
 
-from klaviyo_access.keys.labels import Disabling, HoldsKey, Leaked, Rejected, Retired, SecretLabels, Spare, Version
+from klaviyo_access.keys.labels import (
+    LEAKED_SPARE,
+    Disabling,
+    HoldsKey,
+    Leaked,
+    Rejected,
+    Retired,
+    SecretLabels,
+    Spare,
+    Version,
+)
 from rotation.role_keys import RoleKeys, value_of
 from rotation.values import find_key
 
@@ -18,7 +28,7 @@ def heal(keys: RoleKeys) -> None:
         key = keys.key.labels()
     _revive(keys, key)
     _retire_superseded(keys, key)
-    _clear_reserve(keys, reserve, promoted=key.held_fingerprints)
+    _clear_reserve(keys, key, reserve)
     if not keys.settings.write_probes:  # an operator has seen to the write that Klaviyo took
         for version, label in reserve.writes_taken:
             keys.reserve.remove(label, version.id)
@@ -93,10 +103,16 @@ def _holds_key_alone(version: Version) -> bool:
     return len(version.ours) == 1 and isinstance(version.ours[0], HoldsKey)
 
 
-def _clear_reserve(keys: RoleKeys, reserve: SecretLabels, *, promoted: frozenset[str]) -> None:
-    """A spare ends on the reserve once the key secret holds its key, or once a verdict was passed on it."""
+def _clear_reserve(keys: RoleKeys, key: SecretLabels, reserve: SecretLabels) -> None:
+    """A spare ends on the reserve once the key secret holds its key, or once a verdict was passed on it.
+
+    That it leaked stays until the key secret says so too: a person may have put a leaked spare by hand.
+    """
+    leaked = {label.fingerprint for version in key for label in version.ours if isinstance(label, Leaked)}
     for version in reserve:
         for label in version.ours:
-            ended = isinstance(label, Spare | Rejected) and label.fingerprint in promoted
+            ended = isinstance(label, Spare | Rejected) and label.fingerprint in key.held_fingerprints
+            if isinstance(label, Rejected) and label.reason == LEAKED_SPARE:
+                ended = label.fingerprint in leaked
             if ended or (isinstance(label, Spare) and version.verdict):
                 keys.reserve.remove(label, version.id)

@@ -84,6 +84,7 @@ class Role(World):
         self.name = name
         self.busy = False
         self.recorded: list[tuple[str, datetime]] = []
+        self.asked_to_finish: set[str] = set()
         self._views: dict[str, _View] = {}
         self.process = account.process
         self.klaviyo = account.klaviyo
@@ -103,6 +104,8 @@ class Role(World):
         """As a World's, unless it runs already."""
         if self.busy and self.one_at_a_time:
             raise TurnedAwayError
+        if isinstance(event, dict) and event.get("Step") in {"finishSecret", "finish_secret"}:
+            self.asked_to_finish.add(str(event["ClientRequestToken"]))
         before, self.busy = self.busy, True
         try:
             return super().invoke(event)

@@ -138,6 +138,13 @@ _BY_HAND: Final[Mapping[str, tuple[Step, ...]]] = {
     ),
     "what is being disabled is put by hand": (*_used(2), Step(rule="retire"), _PUT_FIRST, Step(rule="audit")),
     "a spare is put by hand": (*_used(1), Step(rule="stage", pick=1), replace(_PUT_FIRST, pick=_SECOND), *_used(1)),
+    "a leaked spare is put by hand": (
+        *_used(1),
+        Step(rule="stage", pick=1),
+        Step(rule="leaked", pick=_SECOND),
+        replace(_PUT_FIRST, pick=_SECOND),
+        Step(rule="canary"),
+    ),
     "a role is audited beside one with a key by hand": (
         *_used(2),
         _WEEK_PASSES,

@@ -130,6 +130,9 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "a key that is put again keeps its end under the version that it left": _slip(
         healing._gather, "keys.key.remove(label, version.id)", "pass"
     ),
+    "what the reserve calls leaked is forgotten once it is put by hand": _slip(
+        healing._clear_reserve, "ended = label.fingerprint in leaked", "pass"
+    ),
     "what was put by hand is named only while services read it": _slip(
         healing._name, "not holder.in_use", "version.in_use and not holder.in_use"
     ),
@@ -218,6 +221,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
 
 DANGER_OF: Final[Mapping[str, str]] = {
     "a key that is put again keeps its end under the version that it left": "what was is put by hand",
+    "what the reserve calls leaked is forgotten once it is put by hand": "a leaked spare is put by hand",
     "what was put by hand is named only while services read it": "what was is put by hand",
     "a roll-back returns to the same key": "what was put by hand twice is rolled back",
     "AWSPENDING is left after a refusal": "labels are full",

@@ -103,6 +103,8 @@ class Play:
         account.hit.clear()
         account.leaked_in_use.clear()
         account.wrongs.clear()
+        for role in account.roles.values():
+            role.asked_to_finish.clear()
         without_key = {role.name for role in account.roles.values() if account.see(role).key.current is None}
         refuses_everybody = account.klaviyo.status == UNKNOWN_KEY[0]
         self._plan(step)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from klaviyo_access.keys.labels import AwsLabel, Leaked, Rejected
-from tests.rotation.state_machine.account import key_in
+from tests.rotation.state_machine.account import key_in, print_of
 from tests.rotation.state_machine.change import Change, is_alive, is_disabling
 
 
@@ -42,7 +42,8 @@ def what_is_left_by_a_roll_back_is_condemned(change: Change) -> Iterator[str]:
     """Whatever comes then, a key that was rolled back is not promoted again."""
     came, left = change.came_current, change.before.key.current
     previous = change.before.key.previous
-    if left and left.id in change.account.by_hand and previous and previous.has(AwsLabel.PENDING):
+    is_late = previous is not None and previous.has(AwsLabel.PENDING) and previous.id in change.role.asked_to_finish
+    if is_late and left and left.id in change.account.by_hand:
         return  # a late finishSecret, not a roll-back: a person put a key while it was promoted
     if came and left and previous and came.id == previous.id and change.rule != "move back":
         now = change.after.key.version(left.id)
@@ -61,6 +62,17 @@ def no_verdict_is_dropped(change: Change) -> Iterator[str]:
             is_gone = isinstance(label, Leaked | Rejected) and label not in stand
             if is_gone and is_alive(change.account, change.before.key_values.get(before.id, "")):
                 yield f"{label} is gone, and the key lives"
+
+
+def what_leaked_stays_called_so(change: Change) -> Iterator[str]:
+    """On the reserve or on the key secret, wherever the key goes: a person may put a spare by hand."""
+    if change.role.name in change.account.uncontrolled:
+        return
+    alive = {print_of(key) for key in change.account.klaviyo.scopes}
+    known = {held for role, held in change.account.leaked if role == change.role.name and held in alive}
+    for held in known:
+        if change.before.has_leaked(held) and not change.after.has_leaked(held):
+            yield f"{held} leaked, and nothing says so any more"
 
 
 def no_verdict_without_a_cause(change: Change) -> Iterator[str]:
@@ -105,6 +117,7 @@ INVARIANTS: Final = (
     no_leaked_key_comes_back,
     what_is_left_by_a_roll_back_is_condemned,
     no_verdict_is_dropped,
+    what_leaked_stays_called_so,
     no_verdict_without_a_cause,
     an_audit_replaces_a_condemned_key,
 )
