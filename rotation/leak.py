@@ -35,11 +35,18 @@ def mark_leaked(keys: RoleKeys, request: Leak) -> Report:
         life = Life.CURRENT if in_use else life
     else:
         life = _reject(keys, staged, request.fingerprint)
+        held = _promoted_meanwhile(keys, request.fingerprint)
+        life = _mark(keys, held, request.fingerprint) if held else life
     if life is None:
         return Report(outcome=Outcome.UNKNOWN, fingerprint=request.fingerprint)
     where, version = (keys.key, held) if held else (keys.reserve, staged[-1])
     ends_with = _ending(where, version, request.fingerprint)
     return Report(outcome=Outcome.MARKED, fingerprint=request.fingerprint, life=life, ends_with=ends_with)
+
+
+def _promoted_meanwhile(keys: RoleKeys, fingerprint: str) -> Version | None:
+    """The version of the key secret with the key, where the labels that were read first lagged behind it."""
+    return next((version for version in keys.key.labels() if HoldsKey(fingerprint) in version.ours), None)
 
 
 def _mark(keys: RoleKeys, version: Version, fingerprint: str) -> Life:

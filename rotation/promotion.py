@@ -220,6 +220,8 @@ def _forbid_writes(keys: RoleKeys, version: Version) -> None:
 def _require_no_verdict(keys: RoleKeys, pending: Version) -> None:
     if pending.verdict:
         raise PendingKeyRefusedError(keys.settings.role, "a verdict was passed on it")
+    if pending.fingerprint in keys.reserve.labels().leaked_fingerprints:  # whoever marked it took it for a spare
+        raise PendingKeyRefusedError(keys.settings.role, "the reserve calls it leaked")
 
 
 def _refusal(keys: RoleKeys, value: str) -> str | None:
