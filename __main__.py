@@ -6,8 +6,8 @@ from pathlib import Path
 import pulumi
 
 from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
+from components.preview.target import check_target
 from components.settings import load_settings
-from components.target import check_target
 from klaviyo_access.access_model import AccessModel, AccessModelError
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 

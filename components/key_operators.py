@@ -7,10 +7,10 @@ import pulumi
 import pulumi_aws as aws
 from pulumi import ResourceOptions
 
-from components.examination_policies import Examined, examine
-from components.policies import Encryption, to_json
-from components.secret_policies import operate_keys
-from components.trust import trust_principals
+from components.policies.examination import Examined, examine
+from components.policies.secrets import operate_keys
+from components.policies.statements import Encryption, to_json
+from components.policies.trust import trust_principals
 
 
 @dataclass(frozen=True, kw_only=True)

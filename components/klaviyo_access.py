@@ -7,25 +7,28 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
-from components import auditor_plan, encryption_plan, record_plan, redeployment_plan
-from components.application_audit import ApplicationAudit
-from components.audit_trail import AuditTrail
-from components.encryption_key import EncryptionKey
-from components.existing_trail import ExistingTrail
-from components.key_auditor import KeyAuditor
+from components.alerts.replica_watch import ReplicaWatch
+from components.alerts.suspicion_alarm import SuspicionAlarm
+from components.functions.key_auditor import KeyAuditor
+from components.functions.redeployment import Redeployment
 from components.key_operators import KeyOperators
-from components.key_rotation import KeyRotation
-from components.oauth_app import OAuthApp
-from components.plan import Plan, SecretKeys
+from components.plans import auditor as auditor_plan
+from components.plans import encryption as encryption_plan
+from components.plans import record as record_plan
+from components.plans import redeployment as redeployment_plan
+from components.plans.plan import Plan, SecretKeys
 from components.principals import Principals
-from components.redeployment import Redeployment
-from components.replica_watch import ReplicaWatch
-from components.role_key import RoleKey
+from components.record.application_audit import ApplicationAudit
+from components.record.audit_trail import AuditTrail
+from components.record.existing_trail import ExistingTrail
+from components.secrets.encryption_key import EncryptionKey
+from components.secrets.key_rotation import KeyRotation
+from components.secrets.oauth_app import OAuthApp
+from components.secrets.role_key import RoleKey
+from components.secrets.webhook_secret import WebhookSecret
 from components.service_access import ServiceAccess
 from components.settings import Settings
 from components.snippets import oauth_dotenv, snippets
-from components.suspicion_alarm import SuspicionAlarm
-from components.webhook_secret import WebhookSecret
 from klaviyo_access.access_model import EnvironmentAccess, OAuthAppAccess
 from klaviyo_access.access_model.environment import Environment
 

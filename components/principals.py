@@ -12,10 +12,10 @@ from components.names import (
     webhook_rotator_name,
 )
 from components.platforms import ForeignRole
-from components.refusals import refuse_unsafe
-from components.secret_policies import SecretPrincipals
+from components.policies.secrets import SecretPrincipals
+from components.policies.webhook_secrets import webhook_principals
+from components.preview.refusals import refuse_unsafe
 from components.settings import Settings
-from components.webhook_policies import webhook_principals
 from klaviyo_access.access_model import EnvironmentAccess
 from klaviyo_access.access_model.environment import Environment
 

@@ -19,9 +19,9 @@ from components.platforms import (
     LambdaFunction,
     Platform,
 )
-from components.policies import Document, Encryption, to_json
-from components.secret_policies import read_keys
-from components.trust import trust_pods, trust_service, trust_service_account, trust_service_of_any_account
+from components.policies.secrets import read_keys
+from components.policies.statements import Document, Encryption, to_json
+from components.policies.trust import trust_pods, trust_service, trust_service_account, trust_service_of_any_account
 
 
 @dataclass(frozen=True, kw_only=True)

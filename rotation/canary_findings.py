@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from klaviyo_access.klaviyo.probes import REFUSED
-from rotation.auditor_findings import URGENT, Kind, Record, Said, metrics_line, write_line
+from rotation.auditor.findings import URGENT, Kind, Record, Said, metrics_line, write_line
 from rotation.report import NO_KEY, UNMANAGED, Outcome
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotation.auditor_findings import write
+from rotation.auditor.findings import write
 from rotation.clients import make_client
 from rotation.entry import LambdaContext, only_own_errors
 from rotation.errors import EventRefusedError, RotationError, SettingsError

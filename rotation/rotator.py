@@ -9,10 +9,15 @@ from datetime import datetime
 from typing import Any, Final
 
 from klaviyo_access.klaviyo.probes import Prober, send
-from rotation.adoption import adopt
+from rotation.actions.adoption import adopt
+from rotation.actions.death import discard, prove_dead
+from rotation.actions.disabling import begin_disable, retire
+from rotation.actions.fall_back import canary, first_canary, roll_back
+from rotation.actions.healing import heal
+from rotation.actions.leak import mark_leaked
+from rotation.actions.promotion import create_secret, finish_secret, set_secret, test_secret
+from rotation.actions.wedge import unstick
 from rotation.canary_findings import tell_at_once
-from rotation.death import discard, prove_dead
-from rotation.disabling import begin_disable, retire
 from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
 from rotation.errors import DeadEndError
 from rotation.events import (
@@ -31,15 +36,10 @@ from rotation.events import (
     Unstick,
     read_event,
 )
-from rotation.fall_back import canary, first_canary, roll_back
-from rotation.healing import heal
-from rotation.leak import mark_leaked
-from rotation.promotion import create_secret, finish_secret, set_secret, test_secret
 from rotation.report import Report
 from rotation.role_keys import RoleKeys
 from rotation.settings import Settings
 from rotation.store import SecretsManagerClient, StoredSecret
-from rotation.wedge import unstick
 
 _STEPS: Final[Mapping[Step, Callable[[RoleKeys, str], Report]]] = {
     Step.CREATE: create_secret,

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from sandbox.aws.calls import AwsError, Json
 from sandbox.aws.http import Request, Response
-from sandbox.aws.platform import Platform
+from sandbox.aws.identity.platform import Platform
 from sandbox.aws.secrets_manager import SecretsManager
 from sandbox.clock import Clock, ClockError
 

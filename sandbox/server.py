@@ -100,7 +100,7 @@ class Server:
         # The account's modules import ministack's, which read their settings at import: only now.
         from sandbox.aws.cloud import Cloud  # noqa: PLC0415 - the reason above
         from sandbox.aws.gateway import Gateway  # noqa: PLC0415 - the reason above
-        from sandbox.aws.platform import Platform  # noqa: PLC0415 - the reason above
+        from sandbox.aws.identity.platform import Platform  # noqa: PLC0415 - the reason above
         from sandbox.control import Control  # noqa: PLC0415 - the reason above
         from sandbox.klaviyo.app import create_app  # noqa: PLC0415 - the reason above
 

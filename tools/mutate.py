@@ -62,21 +62,21 @@ _FILES: Final = ("tests/access_model/test_refused_files.py", "tests/access_model
 _VALUES: Final = (*_FILES, "tests/access_model/test_ceilings.py")
 SUBJECTS: Final = (
     *(
-        Subject(path=f"components/{name}.py", tests=_POLICIES, documents=True)
+        Subject(path=f"components/policies/{name}.py", tests=_POLICIES, documents=True)
         for name in (
-            "policies",
-            "secret_policies",
-            "record_policies",
-            "key_policies",
+            "statements",
+            "secrets",
+            "record",
+            "encryption_keys",
             "trust",
-            "oauth_policies",
-            "webhook_policies",
-            "application_audit_policies",
-            "auditor_policies",
+            "oauth_apps",
+            "webhook_secrets",
+            "application_audit",
+            "auditor",
         )
     ),
     Subject(
-        path="components/examination_policies.py",
+        path="components/policies/examination.py",
         tests=(*_POLICIES, "tests/components/test_examination_policies.py"),
         documents=True,
     ),

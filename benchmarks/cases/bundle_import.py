@@ -11,14 +11,14 @@ from typing import Final
 from benchmarks.benchmark import Benchmark, Effort, KnownMiss, Measured
 from benchmarks.processes import output_of
 from benchmarks.timing import in_turn
-from components.bundle import bundle_files
+from components.functions.bundle import bundle_files
 
 _PROJECT: Final = Path(__file__).parents[2]
 _TIMED: Final = (
     "import sys, time; sys.dont_write_bytecode = {uncompiled}; sys.path.insert(0, {folder!r}); "
     "t = time.process_time(); import {module}; print(time.process_time() - t)"
 )
-_OURS: Final = ("rotation.rotator", "rotation.auditor")
+_OURS: Final = ("rotation.rotator", "rotation.auditor.entry")
 
 
 def _ratio(effort: Effort, *, compiled: bool) -> Measured:

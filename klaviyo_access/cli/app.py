@@ -5,19 +5,19 @@ from typing import Annotated
 
 import typer
 
-from klaviyo_access.cli.audit_suspicious import suspicious
-from klaviyo_access.cli.audit_verify import verify_audit
-from klaviyo_access.cli.cost import cost
-from klaviyo_access.cli.deployer_policy import deployer_policy
+from klaviyo_access.cli.audit.suspicious import suspicious
+from klaviyo_access.cli.audit.verify import verify_audit
+from klaviyo_access.cli.cost.command import cost
+from klaviyo_access.cli.deployer.command import deployer_policy
 from klaviyo_access.cli.doctor.command import doctor
-from klaviyo_access.cli.keys_adopt import adopt
-from klaviyo_access.cli.keys_leaked import leaked
-from klaviyo_access.cli.keys_retire import retire
-from klaviyo_access.cli.keys_rollback import rollback
-from klaviyo_access.cli.keys_rotate import rotate
-from klaviyo_access.cli.keys_stage import stage
-from klaviyo_access.cli.keys_status import status
-from klaviyo_access.cli.keys_unstick import unstick
+from klaviyo_access.cli.keys.adopt import adopt
+from klaviyo_access.cli.keys.leaked import leaked
+from klaviyo_access.cli.keys.retire import retire
+from klaviyo_access.cli.keys.rollback import rollback
+from klaviyo_access.cli.keys.rotate import rotate
+from klaviyo_access.cli.keys.stage import stage
+from klaviyo_access.cli.keys.status import status
+from klaviyo_access.cli.keys.unstick import unstick
 from klaviyo_access.cli.oauth_stage import stage_client
 from klaviyo_access.cli.permissions import permissions
 from klaviyo_access.cli.restore import restore

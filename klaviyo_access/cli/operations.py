@@ -6,7 +6,7 @@ from pathlib import Path
 import boto3
 
 from klaviyo_access.cli.identity import become_operator, open_session
-from klaviyo_access.cli.rotators import Rotators
+from klaviyo_access.cli.keys.rotators import Rotators
 from klaviyo_access.cli.secrets_manager import Secrets
 from klaviyo_access.cli.workspace import Workspace, open_workspace
 

@@ -5,33 +5,34 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from sandbox.aws import follow_up, log_groups
-from sandbox.aws.alarms import SilentAlarms, heed_dimensions
+from sandbox.aws import follow_up
 from sandbox.aws.answers import answer, refusal
-from sandbox.aws.authorizer import Authorizer
+from sandbox.aws.authorization.authorizer import Authorizer
+from sandbox.aws.authorization.permissions import Permissions
+from sandbox.aws.authorization.requirements import Requirement, Requirements
 from sandbox.aws.backend import ACCOUNT, Backend, parse_answer
-from sandbox.aws.bootstrap import create_roles
 from sandbox.aws.calls import AwsError, Call, Json
-from sandbox.aws.credentials import Sessions
-from sandbox.aws.event_bus import publish
-from sandbox.aws.function_bridge import take_over
-from sandbox.aws.functions import Functions
+from sandbox.aws.cloudtrail.event_bus import publish
+from sandbox.aws.cloudtrail.lookup import lookup_events
+from sandbox.aws.cloudtrail.trail import Trail
+from sandbox.aws.cloudwatch import log_groups
+from sandbox.aws.cloudwatch.alarms import SilentAlarms, heed_dimensions
+from sandbox.aws.cloudwatch.metric_filters import MetricFilters
+from sandbox.aws.functions.bridge import take_over
+from sandbox.aws.functions.invocation import Functions
 from sandbox.aws.http import Application, Request, Response
-from sandbox.aws.identities import Identities
-from sandbox.aws.key_deletion import delete_due_keys
-from sandbox.aws.key_policy_rules import KeyPolicyRules
-from sandbox.aws.lookup import lookup_events
-from sandbox.aws.metric_filters import MetricFilters
+from sandbox.aws.identity.bootstrap import create_roles
+from sandbox.aws.identity.credentials import Sessions
+from sandbox.aws.identity.identities import Identities
+from sandbox.aws.identity.signatures import Signatures
+from sandbox.aws.identity.sts import Sts
+from sandbox.aws.kms.deletion import delete_due_keys
+from sandbox.aws.kms.policy_rules import KeyPolicyRules
 from sandbox.aws.ministack_state import MinistackState
-from sandbox.aws.permissions import Permissions
 from sandbox.aws.quotas import get_service_quota
-from sandbox.aws.requirements import Requirement, Requirements
 from sandbox.aws.secrets_manager import SecretsManager
-from sandbox.aws.signatures import Signatures
-from sandbox.aws.sts import Sts
-from sandbox.aws.topic_rules import TopicRules
-from sandbox.aws.topic_senders import guard_topics
-from sandbox.aws.trail import Trail
+from sandbox.aws.topics.rules import TopicRules
+from sandbox.aws.topics.senders import guard_topics
 from sandbox.aws.wire import Asked
 from sandbox.clock import Clock
 from sandbox.memory import Records, Source, Values

@@ -10,8 +10,8 @@ from sandbox.aws.answers import refusal
 from sandbox.aws.calls import AwsError, Call
 from sandbox.aws.cloud import Cloud
 from sandbox.aws.http import Receive, Request, Response, Scope, Send, read_request, send_response
+from sandbox.aws.identity.signatures import scope_of
 from sandbox.aws.models import service_model, service_of_scope
-from sandbox.aws.signatures import scope_of
 from sandbox.aws.wire import guess_protocol, protocol_of, read_call
 
 CONTROL_PREFIX = "/_sandbox/"

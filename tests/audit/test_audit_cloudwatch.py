@@ -13,7 +13,7 @@ from botocore.compat import HTTPHeaders
 
 from klaviyo_access.audit import CloudWatchLogs
 from klaviyo_access.audit.verification import Report, verify
-from klaviyo_access.cli.audit_records import LogGroup
+from klaviyo_access.cli.audit.records import LogGroup
 from klaviyo_access.errors import AuditNotConfigured, AuditNotDelivered
 from tests.audit.audit_bench import entry, open_log
 from tests.sandbox.running_sandbox import Sandbox, running_sandbox

@@ -9,7 +9,8 @@ from botocore.awsrequest import AWSPreparedRequest
 from botocore.exceptions import ConnectTimeoutError, EndpointConnectionError
 from botocore.httpsession import URLLib3Session
 
-from klaviyo_access.cli import key_input, workspace
+from klaviyo_access.cli import workspace
+from klaviyo_access.cli.keys import input as key_input
 from tests.cli.cli_fakes import ACCOUNT, Command, FakeAws, fake_key, lay_out
 
 STATUS = ("keys", "status", "--stack", "dev")

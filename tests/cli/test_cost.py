@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.cli.bill import AUDIT_METRICS, Usage, bill
-from klaviyo_access.cli.counted_stack import times_a_month
-from klaviyo_access.cli.deployer_actions import ACTIONS
+from klaviyo_access.cli.cost.bill import AUDIT_METRICS, Usage, bill
+from klaviyo_access.cli.cost.counted_stack import times_a_month
+from klaviyo_access.cli.cost.free_types import FREE
+from klaviyo_access.cli.cost.prices import PRICES
+from klaviyo_access.cli.deployer.actions import ACTIONS
 from klaviyo_access.cli.errors import CommandError
-from klaviyo_access.cli.free_types import FREE
-from klaviyo_access.cli.prices import PRICES
 from klaviyo_access.cli.rendering import Resource, _resources, rendered_resources
-from rotation.auditor_findings import Record
+from rotation.auditor.findings import Record
 from tests.cli.cli_fakes import Command
 from tests.cli.rendered_stacks import ROOT, as_preview, rendering, without
 

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.cli.deployer_actions import ACTIONS, EMPTY, PROGRAM, REPLICATE
-from klaviyo_access.cli.deployer_documents import statements as statements_of
-from klaviyo_access.cli.deployer_policy import attach_commands, deployers
-from klaviyo_access.cli.deployer_rules import RULES
-from klaviyo_access.cli.deployer_stack import Stack
+from klaviyo_access.cli.deployer.actions import ACTIONS, EMPTY, PROGRAM, REPLICATE
+from klaviyo_access.cli.deployer.command import attach_commands, deployers
+from klaviyo_access.cli.deployer.documents import statements as statements_of
+from klaviyo_access.cli.deployer.policy_documents import POLICY_LIMIT, fit, to_json
+from klaviyo_access.cli.deployer.rules import RULES
+from klaviyo_access.cli.deployer.stack import Stack
 from klaviyo_access.cli.errors import UsageError
-from klaviyo_access.cli.policy_documents import POLICY_LIMIT, fit, to_json
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from sandbox.provider.resources import TABLE
 from tests.cli.cli_fakes import Command

@@ -7,7 +7,7 @@ import pytest
 
 from components.names import AuditorNames
 from klaviyo_access.access_model.environment import Environment
-from klaviyo_access.cli import disposal, leaks
+from klaviyo_access.cli.keys import disposal, leaks
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 

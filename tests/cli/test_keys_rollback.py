@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.cli import rotators
+from klaviyo_access.cli.keys import rotators
 from tests.cli.cli_fakes import ACCESS_MODEL, Command, FakeAws, lay_out
 
 OLD, NEW = "aaaaaaaaaaaa", "bbbbbbbbbbbb"

@@ -10,9 +10,9 @@ import boto3
 import pytest
 
 from klaviyo_access.access_model.environment import Environment
-from klaviyo_access.cli import keys_rotate
 from klaviyo_access.cli.errors import ExitCode
-from klaviyo_access.cli.rotations import Outcome, Rotations, obstacle
+from klaviyo_access.cli.keys import rotate as keys_rotate
+from klaviyo_access.cli.keys.rotations import Outcome, Rotations, obstacle
 from klaviyo_access.cli.secrets_manager import RoleSecrets, Secrets, SecretState, failure_in
 from klaviyo_access.keys.labels import SecretLabels
 from tests.cli.cli_fakes import ACCOUNT, OPERATOR, ROTATOR, Command, FakeAws

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from klaviyo_access.cli import key_input
-from klaviyo_access.cli.keys_stage import time_after
+from klaviyo_access.cli.keys import input as key_input
+from klaviyo_access.cli.keys.stage import time_after
 from klaviyo_access.keys.labels import SecretLabels, Spare
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out

@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from klaviyo_access.access_model import AccessModel
-from klaviyo_access.cli import key_lives, keys_status
-from klaviyo_access.cli.key_evidence import evidence_of
-from klaviyo_access.cli.key_lives import KeyInLife, RoleStatus, status_of
-from klaviyo_access.cli.reasons import meaning
+from klaviyo_access.cli.keys import lives as key_lives
+from klaviyo_access.cli.keys import status as keys_status
+from klaviyo_access.cli.keys.evidence import evidence_of
+from klaviyo_access.cli.keys.lives import KeyInLife, RoleStatus, status_of
+from klaviyo_access.cli.keys.reasons import meaning
 from klaviyo_access.cli.secrets_manager import RoleSecrets, SecretState
 from klaviyo_access.keys.labels import SecretLabels
-from rotation.auditor_checks import LEAST_SPARES
-from rotation.auditor_findings import tell_listed
+from rotation.auditor.checks import LEAST_SPARES
+from rotation.auditor.findings import tell_listed
 from tests.cli.cli_fakes import ACCOUNT, ROLES, ROTATOR, SETTINGS, Command, FakeAws, lay_out
 
 OLD, NEW, BAD, LOST = "aaaaaaaaaaaa", "bbbbbbbbbbbb", "cccccccccccc", "dddddddddddd"

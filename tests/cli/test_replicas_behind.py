@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from klaviyo_access.cli import disposal
+from klaviyo_access.cli.keys import disposal
 from tests.cli.cli_fakes import Command, FakeAws
 
 KEY, RESERVE = "klaviyo/dev/viewer/key", "klaviyo/dev/viewer/reserve"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from klaviyo_access.cli.rotations import phase_of
+from klaviyo_access.cli.keys.rotations import phase_of
 from klaviyo_access.keys.labels import SecretLabels
 
 FINGERPRINT = "a" * 12

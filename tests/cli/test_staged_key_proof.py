@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from klaviyo_access.cli import key_proof
+from klaviyo_access.cli.keys import proof as key_proof
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.application_audit_policies import ERASE, append_audit, verify_audit
+from components.policies.application_audit import ERASE, append_audit, verify_audit
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from tests.components.recording import Build, load_stack, whole
 

@@ -6,7 +6,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from components.detections import (
+from components.alerts.detections import (
     PatternTooLargeError,
     batch_read_by_filter,
     passed_on,
@@ -15,7 +15,7 @@ from components.detections import (
     secrets_touched,
     to_json,
 )
-from components.tampering import (
+from components.alerts.tampering import (
     alerts_tampered_with,
     audit_entries_tampered_with,
     existing_trail_tampered_with,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from components.examination_policies import Examined, examine
-from components.policies import Document
+from components.policies.examination import Examined, examine
+from components.policies.statements import Document
 from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 

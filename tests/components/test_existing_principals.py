@@ -7,9 +7,9 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.existing_principals import refuse_misnamed_principals
 from components.platforms import ExistingRole, ForeignRole
-from components.target import check_target
+from components.preview.existing_principals import refuse_misnamed_principals
+from components.preview.target import check_target
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 from tests.components.recording import load_stack
 

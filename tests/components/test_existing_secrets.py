@@ -8,7 +8,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.existing_secrets import (
+from components.preview.existing_secrets import (
     ExistingSecrets,
     condemned_secrets,
     existing_secrets,
@@ -16,9 +16,9 @@ from components.existing_secrets import (
     refuse_forgotten_secrets,
     refuse_new_prefix,
 )
-from components.refusals import planned_secrets
+from components.preview.refusals import planned_secrets
+from components.preview.target import check_target
 from components.settings import parse_settings
-from components.target import check_target
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 from tests.components.recording import load_stack
 from tests.components.test_refusals import OAUTH, WEBHOOK, changed

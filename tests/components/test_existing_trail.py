@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components import existing_trail
+from components.record import existing_trail
 from components.settings import parse_settings
 from tests.components.recording import record, whole
 from tests.components.test_refusals import TRAIL, changed

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from components.secret_policies import in_region
+from components.policies.secrets import in_region
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from sandbox.provider.schema import undeclared
 from tests.components.recording import FOREIGN, REPLICA_REGION, Recorder, load_stack

@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from components.application_audit_policies import append_audit, verify_audit
-from components.auditor_policies import audit_keys, start_function
-from components.examination_policies import Examined, examine
-from components.key_policies import (
+from components.policies.application_audit import append_audit, verify_audit
+from components.policies.auditor import audit_keys, start_function
+from components.policies.encryption_keys import (
     ForeignUse,
     KeyPlace,
     alerts_key_policy,
@@ -23,18 +22,19 @@ from components.key_policies import (
     replicas_key_policy,
     secrets_key_policy,
 )
-from components.oauth_policies import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
-from components.policies import Encryption, to_json
-from components.record_policies import alert_topic_policy, audit_bucket_policy, write_trail_log
-from components.secret_policies import SecretPrincipals, operate_keys, read_keys, rotate_key, secret_resource_policy
-from components.trust import (
+from components.policies.examination import Examined, examine
+from components.policies.oauth_apps import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
+from components.policies.record import alert_topic_policy, audit_bucket_policy, write_trail_log
+from components.policies.secrets import SecretPrincipals, operate_keys, read_keys, rotate_key, secret_resource_policy
+from components.policies.statements import Encryption, to_json
+from components.policies.trust import (
     trust_pods,
     trust_principals,
     trust_service,
     trust_service_account,
     trust_service_of_any_account,
 )
-from components.webhook_policies import (
+from components.policies.webhook_secrets import (
     change_webhook_secret,
     receive_webhook,
     rotate_webhook_secret,

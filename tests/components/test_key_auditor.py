@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
-from rotation.auditor_settings import ROLES_FILE, AuditorSettings
+from rotation.auditor.settings import ROLES_FILE, AuditorSettings
 from tests.components.recording import Recorder, load_stack
 
 AUDITOR = "arn:aws:iam::333333333333:role/klaviyo/prod/klaviyo-prod-key-auditor"

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from components.key_policies import KeyPlace, alerts_key_policy, audit_key_policy, secrets_key_policy
-from components.policies import Encryption
-from components.record_policies import alert_topic_policy, audit_bucket_policy, write_trail_log
-from components.secret_policies import SecretPrincipals, operate_keys, read_keys, rotate_key, secret_resource_policy
-from components.trust import (
+from components.policies.encryption_keys import KeyPlace, alerts_key_policy, audit_key_policy, secrets_key_policy
+from components.policies.record import alert_topic_policy, audit_bucket_policy, write_trail_log
+from components.policies.secrets import SecretPrincipals, operate_keys, read_keys, rotate_key, secret_resource_policy
+from components.policies.statements import Encryption
+from components.policies.trust import (
     trust_principals,
     trust_service,
     trust_service_account,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from components.policies.secrets import SecretPrincipals
 from components.principals import Principals
-from components.secret_policies import SecretPrincipals
 from components.settings import parse_settings
 from klaviyo_access.access_model import AccessModel
 from klaviyo_access.access_model.environment import Environment, EnvironmentSettingsError

@@ -6,7 +6,7 @@ from typing import Any
 import pulumi_aws as aws
 import pytest
 
-from components.quotas import (
+from components.preview.quotas import (
     functions_beside,
     planned_functions,
     planned_rules,

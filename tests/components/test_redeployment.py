@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from components.detections import key_changed
-from components.redeployment import deploy_anew
+from components.alerts.detections import key_changed
+from components.functions.redeployment import deploy_anew
 from components.settings import Settings
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from tests.components.recording import Build, Recorder, load_stack, whole

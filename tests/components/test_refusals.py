@@ -8,11 +8,11 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.existing_trail import refuse_deaf_trail
-from components.plan import Plan
+from components.plans.plan import Plan
+from components.preview.refusals import planned_secrets, refuse_unsafe
 from components.principals import Principals
 from components.purpose import LEAST_RETENTION_DAYS
-from components.refusals import planned_secrets, refuse_unsafe
+from components.record.existing_trail import refuse_deaf_trail
 from components.settings import parse_settings
 from klaviyo_access.access_model.declarations import Reads
 from klaviyo_access.access_model.environment import PROJECT, EnvironmentSettingsError, read_config

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from components.policies import REASONS_FOR_EVERY_RESOURCE
+from components.policies.statements import REASONS_FOR_EVERY_RESOURCE
 from klaviyo_access.access_model.environment import stacks_in
 from sandbox.provider.schema import undeclared
 from sandbox.render import render

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from components.bundle import bundle_files, rotator_code
+from components.functions.bundle import bundle_files, rotator_code
 from tests.components.recording import Build, whole
 
 

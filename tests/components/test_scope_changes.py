@@ -7,7 +7,7 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 
-from components.scope_changes import ScopeChange, scope_changes, tell
+from components.preview.scope_changes import ScopeChange, scope_changes, tell
 from tests.components.recording import load_stack
 
 DEV = load_stack("dev")

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from components.preview.target import refuse_wrong_target
 from components.principals import Principals
 from components.settings import parse_settings, unknown_settings
-from components.target import refuse_wrong_target
 from klaviyo_access.access_model.environment import _RULES, Environment, EnvironmentSettingsError, stacks_in
 from tests.components.recording import PROJECT_DIR, load_stack
 

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from components.key_rotation import schedule
-from components.policies import REASONS_FOR_EVERY_RESOURCE
+from components.policies.statements import REASONS_FOR_EVERY_RESOURCE
+from components.secrets.key_rotation import schedule
 from components.settings import parse_settings
 from components.snippets import snippets
 from tests.components.recording import Build, Recorder, load_stack, whole

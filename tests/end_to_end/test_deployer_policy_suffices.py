@@ -18,10 +18,10 @@ from typing import Any
 
 import pytest
 
-from klaviyo_access.cli.deployer_actions import BY_SOURCE
+from klaviyo_access.cli.deployer.actions import BY_SOURCE
 from klaviyo_access.isolation.evaluator import Decision, Request, decide
 from sandbox import shell
-from sandbox.aws.bootstrap import bootstrap_arn
+from sandbox.aws.identity.bootstrap import bootstrap_arn
 from sandbox.home import Home
 from tests.sandbox.running_sandbox import Sandbox, document, running_sandbox
 
@@ -156,7 +156,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         made = World(project, home, sandbox)
         cluster = {"name": "apps", "roleArn": DEPLOYER, "resourcesVpcConfig": {}}
         sandbox.client("eks").create_cluster(**cluster)
-        patch.setattr("sandbox.aws.authorizer.decide", lambda *given, **named: _decide(made, *given, **named))
+        patch.setattr(
+            "sandbox.aws.authorization.authorizer.decide", lambda *given, **named: _decide(made, *given, **named)
+        )
         yield made
 
 

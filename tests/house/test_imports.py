@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from components.bundle import SHARED_MODULES, bundle_files
+from components.functions.bundle import SHARED_MODULES, bundle_files
 
 PROJECT = Path(__file__).parents[2]
 OURS = {"components", "klaviyo_access", "rotation", "sandbox", "tools", "tests", "examples", "policy", "benchmarks"}
@@ -23,6 +23,7 @@ ALLOWED = {
     "klaviyo_access/authorization": {"klaviyo_access.access_model", "klaviyo_access.audit"},
     "klaviyo_access/cli": {"klaviyo_access"},
     "klaviyo_access": {"klaviyo_access"},
+    "components/policies": {"components.names", "klaviyo_access.access_model"},
     "components": {"klaviyo_access.access_model"},
     "rotation": {"klaviyo_access.keys", "klaviyo_access.klaviyo", "klaviyo_access.webhooks"},
     "sandbox": {"klaviyo_access", "components", "rotation", "tools"},

@@ -11,10 +11,10 @@ from pulumi.runtime.settings import reset_options
 
 from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
 from components.names import oauth_arn_pattern
-from components.oauth_policies import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
-from components.policies import Encryption
+from components.policies.oauth_apps import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
+from components.policies.secrets import MANAGE_SECRET, operate_keys, read_keys, secret_resource_policy
+from components.policies.statements import Encryption
 from components.principals import Principals
-from components.secret_policies import MANAGE_SECRET, operate_keys, read_keys, secret_resource_policy
 from components.settings import Settings, parse_settings
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 from klaviyo_access.isolation.evaluator import Principal, Request, decide

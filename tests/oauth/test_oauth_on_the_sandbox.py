@@ -11,9 +11,9 @@ import httpx2
 import pytest
 from botocore.exceptions import ClientError
 
-from components.oauth_policies import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
-from components.policies import Encryption, to_json
-from components.secret_policies import SecretPrincipals, secret_resource_policy
+from components.policies.oauth_apps import client_principals, keep_oauth_tokens, stage_oauth_client, tokens_principals
+from components.policies.secrets import SecretPrincipals, secret_resource_policy
+from components.policies.statements import Encryption, to_json
 from klaviyo_access.aws.client import AwsClient
 from klaviyo_access.aws.settings import SECRETS_MANAGER
 from klaviyo_access.errors import OAuthNotConfigured, OAuthReauthorizationNeeded, OAuthUnavailable

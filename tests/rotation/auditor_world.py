@@ -12,12 +12,12 @@ from botocore.exceptions import ClientError
 
 from klaviyo_access.keys.labels import Disabling, HoldsKey, Rejected, Retired, SecretLabels, Spare
 from klaviyo_access.keys.secret import fingerprint
-from rotation.auditor_findings import Record
-from rotation.auditor_rotators import Rotators
-from rotation.auditor_round import Round
-from rotation.auditor_settings import AuditedRole, AuditorSettings
-from rotation.auditor_sight import Sight
-from rotation.auditor_trail import Trail
+from rotation.auditor.findings import Record
+from rotation.auditor.rotators import Rotators
+from rotation.auditor.round import Round
+from rotation.auditor.settings import AuditedRole, AuditorSettings
+from rotation.auditor.sight import Sight
+from rotation.auditor.trail import Trail
 from tests.rotation.rotation_world import key_value
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

@@ -232,7 +232,7 @@ def test_a_rollback_moves_nothing_from_a_key_that_became_current_meanwhile(monke
         condemn(*arguments)
         world.adopt("c", json.dumps({"apiKey": key_value("c")}))
 
-    monkeypatch.setattr("rotation.fall_back.condemn", overtaken)
+    monkeypatch.setattr("rotation.actions.fall_back.condemn", overtaken)
     with pytest.raises(StoreError):
         world.ask("rollback", "b")
 

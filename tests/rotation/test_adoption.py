@@ -8,7 +8,7 @@ from typing import Literal
 import pytest
 
 from klaviyo_access.keys.secret import fingerprint
-from rotation.auditor_findings import URGENT, Kind
+from rotation.auditor.findings import URGENT, Kind
 from rotation.canary_findings import of_canary
 from rotation.errors import LabelsFullError
 from tests.rotation.acts import dies, klaviyo_answers, leave_free, loses

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 from klaviyo_access.keys.labels import Disabling, Leaked, Spare
-from rotation import auditor
-from rotation.auditor_events import read_audit
-from rotation.auditor_findings import URGENT, Kind, Record
-from rotation.auditor_inventory import Entry, find
-from rotation.auditor_settings import ROLES_FILE, AuditedRole, AuditorSettings
+from rotation.auditor import entry as auditor
+from rotation.auditor.events import read_audit
+from rotation.auditor.findings import URGENT, Kind, Record
+from rotation.auditor.inventory import Entry, find
+from rotation.auditor.settings import ROLES_FILE, AuditedRole, AuditorSettings
 from rotation.errors import EventRefusedError, SettingsError
 from tests.rotation.auditor_world import (
     CUSTODIAN_SCOPES,

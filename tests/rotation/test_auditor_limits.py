@@ -14,15 +14,15 @@ from botocore.exceptions import ClientError, ReadTimeoutError, ResponseStreaming
 
 from klaviyo_access.keys.labels import Retired
 from klaviyo_access.keys.secret import Key
-from rotation import auditor
-from rotation.auditor_checks import shared
-from rotation.auditor_findings import Kind
-from rotation.auditor_inventory import Entry, Inventory, InventoryError, find
-from rotation.auditor_rotators import FunctionsClient
-from rotation.auditor_round import SECONDS_TO_ENABLE, Round
-from rotation.auditor_settings import AuditorSettings
-from rotation.auditor_sight import Sight
-from rotation.auditor_trail import Trail
+from rotation.auditor import entry as auditor
+from rotation.auditor.checks import shared
+from rotation.auditor.findings import Kind
+from rotation.auditor.inventory import Entry, Inventory, InventoryError, find
+from rotation.auditor.rotators import FunctionsClient
+from rotation.auditor.round import SECONDS_TO_ENABLE, Round
+from rotation.auditor.settings import AuditorSettings
+from rotation.auditor.sight import Sight
+from rotation.auditor.trail import Trail
 from rotation.entry import secrets_manager
 from rotation.errors import RotatorFailedError
 from tests.rotation.auditor_world import NOW, SCOPES, URL, AuditWorld, holds, print_of, rejected, retired

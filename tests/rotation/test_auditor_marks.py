@@ -3,8 +3,8 @@
 import pytest
 
 from klaviyo_access.keys.labels import Leaked, Spare
-from rotation.auditor_findings import Finding, Kind
-from rotation.auditor_marks import End, Mark, with_mark, without_mark
+from rotation.auditor.findings import Finding, Kind
+from rotation.auditor.marks import End, Mark, with_mark, without_mark
 from tests.rotation.auditor_world import NOW, AuditWorld, holds, marked, print_of, rejected
 from tests.rotation.rotation_world import key_value
 

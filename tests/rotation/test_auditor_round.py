@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from klaviyo_access.keys.labels import Leaked, Rejected
-from rotation.auditor_findings import Finding, Kind
+from rotation.auditor.findings import Finding, Kind
 from tests.rotation.auditor_world import NOW, AuditWorld, error, print_of
 
 NO_OTHER_KEY = "the previous key is no better"

@@ -13,7 +13,7 @@ import botocore
 import pulumi
 import pytest
 
-from components.bundle import auditor_code, bundle_files, rotator_code
+from components.functions.bundle import auditor_code, bundle_files, rotator_code
 
 PROJECT = Path(__file__).parents[2]
 
@@ -33,14 +33,14 @@ class NothingElse:
 sys.meta_path.insert(0, NothingElse())
 sys.path[:0] = [bundle]
 sys.path.append(libraries)
-import rotation.auditor
+import rotation.auditor.entry
 import rotation.redeployer
 import rotation.rotator
-import rotation.webhook_rotator
+import rotation.webhooks.rotator
 
 ours = [module for name, module in sys.modules.items() if name.partition(".")[0] in ("rotation", "klaviyo_access")]
 print(sorted(module.__file__.removeprefix(bundle + "/") for module in ours))
-print(*(entry.handler.__name__ for entry in (rotation.auditor, rotation.redeployer, rotation.rotator)))
+print(*(entry.handler.__name__ for entry in (rotation.auditor.entry, rotation.redeployer, rotation.rotator)))
 """
 
 

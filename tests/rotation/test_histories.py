@@ -8,8 +8,8 @@ import pytest
 from klaviyo_access.keys.labels import Version
 from klaviyo_access.keys.secret import Key, fingerprint
 from rotation import rotator
+from rotation.actions.healing import heal
 from rotation.errors import EventRefusedError, PendingKeyRefusedError, StoreError
-from rotation.healing import heal
 from rotation.role_keys import RoleKeys
 from rotation.values import promoted_value
 from tests.rotation.acts import (

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import boto3
 from botocore.config import Config
 
-from sandbox.aws.credentials import Session
+from sandbox.aws.identity.credentials import Session
 from sandbox.server import Server, bind
 
 ACCOUNT = "000000000000"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from sandbox.aws.alarms import SilentAlarms
+from sandbox.aws.cloudwatch.alarms import SilentAlarms
 from tests.sandbox.running_sandbox import Sandbox, document
 
 MINUTE = 60

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from components.trust import trust_pods
+from components.policies.trust import trust_pods
 from sandbox.aws.calls import AwsError
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox, document
 

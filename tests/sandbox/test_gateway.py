@@ -13,7 +13,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
-from sandbox.aws.credentials import Session
+from sandbox.aws.identity.credentials import Session
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from components.bundle import bundle_files
-from components.detections import key_changed
-from components.redeployment import deploy_anew
+from components.alerts.detections import key_changed
+from components.functions.bundle import bundle_files
+from components.functions.redeployment import deploy_anew
 from tests.end_to_end.deployed import PROJECT
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox
 

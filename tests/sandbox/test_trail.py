@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from components.tampering import trail_tampered_with
+from components.alerts.tampering import trail_tampered_with
 from tests.sandbox.running_sandbox import ACCOUNT, Sandbox, document
 
 

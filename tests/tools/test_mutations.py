@@ -78,13 +78,13 @@ def test_every_name_is_of_one_change() -> None:
 
 
 HELD_ELSEWHERE = {
-    "components/redeployment.py": "built beside its Lambda; test_redeployment.py names each statement",
-    "components/replica_watch.py": "built beside its rule; test_far_readers.py names its one statement",
+    "components/functions/redeployment.py": "built beside its Lambda; test_redeployment.py names each statement",
+    "components/alerts/replica_watch.py": "built beside its rule; test_far_readers.py names its one statement",
 }
 
 
 def test_every_module_with_iam_documents_is_changed() -> None:
-    texts = {path: path.read_text("utf-8") for path in (PROJECT / "components").glob("*.py")}
+    texts = {path: path.read_text("utf-8") for path in (PROJECT / "components").rglob("*.py")}
     holding = {
         path.relative_to(PROJECT).as_posix()
         for path, text in texts.items()

@@ -13,7 +13,7 @@ from rotation.errors import (
     NoRoleKeyError,
     RotationError,
 )
-from rotation.webhook_change import PUBLISHED_FOR
+from rotation.webhooks.change import PUBLISHED_FOR
 from sandbox.aws.calls import AwsError
 from tests.rotation.rotation_world import KilledError
 from tests.webhooks.webhook_world import FIRST_AT_KLAVIYO, WebhookWorld
@@ -154,7 +154,7 @@ def test_a_new_secret_lies_readable_for_longer_than_receivers_hold_off(world: We
 def test_without_that_wait_a_receiver_that_has_just_looked_would_refuse(
     world: WebhookWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("rotation.webhook_change.PUBLISHED_FOR", 0)
+    monkeypatch.setattr("rotation.webhooks.change.PUBLISHED_FOR", 0)
     world.rotate()
     assert "under attack" in {receiver for _, receiver, _ in world.refused}
 

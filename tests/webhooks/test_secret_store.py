@@ -9,7 +9,7 @@ from klaviyo_access.errors import WebhookRefused, WebhookSecretsNotConfigured, W
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, WebhookSecrets
 from klaviyo_access.webhooks.secrets_manager import locate
 from klaviyo_access.webhooks.store import HOLD_OFF, REFRESH_EVERY, STALE_AFTER, TELLS_FORGED
-from rotation.webhook_change import PUBLISHED_FOR
+from rotation.webhooks.change import PUBLISHED_FOR
 from tests.webhooks.signed_requests import SECRET, Clock, Versions, signed
 
 OLD, NEW = "the-old-secret-of-16", "the-new-secret-of-16"

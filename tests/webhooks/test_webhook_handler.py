@@ -4,10 +4,10 @@ import json
 
 import pytest
 
-from rotation import webhook_rotator
 from rotation.errors import EventRefusedError, RotatorFailedError, SettingsError
-from rotation.webhook_rotator import handler, make_secret
-from rotation.webhook_settings import WebhookSettings
+from rotation.webhooks import rotator as webhook_rotator
+from rotation.webhooks.rotator import handler, make_secret
+from rotation.webhooks.settings import WebhookSettings
 from tests.webhooks.webhook_world import WebhookWorld
 
 VARIABLES = {

@@ -9,20 +9,20 @@ import pytest
 from pulumi.runtime.settings import reset_options
 
 from components.klaviyo_access import KlaviyoAccess, KlaviyoAccessArgs
-from components.policies import Encryption
-from components.principals import Principals
-from components.secret_policies import MANAGE_SECRET, read_keys, secret_resource_policy
-from components.settings import Settings, parse_settings
-from components.webhook_policies import (
+from components.policies.secrets import MANAGE_SECRET, read_keys, secret_resource_policy
+from components.policies.statements import Encryption
+from components.policies.webhook_secrets import (
     change_webhook_secret,
     receive_webhook,
     rotate_webhook_secret,
     webhook_principals,
 )
+from components.principals import Principals
+from components.settings import Settings, parse_settings
 from klaviyo_access.access_model.environment import EnvironmentSettingsError
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from rotation.events import Unstick
-from rotation.webhook_rotator import read_webhook_event
+from rotation.webhooks.rotator import read_webhook_event
 from sandbox.provider.schema import undeclared
 from sandbox.render import render
 from tests.components.recording import PROJECT_DIR, Recorder, load_stack, record
@@ -75,7 +75,7 @@ def test_the_secret_is_named_encrypted_and_closed_to_the_public(prod: Recorder) 
 def test_the_rotator_runs_one_at_a_time_and_knows_its_webhook_and_the_roles_key(prod: Recorder) -> None:
     function = only(prod, "aws:lambda/function:Function", "rotation-function")
     variables = function["environment"]["variables"]
-    assert (function["handler"], function["reservedConcurrentExecutions"]) == ("rotation.webhook_rotator.handler", 1)
+    assert (function["handler"], function["reservedConcurrentExecutions"]) == ("rotation.webhooks.rotator.handler", 1)
     assert (variables["WEBHOOK"], variables["WEBHOOK_ID"]) == ("orders", "01KWEBHOOK")
     assert variables["WEBHOOK_SECRET_ARN"].endswith(":klaviyo/prod/orders/webhook")
     assert variables["KEY_SECRET_ARN"].endswith(":klaviyo/prod/developer/key")

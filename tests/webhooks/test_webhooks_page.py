@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from klaviyo_access.errors import WebhookRepeated
 from klaviyo_access.webhooks import SigningSecret, WebhookReceiver, receiver, replay, store
-from rotation import webhook_change, webhook_rotator
+from rotation.webhooks import change as webhook_change
+from rotation.webhooks import rotator as webhook_rotator
 from tests.components.recording import PROJECT_DIR
 from tests.webhooks.signed_requests import SECRET, Signed, Versions, document, signed
 from tests.webhooks.test_webhook_frameworks import by_asgi

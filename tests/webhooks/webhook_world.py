@@ -22,10 +22,10 @@ from klaviyo_access.webhooks.secrets_manager import SecretPlace, SecretsManagerV
 from rotation.errors import RotationError
 from rotation.events import version_of
 from rotation.store import StoredSecret
-from rotation.webhook_change import SecretChange
-from rotation.webhook_klaviyo import KlaviyoWebhooks
-from rotation.webhook_rotator import WebhookRotator, read_webhook_event
-from rotation.webhook_settings import WebhookSettings
+from rotation.webhooks.change import SecretChange
+from rotation.webhooks.klaviyo import KlaviyoWebhooks
+from rotation.webhooks.rotator import WebhookRotator, read_webhook_event
+from rotation.webhooks.settings import WebhookSettings
 from sandbox.aws.calls import AwsError, Caller
 from sandbox.aws.secrets_manager import SecretsManager
 from sandbox.aws.secrets_manager.rotation import Retry

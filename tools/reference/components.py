@@ -21,7 +21,7 @@ def components_page(folder: Path) -> str:
     Raises:
         DocumentationError: a component has no args class beside it, or an input or output is not explained.
     """
-    classes = {node.name: node for path in sorted(folder.glob("*.py")) for node in _classes(path)}
+    classes = {node.name: node for path in sorted(folder.rglob("*.py")) for node in _classes(path)}
     found = sorted((name for name in classes if _is_component(classes[name])), key=lambda name: (name != _WHOLE, name))
     args = {name: _args_of(name, classes) for name in found}
     values = [name for name in _values(args.values(), classes) if name.removesuffix("Args") not in found]

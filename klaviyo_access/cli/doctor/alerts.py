@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from klaviyo_access.access_model.environment import PROJECT
-from klaviyo_access.cli.deployer_stack import EVENT_TARGET, TOPIC
+from klaviyo_access.cli.deployer.stack import EVENT_TARGET, TOPIC
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, differing, each, same_document, unless_absent
 from klaviyo_access.cli.identity import PATIENCE

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Set
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from klaviyo_access.cli.deployer_stack import PROFILE, ROLE, ROLE_POLICY
+from klaviyo_access.cli.deployer.stack import PROFILE, ROLE, ROLE_POLICY
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, each, same_document, unless_absent
 from klaviyo_access.cli.identity import PATIENCE

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from klaviyo_access.cli.deployer_stack import KEY
+from klaviyo_access.cli.deployer.stack import KEY
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import Sight, each, same_document
 from klaviyo_access.cli.identity import PATIENCE

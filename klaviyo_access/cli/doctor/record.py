@@ -5,7 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from klaviyo_access.access_model.environment import PROJECT, read_config
-from klaviyo_access.cli.deployer_stack import TRAIL
+from klaviyo_access.cli.deployer.stack import TRAIL
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import Sight, differing, each, unless_absent
 from klaviyo_access.cli.identity import PATIENCE

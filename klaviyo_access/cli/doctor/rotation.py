@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from klaviyo_access.cli.deployer_stack import FUNCTION
+from klaviyo_access.cli.deployer.stack import FUNCTION
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import Sight
 from klaviyo_access.cli.identity import PATIENCE

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from klaviyo_access.cli.deployer_stack import FUNCTION
+from klaviyo_access.cli.deployer.stack import FUNCTION
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import Sight, differing, each, unless_absent
 from klaviyo_access.cli.identity import PATIENCE

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from klaviyo_access.cli.clock import utc_now
-from klaviyo_access.cli.deployer_stack import SECRET
+from klaviyo_access.cli.deployer.stack import SECRET
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, each, same_document
 from klaviyo_access.cli.identity import PATIENCE

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 import boto3
 from botocore.exceptions import ClientError
 
-from klaviyo_access.cli.deployer_stack import FUNCTION
+from klaviyo_access.cli.deployer.stack import FUNCTION
 from klaviyo_access.cli.identity import PATIENCE
 from klaviyo_access.cli.rendering import Resource
 from klaviyo_access.cli.workspace import Workspace

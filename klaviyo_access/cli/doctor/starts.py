@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from klaviyo_access.cli.deployer_stack import SCHEDULE
+from klaviyo_access.cli.deployer.stack import SCHEDULE
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import UNKNOWN, Sight, each, unless_absent
 from klaviyo_access.cli.identity import PATIENCE

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from klaviyo_access.keys.labels import AwsLabel, HoldsKey
-from rotation.auditor_findings import Kind
-from rotation.auditor_rotators import Rotators
-from rotation.auditor_round import Round
-from rotation.auditor_settings import AuditedRole, AuditorSettings
-from rotation.auditor_sight import SecretsClient, Sight
-from rotation.auditor_trail import Trail
+from rotation.auditor.findings import Kind
+from rotation.auditor.rotators import Rotators
+from rotation.auditor.round import Round
+from rotation.auditor.settings import AuditedRole, AuditorSettings
+from rotation.auditor.sight import SecretsClient, Sight
+from rotation.auditor.trail import Trail
 from rotation.errors import RotationError
 from tests.rotation.rotation_world import SCOPES, KilledError, key_value
 from tests.rotation.state_machine.account import Account, Patience, Role, TurnedAwayError, print_of

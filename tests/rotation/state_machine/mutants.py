@@ -11,9 +11,11 @@ from types import FunctionType
 from typing import Any, Final
 from unittest.mock import patch
 
-from rotation import auditor_inventory, death, disabling, entry, fall_back, healing, leak, promotion, rotator, values
-from rotation.auditor_disposal import Disposal
-from rotation.auditor_round import Round
+from rotation import entry, rotator, values
+from rotation.actions import death, disabling, fall_back, healing, leak, promotion
+from rotation.auditor import inventory as auditor_inventory
+from rotation.auditor.disposal import Disposal
+from rotation.auditor.round import Round
 from tests.rotation.state_machine.account import Role
 
 

@@ -1,0 +1,86 @@
+"""What is done to replicas, told at home: CloudTrail gives each region's events to that region's own event bus."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+import pulumi_aws as aws
+from pulumi import ResourceOptions
+
+from components.alerts.detections import ALL_MANAGEMENT_EVENTS, Detection
+from components.policies.statements import allow, document, to_json
+from components.policies.trust import trust_service
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplicaWatchArgs:
+    """What a `ReplicaWatch` is made of.
+
+    Attributes:
+        region: where the replicas are.
+        events: what is passed on.
+        home_bus_arn: the event bus at home, where the detections are.
+        role_name: name of the IAM role by which events are passed on.
+        iam_path: path of that role.
+        account_id: account of both regions.
+        tags: tags of rule and role.
+    """
+
+    region: str
+    events: Detection
+    home_bus_arn: str
+    role_name: str
+    iam_path: str
+    account_id: str
+    tags: Mapping[str, str]
+
+
+class ReplicaWatch(pulumi.ComponentResource):
+    """A rule in another region that passes reads and changes of keys on to the alerts at home.
+
+    Outputs:
+        rule_arn: ARN of the rule.
+    """
+
+    rule_arn: pulumi.Output[str]
+
+    def __init__(self, name: str, args: ReplicaWatchArgs, opts: ResourceOptions | None = None) -> None:
+        super().__init__("klaviyo-access:index:ReplicaWatch", name, None, opts)
+        child = ResourceOptions(parent=self)
+        role = aws.iam.Role(
+            f"{name}-role",
+            name=args.role_name,
+            path=args.iam_path,
+            description=f"Passes reads and changes of Klaviyo keys in {args.region} on",
+            assume_role_policy=to_json(trust_service("events.amazonaws.com", account_id=args.account_id)),
+            tags=args.tags,
+            opts=child,
+        )
+        grant = aws.iam.RolePolicy(
+            f"{name}-policy",
+            name="pass-events-on",
+            role=role.name,
+            policy=to_json(document(allow("PassEventsOn", ["events:PutEvents"], [args.home_bus_arn]))),
+            opts=child,
+        )
+        rule = aws.cloudwatch.EventRule(
+            f"{name}-rule",
+            name=args.events.rule_name,
+            description=args.events.description,
+            event_pattern=args.events.pattern,
+            state=ALL_MANAGEMENT_EVENTS,
+            region=args.region,
+            tags=args.tags,
+            opts=child,
+        )
+        aws.cloudwatch.EventTarget(
+            f"{name}-target",
+            rule=rule.name,
+            target_id="home",
+            arn=args.home_bus_arn,
+            role_arn=role.arn,
+            region=args.region,
+            opts=ResourceOptions(parent=self, depends_on=[grant]),
+        )
+        self.rule_arn = rule.arn
+        self.register_outputs({"rule_arn": self.rule_arn})

@@ -1,0 +1,1 @@
+"""The Lambdas: their code as a bundle, and a component for each job."""

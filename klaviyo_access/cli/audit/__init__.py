@@ -1,0 +1,1 @@
+"""``audit …``: services' audit entries, verified, and what counts as suspicious in them."""

@@ -1,0 +1,1 @@
+"""``cost``: what a stack costs a month, line by line."""

@@ -1,0 +1,178 @@
+"""Back from a current key to the previous one: by the canary where Klaviyo refuses the current key, or by an operator.
+
+The current version gets its verdict first: whatever comes then, it is not promoted again. RETIRED goes before the
+move, so that it never stands on what services read. A run that was killed between
+the verdict and the move is completed by the next canary.
+"""
+
+from collections.abc import Iterable
+from typing import Final
+
+from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Leaked, Rejected, Retired, Version
+from klaviyo_access.keys.secret import Key, MalformedKeyError
+from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
+from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
+from rotation.actions.healing import heal
+from rotation.errors import EventRefusedError, KlaviyoSilentError
+from rotation.events import Canary, FirstCanary, RollBack
+from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
+from rotation.role_keys import RoleKeys, value_of
+from rotation.values import find_key
+from rotation.verdicts import condemn
+
+_MISSING: Final = "missing:"
+
+
+def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all actions are called alike
+    """Look whether the current key works; if Klaviyo definitely refuses it while the previous one works, roll back.
+
+    A scope that the previous key lacks as well is no reason: the role's scopes were changed, and no key has them yet.
+    ``ends_with`` then shows that Klaviyo knows the key.
+
+    Args:
+        keys: the role's keys, healed.
+        request: names nothing.
+
+    Raises:
+        LabelsFullError: there is no room for the verdict.
+        StoreError: a call to Secrets Manager failed.
+    """
+    current = keys.key.labels().current
+    if current is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
+    if current.fingerprint is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
+    try:
+        reason = _refusal(keys, current)
+        if reason is None:
+            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=_end(keys, current))
+        return _fall_back(keys, current, reason, needed=_needed(reason))
+    except NoAnswerError:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+
+
+def first_canary(keys: RoleKeys, request: FirstCanary) -> Report:  # noqa: ARG001 - all actions are called alike
+    """The canary of a key that has just been promoted. Lambda asks again by itself where this fails, and tells in time.
+
+    Raises:
+        KlaviyoSilentError: Klaviyo gave no definite answer.
+        LabelsFullError: as `canary`.
+        StoreError: as `canary`.
+    """
+    report = canary(keys, Canary())
+    if report.outcome is Outcome.NO_ANSWER:
+        raise KlaviyoSilentError("Klaviyo gave no definite answer about the new key; nothing was changed.")
+    return report
+
+
+def roll_back(keys: RoleKeys, request: RollBack) -> Report:
+    """Make the previous key current again, if it still works; no refusal of the current one is needed.
+
+    Args:
+        keys: the role's keys, healed.
+        request: names the version that was current when the operator looked.
+
+    Raises:
+        EventRefusedError: another version is current now; the text says so of one that leaked and is left already.
+        LabelsFullError: there is no room for the verdict.
+        StoreError: a call to Secrets Manager failed.
+    """
+    labels = keys.key.labels()
+    current = labels.version(request.version)
+    if current and current.has(AwsLabel.PREVIOUS) and any(isinstance(label, Rejected) for label in current.ours):
+        return Report(outcome=Outcome.ROLLED_BACK, fingerprint=current.fingerprint)
+    if current and current.has(AwsLabel.PREVIOUS) and isinstance(current.verdict, Leaked):
+        raise EventRefusedError("Services have left that version already, and it leaked: it does not come back.")
+    if current is None or not current.has(AwsLabel.CURRENT):
+        raise EventRefusedError("The version is not the current one: look again with 'klaviyo-access keys status'.")
+    try:
+        return _fall_back(keys, current, ROLLED_BACK, needed=_needed(ROLLED_BACK))
+    except NoAnswerError:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+
+
+def _refusal(keys: RoleKeys, current: Version) -> str | None:
+    """What is against the current key: a verdict of a roll-back that was not completed, or Klaviyo's refusal."""
+    if isinstance(current.verdict, Rejected):
+        return current.verdict.reason
+    try:
+        _prove(keys, current, keys.settings.scopes)
+    except KeyRefusedError as refused:
+        return refused.reason
+    return None
+
+
+def _needed(reason: str) -> frozenset[str]:
+    """Scopes of which the previous key must have one to be better than a key refused for ``reason``; none: never is."""
+    return frozenset({ACCOUNT_SCOPE}) if reason in {REFUSED, ROLLED_BACK} else _missing(reason)
+
+
+def _missing(reason: str) -> frozenset[str]:
+    return frozenset(reason.removeprefix(_MISSING).split(",")) if reason.startswith(_MISSING) else frozenset()
+
+
+def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozenset[str]) -> Report:
+    previous = keys.key.labels().previous
+    against = _against(keys, current, previous, needed=needed)
+    if previous is None or against:
+        told = against if reason == ROLLED_BACK else f"{reason}; {against}"
+        ends_with = _end(keys, current) if _missing(reason) else None
+        return Report(
+            outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told, ends_with=ends_with
+        )
+    if not current.verdict and current.fingerprint:
+        condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
+    if current.has(AwsLabel.PENDING):
+        keys.key.remove(AwsLabel.PENDING, current.id)
+    _end_retirement(keys, previous.id)
+    keys.key.move(AwsLabel.CURRENT, to=previous.id, holder=current.id)
+    heal(keys)
+    return Report(outcome=Outcome.ROLLED_BACK, fingerprint=current.fingerprint, reason=reason)
+
+
+def _end_retirement(keys: RoleKeys, version_id: str) -> None:
+    version = keys.key.labels().version(version_id)
+    for label in version.ours if version else ():
+        if isinstance(label, Retired):
+            keys.key.remove(label, version_id)
+
+
+def _against(keys: RoleKeys, current: Version, previous: Version | None, *, needed: frozenset[str]) -> str | None:
+    """What stands against the previous key, or None where it may become current again."""
+    if previous is None or previous.fingerprint is None:
+        return "there is no previous key"
+    if previous.fingerprint == current.fingerprint:  # a label has moved on since it was read
+        return "the previous key is the same"
+    if previous.verdict:
+        return "a verdict was passed on the previous key"
+    if any(isinstance(label, Disabling) for label in previous.ours):
+        return "the previous key is being disabled"
+    if not _has_one_of(keys, previous, needed):
+        return "the previous key is no better"
+    return None
+
+
+def _has_one_of(keys: RoleKeys, previous: Version, needed: frozenset[str]) -> bool:
+    """Whether Klaviyo accepts the previous key, and it is proved to have one of these scopes."""
+    try:
+        proof = _prove(keys, previous, needed | {ACCOUNT_SCOPE})
+    except KeyRefusedError as refused:
+        remaining = needed - _missing(refused.reason)
+        return remaining < needed and _has_one_of(keys, previous, remaining)
+    return bool(needed - set(proof.unproved))
+
+
+def _prove(keys: RoleKeys, version: Version, scopes: Iterable[str]) -> Proof:
+    return keys.klaviyo.prove(_key(keys, version), scopes, account_id=keys.settings.klaviyo_account_id)
+
+
+def _key(keys: RoleKeys, version: Version) -> Key:
+    found = find_key(value_of(keys.key, version.id))
+    if found is None:
+        raise MalformedKeyError("The value holds no key, or several.")
+    return found
+
+
+def _end(keys: RoleKeys, version: Version) -> str:
+    """By which Klaviyo's list shows a key that works."""
+    return _key(keys, version).reveal()[-4:]

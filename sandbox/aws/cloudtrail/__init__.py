@@ -1,0 +1,1 @@
+"""CloudTrail: the record of every call, looked up, and put on EventBridge."""

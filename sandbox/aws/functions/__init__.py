@@ -1,0 +1,1 @@
+"""Lambda: functions as deployed, their processes, their logs, and who invokes them."""

@@ -1,0 +1,1 @@
+"""Who calls: signatures, credentials, and the roles behind them."""

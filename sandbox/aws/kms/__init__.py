@@ -1,0 +1,1 @@
+"""What KMS does beside ministack: policies of keys, grants, deletion."""

@@ -1,0 +1,1 @@
+"""What SNS does beside ministack: which policies it takes, and who may publish."""
