@@ -9,6 +9,7 @@ import pytest
 
 from klaviyo_access.cli.keys import input as key_input
 from klaviyo_access.cli.keys.stage import time_after
+from klaviyo_access.cli.secrets_manager import Secrets
 from klaviyo_access.keys.labels import SecretLabels, Spare
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
@@ -86,7 +87,7 @@ def test_nothing_is_put_when_one_line_of_several_cannot_be_read(command: Command
 @pytest.mark.parametrize(
     ("secret", "label"),
     [
-        ("klaviyo/dev/viewer/reserve", "SPARE:{time}:{fp}"),
+        ("klaviyo/dev/reporting/reserve", "SPARE:{time}:{fp}"),
         ("klaviyo/dev/viewer/reserve", "REJECTED:{time}:{fp}:refused"),
         ("klaviyo/dev/reporting/key", "KEY:{fp}"),
         ("klaviyo/dev/reporting/key", "RETIRED:{time}:{fp}"),
@@ -195,3 +196,74 @@ def test_at_the_prompt_it_is_said_before_the_key_is_asked_for(
     assert command("keys", "stage", "viewer", "--stack", "dev", stdin=None).code == 0
     assert "What you give at a prompt becomes a spare of the role." in said[0]
     assert "PutSecretValue" not in aws.calls
+
+
+def fill(aws: FakeAws, role: str, labels: int) -> None:
+    """Give a role's reserve that many labels: the tombstone's and spares'."""
+    spares = {f"v{seed}": [f"SPARE:{TIME}:{seed:012x}"] for seed in range(1, labels)}
+    aws.labels[f"klaviyo/dev/{role}/reserve"] = {"v0": ["AWSCURRENT"]} | spares
+
+
+def test_no_key_is_asked_for_that_a_full_reserve_could_not_take(
+    command: Command, aws: FakeAws, answers: list[str | type[BaseException]]
+) -> None:
+    fill(aws, "viewer", 12)
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=None)  # an answer asked for would fail
+    assert result.code == 1
+    assert "the reserve of 'viewer' has 12" in result.err
+    assert "create the key" not in result.err
+
+
+def test_a_full_reserve_keeps_no_later_role_from_its_turn(
+    command: Command, aws: FakeAws, answers: list[str | type[BaseException]]
+) -> None:
+    fill(aws, "admin", 12)
+    answers += [fake_key(1), *[""] * 20]
+    result = command("keys", "stage", "--all", "--stack", "dev", stdin=None)
+    assert result.code == 1
+    assert 'create the key "dev admin"' not in result.err
+    assert "skipped: admin" in result.err
+    assert f"({Key(fake_key(1)).fingerprint})" in result.err
+    assert sum(len(spares(aws, name.split("/")[2])) for name in aws.labels if name.endswith("reserve")) == 11 + 1
+
+
+@pytest.mark.parametrize(("labels", "fit"), [(0, 11), (5, 7)], ids=["an empty reserve", "one with spares"])
+def test_room_is_counted_for_all_lines_before_the_first_is_staged(
+    command: Command, aws: FakeAws, labels: int, fit: int
+) -> None:
+    if labels:
+        fill(aws, "viewer", labels)
+    before = aws.labels[RESERVE].copy() if labels else {}
+    keys = [fake_key(seed) for seed in range(20, 20 + fit + 1)]
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin="\n".join(keys))
+    assert result.code == 1
+    assert f"has {labels}, and {fit + 1} more are to be staged" in result.err
+    assert aws.labels.get(RESERVE, {}) == before
+    assert command("keys", "stage", "viewer", "--stack", "dev", stdin="\n".join(keys[1:])).code == 0
+
+
+def test_asking_twice_for_the_same_stages_what_is_missing(command: Command, aws: FakeAws) -> None:
+    keys = [Key(fake_key(seed)) for seed in (1, 2)]
+    assert command("keys", "stage", "viewer", "--stack", "dev", stdin=keys[0].reveal()).code == 0
+    for _ in range(2):
+        result = command("keys", "stage", "viewer", "--stack", "dev", stdin="\n".join(key.reveal() for key in keys))
+        assert result.code == 0, result.err
+        assert f"Staged already, and left as they are: viewer ({keys[0].fingerprint})" in result.err
+        assert spares(aws, "viewer") == [key.fingerprint for key in keys]
+
+
+def test_an_error_half_way_names_what_was_staged_and_what_was_not(
+    command: Command, aws: FakeAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = (Key(fake_key(seed)) for seed in (1, 2))
+    put = Secrets.put_on_reserve
+
+    def refuse_second(secrets: Secrets, role: str, value: str, *, label: str | None = None) -> None:
+        if label and label.endswith(second.fingerprint):
+            aws.refusals = {"PutSecretValue": ("AccessDeniedException", "not authorized")}
+        put(secrets, role, value, **({"label": label} if label else {}))
+
+    monkeypatch.setattr(Secrets, "put_on_reserve", refuse_second)
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=f"{first.reveal()}\n{second.reveal()}")
+    assert result.code == 1
+    assert f"Staged before: viewer ({first.fingerprint}). Not staged: viewer ({second.fingerprint})." in result.err

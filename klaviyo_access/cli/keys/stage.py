@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from functools import partial
 from typing import Annotated, Final
 
 import typer
+from botocore.exceptions import BotoCoreError, ClientError
 
 from klaviyo_access.access_model import RoleAccess
 from klaviyo_access.access_model.dashboard import dashboard_steps
@@ -52,16 +54,17 @@ def check_not_taken(key: Key, census: Census) -> None:
         )
 
 
-def check_room(role: str, reserve: SecretLabels, *, stack: str) -> None:
-    """Refuse to stage more on a reserve that is full.
+def check_room(role: str, reserve: SecretLabels, *, stack: str, more: int = 1) -> None:
+    """Refuse to stage ``more`` keys on a reserve that has no room for all of them.
 
     Raises:
-        CommandError: the reserve has 12 labels or more.
+        CommandError: the reserve would have more than 12 labels, its tombstone's among them.
     """
-    if (used := LABEL_LIMIT - reserve.free) >= MOST_LABELS:
+    used = LABEL_LIMIT - reserve.free
+    if used + (reserve.current is None) + more > MOST_LABELS:
         raise CommandError(
             f"A reserve takes spares up to {MOST_LABELS} labels, since AWS allows {LABEL_LIMIT} and verdicts need "
-            f"some; the reserve of {role!r} has {used}.",
+            f"some; the reserve of {role!r} has {used}, and {more} more {'is' if more == 1 else 'are'} to be staged.",
             cure=f"Use spares up first (klaviyo-access keys rotate {role} --stack {stack}); "
             f"'klaviyo-access keys status --stack {stack}' lists what was rejected and is in the way.",
         )
@@ -76,7 +79,7 @@ def time_after(reserve: SecretLabels, now: datetime) -> datetime:
 
 @dataclass(kw_only=True)
 class Staging:
-    """One run of the command: what is known, and which role got which fingerprint so far."""
+    """One run of the command: what is known, which role got which fingerprint so far, and which is to get one yet."""
 
     workspace: Workspace
     secrets: Secrets
@@ -84,6 +87,41 @@ class Staging:
     probe: bool
     clock: Callable[[], datetime] = utc_now
     done: list[tuple[str, str]] = field(default_factory=list)
+    todo: list[tuple[str, str]] = field(default_factory=list)
+
+    @property
+    def so_far(self) -> str:
+        """What was staged, and what of the announced was not."""
+        left = [pair for pair in self.todo if pair not in self.done]
+        return f"Staged before: {_named(self.done)}." + (f" Not staged: {_named(left)}." if left else "")
+
+    def check_room(self, role: RoleAccess) -> None:
+        """Refuse before a key is made for ``role`` that its reserve could not take: Klaviyo shows a key once.
+
+        Raises:
+            CommandError: its reserve is full.
+        """
+        check_room(role.name, self.secrets.of_role(role.name).reserve.labels, stack=self.workspace.environment.name)
+
+    def announce(self, lines: list[tuple[RoleAccess, Key]]) -> list[tuple[RoleAccess, Key]]:
+        """Check all lines before the first is staged, and say what will be; what is a spare of its role is left out.
+
+        Raises:
+            CommandError: what stands against a key, or a reserve has no room for all of its role's.
+        """
+        reserves = {role.name: self.secrets.of_role(role.name).reserve.labels for role, _ in lines}
+        spares = {name: {spare.fingerprint for _, spare in reserve.spares} for name, reserve in reserves.items()}
+        fresh = [(role, key) for role, key in lines if key.fingerprint not in spares[role.name]]
+        for name, more in Counter(role.name for role, _ in fresh).items():
+            check_room(name, reserves[name], stack=self.workspace.environment.name, more=more)
+        for role, key in fresh:
+            self.check(role, key)
+        if there := [(role.name, key.fingerprint) for role, key in lines if (role, key) not in fresh]:
+            note(f"Staged already, and left as they are: {_named(there)}.")
+        self.todo = [(role.name, key.fingerprint) for role, key in fresh]
+        if fresh:
+            note(f"To stage: {', '.join(f'{mark} for {name}' for name, mark in self.todo)}. {_UNTIL_ROTATED}")
+        return fresh
 
     def check(self, role: RoleAccess, key: Key) -> None:
         """Refuse a key that some role has, or that Klaviyo has something against.
@@ -151,17 +189,17 @@ def stage(
             note(f"What you give at a prompt becomes a spare of the role. {_UNTIL_ROTATED} Enter skips a role.")
             _walk(staging, [chosen] if chosen else list(workspace.roles.values()))
         else:
-            for one, key in lines:
-                staging.check(one, key)
-            note(f"To stage: {', '.join(f'{key.fingerprint} for {one.name}' for one, key in lines)}. {_UNTIL_ROTATED}")
-            for one, key in lines:
+            for one, key in staging.announce(lines):
                 staging.stage(one, key)
     except KeyboardInterrupt:
-        done = ", ".join(f"{name} ({fingerprint})" for name, fingerprint in staging.done)
         raise StoppedError(
-            f"Stopped. Staged before: {done or 'nothing'}.",
+            f"Stopped. {staging.so_far}",
             cure=f"'{workspace.command('keys status')}' shows what is staged; run the command again for the rest.",
         ) from None
+    except (CommandError, BotoCoreError, ClientError):
+        if staging.done or staging.todo:
+            note(f"{staging.so_far} Given again, what is staged already is left as it is.")
+        raise
     _say_what_is_next(staging)
 
 
@@ -175,12 +213,30 @@ def _prepare(workspace: Workspace, *, probe: bool) -> Staging:
 
 
 def _walk(staging: Staging, roles: list[RoleAccess]) -> None:
+    """Ask for a key of each role; one that is refused keeps no later role from its turn, and is told again at the end.
+
+    Raises:
+        CommandError: some role's key was refused, or could not be asked for.
+    """
+    refused = {}
     for role in roles:
-        page = dashboard_steps(role)
-        note(f'\nIn Klaviyo\'s dashboard create the key "{page.key_name}" with exactly these:')
-        print_ticks(page, messages())
-        if key := prompt_for_key(role.name, partial(staging.check, role)):
-            staging.stage(role, key)
+        try:
+            staging.check_room(role)
+            page = dashboard_steps(role)
+            note(f'\nIn Klaviyo\'s dashboard create the key "{page.key_name}" with exactly these:')
+            print_ticks(page, messages())
+            if key := prompt_for_key(role.name, partial(staging.check, role)):
+                staging.stage(role, key)
+        except CommandError as error:
+            if len(roles) == 1:
+                raise
+            note(f"\nNo key is taken for {role.name}: {error.cause} {error.cure}")
+            refused[role.name] = error
+    if refused:
+        raise CommandError(
+            f"Not every role could take a key; skipped: {', '.join(refused)}, as said above.",
+            cure=f"Do what is said there, then: {staging.workspace.command(f'keys stage {next(iter(refused))}')}.",
+        )
 
 
 def _say_what_is_next(staging: Staging) -> None:
@@ -189,3 +245,7 @@ def _say_what_is_next(staging: Staging) -> None:
         return
     roles = " ".join(dict.fromkeys(name for name, _ in staging.done))
     note(f"Next: {staging.workspace.command(f'keys rotate {roles}')}")
+
+
+def _named(pairs: list[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} ({fingerprint})" for name, fingerprint in pairs) or "nothing"
