@@ -182,7 +182,14 @@ def test_each_reason_of_a_rejection_is_told_in_words(command: Command, aws: Fake
     assert meaning(reason) == words
     aws.labels["klaviyo/dev/viewer/reserve"] = {"r1": [f"REJECTED:{TIME}:{BAD}:{reason}"]}
     result = command("keys", "status", "--role", "viewer", "--stack", "dev")
-    assert f"viewer: rejected {BAD}: {words}; waits for: the daily audit" in result.out
+    who = "you to disable it in Klaviyo's dashboard" if reason.startswith("missing:") else "the daily audit"
+    assert f"viewer: rejected {BAD}: {words}; waits for: {who}" in result.out
+
+
+def test_a_rejected_spare_that_is_being_disabled_is_shown_as_such(command: Command, aws: FakeAws) -> None:
+    aws.labels["klaviyo/dev/viewer/reserve"] = {"r1": [f"REJECTED:{TIME}:{BAD}:refused", f"DISABLING:{BAD}"]}
+    result = command("keys", "status", "--role", "viewer", "--stack", "dev")
+    assert f"viewer: disabling {BAD}, waits for: Klaviyo to refuse it" in result.out
 
 
 def test_the_table_tells_age_proof_and_both_rotations_in_80_columns(

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from klaviyo_access.access_model import RoleAccess
 from klaviyo_access.cli.keys.evidence import ScopeEvidence
-from klaviyo_access.cli.keys.reasons import meaning
+from klaviyo_access.cli.keys.reasons import MISSING, meaning
 from klaviyo_access.cli.keys.rotations import is_under_way
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc, span
@@ -16,6 +16,10 @@ from klaviyo_access.klaviyo.probes import Evidence
 
 _Kind = TypeVar("_Kind", Retired, Disabling, Leaked, Rejected)
 _UNTIL_DEAD: Final = "the daily audit, which disables it and sees it dead"
+_BY_HAND: Final = (
+    "you to disable it in Klaviyo's dashboard, since the audit finds a key there by its role's scopes; "
+    "then the daily audit, which sees it dead"
+)
 LEAST_SPARES: Final = 2
 """As many the daily audit asks for."""
 
@@ -126,7 +130,7 @@ def status_of(
         pending=None if key.pending is key.current else _held(key.pending, {}),
         previous=_held(key.previous, put),
         retired=tuple(_retired(label, role, readers, now) for label in _labelled(key, Retired)),
-        disabling=tuple(_disabling(label) for label in _labelled(key, Disabling)),
+        disabling=tuple(_disabling(label) for label in (*_labelled(key, Disabling), *_labelled(reserve, Disabling))),
         rejected=(
             *(_leaked(label, secrets) for label in _labelled(key, Leaked)),
             *(_rejected(label, secrets) for label in (*_labelled(key, Rejected), *_labelled(reserve, Rejected))),
@@ -190,10 +194,12 @@ def _rejected(label: Rejected, secrets: RoleSecrets) -> KeyInLife:
 
 def _end_of(verdict: Leaked | Rejected, secrets: RoleSecrets) -> str:
     """What a key with a verdict waits for; while services use it, nobody disables it."""
+    lacks_scopes = isinstance(verdict, Rejected) and verdict.reason.startswith(MISSING)
+    until_dead = _BY_HAND if lacks_scopes else _UNTIL_DEAD
     if verdict.fingerprint not in secrets.key.labels.live_fingerprints:
-        return _UNTIL_DEAD
+        return until_dead
     staged = "" if secrets.reserve.labels.spares else "a spare to be staged, then "
-    return f"{staged}a rotation, since services use it; then {_UNTIL_DEAD}"
+    return f"{staged}a rotation, since services use it; then {until_dead}"
 
 
 def _advice(secrets: RoleSecrets) -> str:

@@ -2,7 +2,8 @@
 
 from typing import Final
 
-_MISSING: Final = "missing:"
+MISSING: Final = "missing:"
+"""How the reason of a key begins that lacks scopes of its role; they follow."""
 
 _MEANINGS: Final = {
     "refused": "Klaviyo does not know it: it was disabled or deleted, or miscopied",
@@ -16,6 +17,6 @@ _MEANINGS: Final = {
 
 def meaning(reason: str) -> str:
     """A reason as the end of a sentence about a key: ``it lacks lists:read``."""
-    if reason.startswith(_MISSING):
-        return f"it lacks {', '.join(reason.removeprefix(_MISSING).split(','))}, which its role has"
+    if reason.startswith(MISSING):
+        return f"it lacks {', '.join(reason.removeprefix(MISSING).split(','))}, which its role has"
     return _MEANINGS.get(reason, reason)
