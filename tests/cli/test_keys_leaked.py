@@ -388,7 +388,7 @@ def test_a_superseded_key_is_retired_and_the_way_back_is_said_to_be_gone(command
     assert result.code == 0, result.err
     assert world.aws.events[0] == {"action": "retire", "version": "v1"}
     assert world.aws.events[1] == {"action": "audit", "roles": ["viewer"]}
-    assert f"{FP} of viewer is disabled at Klaviyo; there is no way back to it" in result.err
+    assert f"{FP} of viewer will be disabled at Klaviyo; there is no way back to it" in result.err
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,14 @@ def test_a_roll_back_names_the_version_that_the_operator_saw(command: Command, r
     assert "keys stage viewer --stack dev" in result.err
 
 
+def test_after_a_roll_back_a_waiting_spare_is_next(command: Command, rotated: FakeAws) -> None:
+    rotated.labels["klaviyo/dev/viewer/reserve"] = {"v0": ["AWSCURRENT"], "v1": [f"SPARE:{TIME}:cccccccccccc"]}
+    rotated.on_invoke = always({"outcome": "rolled back"})
+    result = command("keys", "rollback", "viewer", "--yes", "--stack", "dev")
+    assert "Spares waiting: 1. Next: take one into use: klaviyo-access keys rotate viewer --stack dev" in result.err
+    assert "keys stage" not in result.err
+
+
 def test_services_that_keep_the_rejected_key_are_named_before_and_after(command: Command, rotated: FakeAws) -> None:
     lay_out("access.yaml", ACCESS_MODEL.replace("reads: library", "reads: injected"))
     rotated.on_invoke = always({"outcome": "rolled back"})

@@ -104,6 +104,20 @@ def test_a_spare_that_was_rejected_is_the_reason_that_is_given(
     )
 
 
+def test_spares_that_were_used_up_on_the_way_are_named(
+    aws: FakeAws, watched: Callable[[Rotator], list[Outcome]]
+) -> None:
+    def reject_and_promote(labels: dict[str, list[str]], version: str) -> None:
+        aws.labels[RESERVE] = {"v0": ["AWSCURRENT"], "v1": [f"REJECTED:20261122T080000Z:{'b' * 12}:refused"]}
+        promote(labels, version)
+
+    [outcome] = watched(reject_and_promote)
+    assert (outcome.result, outcome.detail) == (
+        "rotated",
+        f"{FP}; rejected on the way: {'b' * 12} (refused); no spare left, stage one",
+    )
+
+
 def test_what_the_trail_says_is_the_reason_where_no_spare_was_rejected(
     aws: FakeAws, watched: Callable[[Rotator], list[Outcome]]
 ) -> None:

@@ -103,14 +103,14 @@ def _plan(work: Operations, leak: Leak, place: Place) -> list[str]:
     behind = ", ".join(key.behind) if fingerprint in key.labels.known_fingerprints or place.is_live else ""
     afar = [f"Services in {behind} FAIL if they read it: the replica there is behind."] if behind else []
     if not place.is_live:
-        return [first, "It is disabled at Klaviyo at once.", *afar]
+        return [first, "It will be disabled at Klaviyo at once.", *afar]
     if not place.secrets.reserve.labels.spares:
         return [first, f"You disable it at once: services of {role} FAIL until you stage a new key and rotate.", *afar]
     slow, stuck = slow_readers(work.workspace, work.workspace.role(role)), is_under_way(place.secrets)
     return [
         first,
         *([f"The rotation of {role} that is under way ends, if nobody is at work on it."] if stuck else []),
-        "The oldest spare takes its place; then it is disabled at Klaviyo at once, without grace.",
+        "The oldest spare takes its place; then it will be disabled at Klaviyo at once, without grace.",
         *([f"These fail until they are started anew, which you do right after it: {', '.join(slow)}."] if slow else []),
         *afar,
     ]

@@ -76,12 +76,12 @@ def _plan(work: Operations, key: Doomed) -> list[str]:
         ]
     if key.where == "reserve":
         return [
-            f"{key.fingerprint} of {key.role}, which was rejected, is disabled at Klaviyo.",
+            f"{key.fingerprint} of {key.role}, which was rejected, will be disabled at Klaviyo.",
             "If no key can be read in what was staged, it is let go: look first that none meant for it is alive.",
         ]
     slow = slow_readers(work.workspace, work.workspace.role(key.role))
     return [
-        f"{key.fingerprint} of {key.role} is disabled at Klaviyo; there is no way back to it by a roll-back.",
+        f"{key.fingerprint} of {key.role} will be disabled at Klaviyo; there is no way back to it by a roll-back.",
         *([f"Not before these were started anew since the rotation: {', '.join(slow)}."] if slow else []),
     ]
 

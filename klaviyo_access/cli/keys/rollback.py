@@ -45,7 +45,10 @@ def rollback(
             results().print(f"{role}: rolled back to {_name(previous)}; {_name(current)} is rejected.")
             if slow:
                 note(f"Next: start these anew, so that they leave {_name(current)}: {slow}")
-            note(f"Next: stage a better key: {work.command(f'keys stage {role}')}")
+            if spares := work.secrets.of_role(role).reserve.labels.spares:
+                note(f"Spares waiting: {len(spares)}. Next: take one into use: {work.command(f'keys rotate {role}')}")
+            else:
+                note(f"Next: stage a better key: {work.command(f'keys stage {role}')}")
         case "no answer":
             raise UnreachableError(
                 "Klaviyo gave no definite answer to the previous key. Nothing was changed.", cure="Try again."

@@ -80,6 +80,14 @@ def newly_rejected(before: RoleSecrets, after: RoleSecrets) -> list[Rejected]:
     return sorted(_rejected(after) - _rejected(before), key=lambda verdict: verdict.time)
 
 
+def _on_the_way(before: RoleSecrets, after: RoleSecrets) -> str:
+    """The spares that a rotation used up before it found a good one; empty where there are none."""
+    if not (verdicts := newly_rejected(before, after)):
+        return ""
+    named = ", ".join(f"{verdict.fingerprint} ({verdict.reason})" for verdict in verdicts)
+    return f"; rejected on the way: {named}" + ("" if after.reserve.labels.spares else "; no spare left, stage one")
+
+
 def where_to_look(rotator_arn: str) -> str:
     """Where the rotator says why it failed."""
     return f"the log group /aws/lambda/{rotator_arn.rpartition(':')[2]} says why."
@@ -162,7 +170,8 @@ class Rotations:
     def _look(self, rotation: _Rotation) -> None:
         role = rotation.before.role
         try:
-            key = self._secrets.of_role(role).key
+            after = self._secrets.of_role(role)
+            key = after.key
             labels, finished = key.labels, key.last_rotated != rotation.before.key.last_rotated
             phase = phase_of(labels, rotation.version, finished=finished)
             rotation.looks += 1
@@ -171,7 +180,8 @@ class Rotations:
             if phase == "rotated":
                 made = labels.version(rotation.version)
                 fingerprint = (made.fingerprint if made else None) or "a key without a label"
-                self._end(Outcome(role=role, result="rotated", detail=fingerprint, exit_code=ExitCode.FINE))
+                detail = fingerprint + _on_the_way(rotation.before, after)
+                self._end(Outcome(role=role, result="rotated", detail=detail, exit_code=ExitCode.FINE))
             elif rotation.looks_when_gone >= _LOOKS_UNTIL_GONE or self._trail_says_failed(rotation):
                 self._end(Outcome(role=role, result="failed", detail=self._why(rotation)))
         except (ClientError, BotoCoreError) as error:
