@@ -9,14 +9,13 @@ from rotation.role_keys import RoleKeys, value_of
 from rotation.values import find_key
 
 
-def refuses_everybody(keys: RoleKeys, refused: Collection[str]) -> bool:
+def refuses_everybody(keys: RoleKeys, refused: Collection[str], *, without_control: bool = False) -> bool:
     """Whether Klaviyo knows none of the role's other keys either: the current one, the previous one and the spares.
-
-    A role that has no other key has no control, and its 401 counts.
 
     Args:
         keys: the role's keys.
         refused: fingerprints of the keys that got a 401.
+        without_control: the answer for a role that has no other key: by default its 401 counts.
 
     Raises:
         StoreError: a call to Secrets Manager failed.
@@ -26,7 +25,7 @@ def refuses_everybody(keys: RoleKeys, refused: Collection[str]) -> bool:
         if _knows(keys, key):
             return False
         asked = True
-    return asked
+    return asked or without_control
 
 
 def _others(keys: RoleKeys, refused: Collection[str]) -> Iterator[Key]:

@@ -150,7 +150,7 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
     passed_over = _PassedOver()
     good = _try_spares(keys, key, reserve, passed_over)
     refused = {verdict.fingerprint for verdict in passed_over.rejected if verdict.reason == REFUSED}
-    if good is None and refused and refuses_everybody(keys, refused):
+    if good is None and refused and refuses_everybody(keys, refused, without_control=len(refused) > 1):
         raise EverybodyRefusedError(keys.settings.role)
     for version, verdict in passed_over.verdicts:
         reject_spare(keys, version, verdict)

@@ -92,10 +92,15 @@ HISTORIES: dict[str, History] = {
     "a good spare staged twice is promoted once": History(
         (stage("a", "a", "b"), rotate, rotate), {"a": OLD, "b": LIVE}
     ),
-    "all spares are bad": History(
-        (stage_unknown("x"), stage_unknown("y"), rotate),
-        {"x": "reserve REJECTED(refused)", "y": "reserve REJECTED(refused)"},
+    "all spares are bad, beside a key that works": History(
+        (stage("a"), rotate, stage_unknown("x"), stage_unknown("y"), rotate),
+        {"a": "AWSCURRENT KEY", "x": "reserve REJECTED(refused)", "y": "reserve REJECTED(refused)"},
         ("NoSpareError",),
+    ),
+    "all first spares are bad, or Klaviyo's login is: nothing is held against them until a key works": History(
+        (stage_unknown("x"), stage_unknown("y"), rotate, stage("a"), rotate),
+        {"a": "AWSCURRENT KEY", "x": "reserve REJECTED(refused)", "y": "reserve REJECTED(refused)"},
+        ("EverybodyRefusedError",),
     ),
     "a rejected spare is never tried again, whatever Klaviyo says later": History(
         (stage_unknown("x"), rotate, klaviyo_learns("x"), rotate),

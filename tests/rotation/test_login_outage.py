@@ -35,6 +35,19 @@ def test_a_rotation_meanwhile_changes_nothing_and_the_next_one_succeeds() -> Non
     assert world.lives() == {"a": "KEY RETIRED", "b": OLD, "c": LIVE, "d": "reserve SPARE"}
 
 
+def test_the_first_keys_of_a_role_are_not_rejected_meanwhile() -> None:
+    world = World()
+    world.stage("a")
+    world.stage("b")
+    known = dict(world.klaviyo.scopes)
+    world.klaviyo.scopes.clear()
+    world.rotate()
+    assert world.lives() == {"a": "reserve SPARE", "b": "reserve SPARE"}
+    world.klaviyo.scopes.update(known)
+    assert world.rotate() == "RotationSucceeded"
+    assert world.lives() == {"a": "AWSCURRENT KEY", "b": "reserve SPARE"}
+
+
 def test_a_pending_key_gets_no_verdict_meanwhile() -> None:
     world = with_two_spares()
     token = world.announce()
