@@ -75,6 +75,24 @@ def test_all_takes_a_role_and_its_key_from_each_line(command: Command, aws: Fake
     assert spares(aws, "reporting") == [Key(fake_key(2)).fingerprint]
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["viewer\t{key}", "\ufeffviewer {key}", 'viewer "{key}"', "viewer \t '{key}' \r"],
+    ids=["a tab", "a byte order mark", "quotes", "all sorts"],
+)
+def test_any_white_space_quotes_and_a_byte_order_mark_are_taken_off(command: Command, aws: FakeAws, line: str) -> None:
+    result = command("keys", "stage", "--all", "--stack", "dev", stdin=line.format(key=fake_key(1)))
+    assert result.code == 0, result.err
+    assert spares(aws, "viewer") == [Key(fake_key(1)).fingerprint]
+
+
+@pytest.mark.parametrize("line", ["\ufeff{key}", '"{key}"', "\ufeff'{key}'"])
+def test_they_are_taken_off_a_key_alone_too(command: Command, aws: FakeAws, line: str) -> None:
+    result = command("keys", "stage", "viewer", "--stack", "dev", stdin=line.format(key=fake_key(1)))
+    assert result.code == 0, result.err
+    assert spares(aws, "viewer") == [Key(fake_key(1)).fingerprint]
+
+
 def test_nothing_is_put_when_one_line_of_several_cannot_be_read(command: Command, aws: FakeAws) -> None:
     lines = [f"viewer {fake_key(1)}", fake_key(2), f"admin {fake_key(3)[:-1]}", f"viewer {fake_key(1)}"]
     result = command("keys", "stage", "--all", "--stack", "dev", stdin="\n".join(lines))
