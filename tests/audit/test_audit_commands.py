@@ -68,6 +68,18 @@ def test_entries_as_they_were_written_are_whole(command: Any, written: Path) -> 
     assert [(one["entries"], one["anchored"], one["closed"]) for one in document["streams"]] == [(25, 25, True)]
 
 
+@pytest.mark.parametrize("content", ["", "another program's line\n"])
+def test_where_there_are_no_entries_nothing_is_called_whole(command: Any, tmp_path: Path, content: str) -> None:
+    (tmp_path / "none.jsonl").write_text(content)
+    asked = ("audit", "verify", str(tmp_path / "none.jsonl"), "--mixed")
+    result = command(*asked)
+    assert result.code == 1
+    assert "There are no entries, so nothing was verified." in result.out
+    assert "--allow-empty" in result.err
+    assert command(*asked, "--json").json["is_whole"] is False
+    assert command(*asked, "--allow-empty").code == 0
+
+
 def test_a_cut_off_end_is_found_with_anchors_and_the_command_says_that_it_needs_them(
     command: Any, written: Path
 ) -> None:

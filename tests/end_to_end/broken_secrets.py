@@ -4,7 +4,7 @@ from collections.abc import Generator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from klaviyo_access.keys.labels import HoldsKey, Rejected, Spare
+from klaviyo_access.keys.labels import HoldsKey, Leaked, Rejected, Spare
 from tests.end_to_end.doctor_world import ACCOUNT, HERE, Broken, World
 
 IN_USE = "0123456789ab"
@@ -102,6 +102,13 @@ def rejected_spare(world: World) -> Generator[None, None, None]:
     name, verdict = secret("reporting", "reserve"), Rejected(SOONER, "ba9876543210", "other-account")
     world.put(name, "AWSCURRENT")
     world.put(name, verdict)
+    yield
+    world.take_off(name, verdict)
+
+
+def leaked_in_use(world: World) -> Generator[None, None, None]:
+    name, verdict = secret("viewer"), Leaked(IN_USE)
+    world.put(name, "AWSCURRENT", HoldsKey(IN_USE), verdict, as_role="klaviyo-local-viewer-rotator")
     yield
     world.take_off(name, verdict)
 
@@ -210,6 +217,7 @@ BROKEN = (
         "belongs to another Klaviyo account",
         "keys stage reporting --stack local",
     ),
+    Broken(leaked_in_use, "keys", "viewer", "not to be used", "keys rotate viewer --stack local"),
     Broken(spare_gone, "spares", "viewer", "its next rotation fails", "keys stage viewer --stack local"),
     # A role without a key is told another cure once a spare waits.
     Broken(no_tombstone, "tombstones", secret("service", "reserve"), "AWSCURRENT on a spare", "tombstone", ("keys",)),

@@ -37,6 +37,7 @@ Anchors = Annotated[
     Path | None, typer.Option("--anchors", metavar="FILE", help="A file with anchors.", show_default=False)
 ]
 Mixed = Annotated[bool, typer.Option("--mixed", help="Other programs' lines stand between the entries.")]
+AllowEmpty = Annotated[bool, typer.Option("--allow-empty", help="No entries at all are fine: none were written yet.")]
 
 
 def verify_audit(  # noqa: PLR0913 - each is an option of its own
@@ -47,13 +48,14 @@ def verify_audit(  # noqa: PLR0913 - each is an option of its own
     project: Project = None,
     *,
     mixed: Mixed = False,
+    allow_empty: AllowEmpty = False,
     as_json: Json = False,
 ) -> None:
     """Look whether audit entries were removed, changed, reordered, forged or cut off.
 
     Entries come from files or from a log group. Each is held against its neighbours, and the end of each chain against
     its anchors, without which a cut-off end cannot be seen. With a stack its log group is read, in the operators'
-    role. Exit 1: something was found; 3: AWS could not be reached.
+    role. Exit 1: something was found, or no entry; 3: AWS could not be reached.
 
     Example: klaviyo-access audit verify --stack prod
     """
@@ -61,11 +63,14 @@ def verify_audit(  # noqa: PLR0913 - each is an option of its own
     entries: Iterable[Line] = read_files(files) if files else _of(group).entries()
     stated: Iterable[Line] | None = read_files([anchors]) if anchors else group.anchors() if group else None
     report = verify(entries, stated, is_mixed=mixed, is_sorted=bool(files))
+    is_whole = report.is_whole and bool(report.streams or allow_empty)
     if as_json:
-        print_json({"is_whole": report.is_whole, **asdict(report)})
+        print_json({"is_whole": is_whole, **asdict(report)})
     else:
         _print(report, is_anchored=bool(anchors or group))
-    raise typer.Exit(ExitCode.FINE if report.is_whole else ExitCode.FAILED)
+    if not (report.streams or report.findings or allow_empty):
+        note("Where none were written yet, --allow-empty says so; else see whether this is where the services write.")
+    raise typer.Exit(ExitCode.FINE if is_whole else ExitCode.FAILED)
 
 
 def _group(name: str | None, stack: str | None, project: Path | None, *, needed: bool) -> LogGroup | None:
@@ -101,4 +106,8 @@ def _print(report: Report, *, is_anchored: bool) -> None:
     if not is_anchored:
         note("Without anchors a cut-off end cannot be seen: add --log-group NAME or --anchors FILE.")
     if report.is_whole:
-        results().print("Nothing was removed, changed or reordered." if report.streams else "There are no entries.")
+        results().print(
+            "Nothing was removed, changed or reordered."
+            if report.streams
+            else "There are no entries, so nothing was verified."
+        )

@@ -1,15 +1,16 @@
 """Whether each role has a key, and spares to come, as the labels of its secrets show."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import Sight
-from klaviyo_access.keys.labels import Rejected, SecretLabels
+from klaviyo_access.cli.keys.reasons import meaning
+from klaviyo_access.keys.labels import Leaked, Rejected, SecretLabels
 
 
 def in_use(sight: Sight) -> Iterator[Trouble]:
-    """Roles whose services find no key."""
+    """Roles whose services find no key, or one that is not to be used."""
     reserves, keys = sight.labels_of_roles("reserve"), sight.labels_of_roles("key")
     without = [role for role, labels in keys.items() if labels.current is None]
     nobody = len(without) == len(keys) and not any(labels.spares for labels in reserves.values())
@@ -23,6 +24,22 @@ def in_use(sight: Sight) -> Iterator[Trouble]:
             "Klaviyo",
             cure=_first_keys(sight.stack) if nobody else stage + rotate,
         )
+    yield from _condemned(sight, keys, reserves)
+
+
+def _condemned(
+    sight: Sight, keys: Mapping[str, SecretLabels], reserves: Mapping[str, SecretLabels]
+) -> Iterator[Trouble]:
+    for role, labels in keys.items():
+        if labels.current and (verdict := labels.current.verdict):
+            why = "it leaked" if isinstance(verdict, Leaked) else meaning(verdict.reason)
+            staged = role in reserves and reserves[role].spares
+            stage = "" if staged else f"klaviyo-access keys stage {role} --stack {sight.stack} && "
+            yield Trouble(
+                on=role,
+                cause=f"uses a key that is not to be used, {verdict.fingerprint}: {why}",
+                cure=f"{stage}klaviyo-access keys rotate {role} --stack {sight.stack}",
+            )
 
 
 def _first_keys(stack: str) -> str:
@@ -55,7 +72,7 @@ def _last_verdict(labels: SecretLabels) -> str:
             f"; the last one, {last.fingerprint}, was rejected: it belongs to another Klaviyo account than the "
             "setting klaviyo-access:klaviyoAccountId names, so make the next one there"
         )
-    return f"; the last one, {last.fingerprint}, was rejected: {last.reason}"
+    return f"; the last one, {last.fingerprint}, was rejected: {meaning(last.reason)}"
 
 
 def tombstones(sight: Sight) -> Iterator[Trouble]:
