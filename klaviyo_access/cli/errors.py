@@ -98,7 +98,7 @@ _BAD_CREDENTIALS: Final = frozenset(
     {"InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch", "InvalidSignatureException"}
 )
 _OF_DEPLOYERS: Final = frozenset({"RestoreSecret", "CancelKeyDeletion", "EnableKey"})
-_DEPLOYERS_CURE: Final = (
+DEPLOYERS_CURE: Final = (
     "Secrets are restored by a deployer, one of the stack's setting klaviyo-access:deployers, with the policy that "
     "'klaviyo-access deployer-policy' writes. If you are one, write that policy again and have it attached."
 )
@@ -144,7 +144,7 @@ def _explain_answer(error: aws.ClientError) -> Explanation:
     if is_refusal(error):
         return Explanation(
             cause=f"{asked}: {message}.",
-            cure=_DEPLOYERS_CURE if error.operation_name in _OF_DEPLOYERS else _OPERATORS_CURE,
+            cure=DEPLOYERS_CURE if error.operation_name in _OF_DEPLOYERS else _OPERATORS_CURE,
             exit_code=ExitCode.FAILED,
         )
     if code == "ResourceNotFoundException":

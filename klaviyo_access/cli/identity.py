@@ -97,8 +97,19 @@ def check_account(caller: Caller, environment: Environment) -> None:
 
 
 def secrets_endpoint(session: boto3.Session) -> str:
-    """Where calls to Secrets Manager go: AWS, unless the shell or the AWS configuration says otherwise."""
-    secretsmanager: SecretsManagerClient = session.client("secretsmanager", config=PATIENCE)
+    """Where calls to Secrets Manager go: AWS, unless the shell or the AWS configuration says otherwise.
+
+    Raises:
+        UsageError: what they say is no address.
+    """
+    try:
+        secretsmanager: SecretsManagerClient = session.client("secretsmanager", config=PATIENCE)
+    except ValueError as error:
+        raise UsageError(
+            f"AWS is to be asked at an address that is none: {error}.",
+            cure="Correct or unset AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_SECRETS_MANAGER, or endpoint_url in the AWS "
+            "configuration; an address begins with https:// or http://.",
+        ) from None
     return secretsmanager.meta.endpoint_url
 
 

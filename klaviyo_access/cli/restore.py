@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Final
 
 import boto3
 import typer
+from botocore.exceptions import ClientError
 
 from klaviyo_access.access_model.environment import PROJECT, Environment
 from klaviyo_access.cli.console import note, print_json
-from klaviyo_access.cli.errors import CommandError
+from klaviyo_access.cli.errors import DEPLOYERS_CURE, CommandError, explain, is_refusal
 from klaviyo_access.cli.identity import PATIENCE, check_account, check_endpoint, identify, open_session
 from klaviyo_access.cli.options import Json, Project, Stack
 from klaviyo_access.cli.secret_versions import SERVICES_KEY, encrypting_keys
@@ -34,7 +35,12 @@ def restore(stack: Stack = None, project: Project = None, *, as_json: Json = Fal
     session = open_session(environment)
     check_endpoint(session, environment)
     check_account(identify(session), environment)
-    secrets = _restore_secrets(session, environment)
+    try:
+        secrets = _restore_secrets(session, environment)
+    except ClientError as error:
+        if is_refusal(error):
+            raise CommandError(explain(error).cause, cure=DEPLOYERS_CURE) from error
+        raise
     if not secrets:
         raise CommandError(
             f"There is no secret of {environment.name} in {environment.region}, live or waiting for its deletion.",

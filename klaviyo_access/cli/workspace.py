@@ -87,7 +87,7 @@ def find_stack(project: Path | None, stack: str | None) -> tuple[Path, str]:
     """
     directory = find_project(project)
     known = stacks_in(directory)
-    if stack is None:
+    if not stack:
         raise UsageError(
             f"A command works on one stack, and none was named; stacks with settings here: {', '.join(known)}.",
             cure="Add --stack STACK, or set KLAVIYO_ACCESS_STACK.",

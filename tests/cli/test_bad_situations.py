@@ -162,6 +162,28 @@ SITUATIONS = (
         fake_key(9),
     ),
     Situation(
+        "an endpoint that is no address",
+        lambda world: world.shell.setenv("AWS_ENDPOINT_URL", "garbage"),
+        STAGE,
+        2,
+        ("garbage", "Correct or unset AWS_ENDPOINT_URL"),
+        fake_key(9),
+    ),
+    Situation(
+        "an empty stack, as of an unset variable",
+        unchanged,
+        ("keys", "status", "--stack", ""),
+        2,
+        ("none was named", "Add --stack STACK"),
+    ),
+    Situation(
+        "an operator restores",
+        lambda world: world.aws.refusals.update(ListSecrets=("AccessDeniedException", "no")),
+        ("restore", "--stack", "dev"),
+        1,
+        ("AWS refused ListSecrets", "restored by a deployer"),
+    ),
+    Situation(
         "no sandbox in this shell", unchanged, ("keys", "status", "--stack", "local"), 2, ("python -m sandbox start",)
     ),
     Situation(
