@@ -28,7 +28,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("account", [pytest.param("aws", marks=pytest.mark.aws)], indirect=True, scope="package")
         return
     settled = [mark.args[0] for mark in metafunc.definition.iter_markers("settles")]
-    every = 2 if [*metafunc.definition.iter_markers("every_reading")] else 1
+    every = len(CHOICES) if [*metafunc.definition.iter_markers("every_reading")] else 1
     number = max([every, *(len(POINTS[point].readings) for point in settled)])
     ids = [f"reading {place}" for place in range(1, number + 1)] if number > 1 else ["sandbox"]
     metafunc.parametrize("account", range(number), ids=ids, indirect=True, scope="package")
