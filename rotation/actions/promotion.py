@@ -107,7 +107,7 @@ def finish_secret(keys: RoleKeys, token: str) -> Report:
 
     Raises:
         PendingKeyRefusedError: a verdict was passed on the pending version.
-        EventRefusedError: the pending version has no key.
+        EventRefusedError: the version has no key, or is pending no more.
         StoreError: a call to Secrets Manager failed, or another version became current meanwhile.
     """
     labels = keys.key.labels()
@@ -117,6 +117,8 @@ def finish_secret(keys: RoleKeys, token: str) -> Report:
     _require_no_verdict(keys, pending)
     if pending.has(AwsLabel.CURRENT):
         return Report(outcome="already current", fingerprint=pending.fingerprint)
+    if not pending.has(AwsLabel.PENDING):  # else labels that lagged let a step pass that comes long after its rotation
+        raise EventRefusedError("The version is not pending any more: its rotation is over.")
     current = labels.current
     keys.key.move(AwsLabel.CURRENT, to=token, holder=current.id if current else None)
     heal(keys)
