@@ -73,7 +73,8 @@ def roll_back(keys: RoleKeys, request: RollBack) -> Report:
         request: names the version that was current when the operator looked.
 
     Raises:
-        EventRefusedError: another version is current now; the text says so of one that leaked and is left already.
+        EventRefusedError: another version is current now, or it holds a key that no label names yet; the text says so
+            of one that leaked and is left already.
         LabelsFullError: there is no room for the verdict.
         StoreError: a call to Secrets Manager failed.
     """
@@ -120,14 +121,25 @@ def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozens
         return Report(
             outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told, ends_with=ends_with
         )
-    if not current.verdict and current.fingerprint:
-        condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
+    if not current.verdict:
+        _condemn(keys, current, reason)
     if current.has(AwsLabel.PENDING):
         keys.key.remove(AwsLabel.PENDING, current.id)
     _end_retirement(keys, previous.id)
     keys.key.move(AwsLabel.CURRENT, to=previous.id, holder=current.id)
     heal(keys)
     return Report(outcome=Outcome.ROLLED_BACK, fingerprint=current.fingerprint, reason=reason)
+
+
+def _condemn(keys: RoleKeys, current: Version, reason: str) -> None:
+    """Pass the verdict on what is left. A value that holds no key needs none; a key without its KEY cannot have one."""
+    if current.fingerprint:
+        condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
+    elif find_key(value_of(keys.key, current.id)):
+        raise EventRefusedError(
+            "The current version holds a key that its labels do not name yet, so that no verdict can be passed on it. "
+            f"Name it with 'klaviyo-access keys adopt {keys.settings.role}', then roll back again."
+        )
 
 
 def _end_retirement(keys: RoleKeys, version_id: str) -> None:

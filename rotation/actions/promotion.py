@@ -6,6 +6,7 @@ from typing import Final
 
 from klaviyo_access.keys.labels import (
     LEAKED_SPARE,
+    ROTATION_LABELS,
     AwsLabel,
     HoldsKey,
     Rejected,
@@ -33,10 +34,6 @@ from rotation.report import Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.values import promoted_value, read_key
 from rotation.verdicts import condemn, reject_spare
-
-LABELS_NEEDED: Final = 3
-"""A rotation adds KEY to the new version, AWSPREVIOUS and RETIRED to the old one."""
-
 
 _UNDECRYPTED: Final = frozenset({"DecryptionFailure", "AccessDeniedException"})
 """Codes with which Secrets Manager says that it cannot, or may not, decrypt a version: its KMS key changed, or is off.
@@ -84,7 +81,8 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
 
     Raises:
         PendingKeyRefusedError: Klaviyo definitely refuses the key, or has before; the verdict is on it.
-        KlaviyoSilentError: no definite answer, or a 401 for every key; nothing was changed.
+        KlaviyoSilentError: no definite answer, or a 401 for every key; nothing was changed. A key that services read
+            already, as AWS may have made the first one current, is never condemned by its own 401 alone.
         StoreError: a call to Secrets Manager failed.
     """
     pending = keys.key.labels().version(token)
@@ -95,7 +93,8 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
         return Report(outcome="nothing to test yet")
     _require_no_verdict(keys, pending)
     if reason := _refusal(keys, value):
-        if reason == REFUSED and refuses_everybody(keys, {read_key(value).fingerprint}):
+        read_already = _is_read(keys, token)
+        if reason == REFUSED and refuses_everybody(keys, {read_key(value).fingerprint}, without_control=read_already):
             raise KlaviyoSilentError(str(EverybodyRefusedError(keys.settings.role)))
         _condemn(keys, pending, reason)
         raise PendingKeyRefusedError(keys.settings.role, reason)
@@ -147,8 +146,8 @@ class _PassedOver:
 def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
     """The oldest spare that Klaviyo accepts, and those before it; verdicts wait until a 401 is known to mean a key."""
     key, reserve = keys.both_labels()
-    if key.free < LABELS_NEEDED:
-        raise LabelsFullError("key", free=key.free, needed=LABELS_NEEDED)
+    if key.free < ROTATION_LABELS:
+        raise LabelsFullError("key", free=key.free, needed=ROTATION_LABELS)
     passed_over = _PassedOver()
     good = _try_spares(keys, key, reserve, passed_over)
     refused = {verdict.fingerprint for verdict in passed_over.rejected if verdict.reason == REFUSED}
@@ -237,6 +236,12 @@ def _refusal(keys: RoleKeys, value: str) -> str | None:
     except NoAnswerError as silence:
         raise KlaviyoSilentError(str(silence)) from None
     return None
+
+
+def _is_read(keys: RoleKeys, token: str) -> bool:
+    """Whether services read the pending version, by labels of now: those that were read first may have lagged."""
+    version = keys.key.labels().version(token)
+    return version is not None and version.has(AwsLabel.CURRENT)
 
 
 def _condemn(keys: RoleKeys, pending: Version, reason: str) -> None:

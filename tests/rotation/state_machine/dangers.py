@@ -226,6 +226,18 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         (Step(rule="canary"),),
         20,
     ),
+    "labels that lag behind a key put by hand": (
+        (*_used(2), _PUT_FIRST),
+        Step(rule="roll back", trouble=Fault.LABELS_LAG_BY_THREE),
+        (),
+        12,
+    ),
+    "nobody is known while a step comes late to the only key": (
+        (*_used(1), Step(rule="klaviyo refuses everybody")),
+        Step(rule="late step", pick=_TEST, trouble=Fault.LABELS_LAG),
+        (),
+        12,
+    ),
     "a leak's mark on a pending key is killed": (
         _PENDING,
         Step(rule="leaked", pick=_SECOND, trouble=Fault.KILLED_AFTER),

@@ -85,8 +85,8 @@ def _two_at_once() -> Iterator[None]:
 Mutant = Callable[[], Any]
 
 _VERDICT: Final = """\
-    if not current.verdict and current.fingerprint:
-        condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
+    if not current.verdict:
+        _condemn(keys, current, reason)
 """
 _PENDING_OFF: Final = """\
     if current.has(AwsLabel.PENDING):
@@ -180,7 +180,15 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         promotion._first_good_spare, "refuses_everybody(keys, refused, without_control=len(refused) > 1)", "False"
     ),
     "a 401 for everybody condemns a pending key": _slip(
-        promotion.test_secret, "refuses_everybody(keys, {read_key(value).fingerprint})", "False"
+        promotion.test_secret,
+        "refuses_everybody(keys, {read_key(value).fingerprint}, without_control=read_already)",
+        "False",
+    ),
+    "its own 401 condemns the only key": _slip(
+        promotion.test_secret, "without_control=read_already", "without_control=False"
+    ),
+    "a key without a name is rolled back without a verdict": _slip(
+        fall_back._condemn, "elif find_key(value_of(keys.key, current.id)):", "elif False:"
     ),
     "a 401 for everybody proves a key dead": _slip(
         death.prove_dead, "refuses_everybody(keys, {key.fingerprint for key in held})", "False"
@@ -256,6 +264,8 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a canary rolls back without looking at the previous key": "both keys die",
     "a 401 for everybody condemns spares": "nobody is known while a rotation runs",
     "a 401 for everybody condemns a pending key": "nobody is known while a pending key is tried",
+    "its own 401 condemns the only key": "nobody is known while a step comes late to the only key",
+    "a key without a name is rolled back without a verdict": "labels that lag behind a key put by hand",
     "a 401 for everybody proves a key dead": "nobody is known while a key is asked whether it is dead",
     "a roll-back returns to a condemned key": "back to a leaked key",
     "RETIRED stays on what is live again": "labels are moved back by hand",

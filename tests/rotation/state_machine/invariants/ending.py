@@ -29,11 +29,13 @@ def the_grace_of_what_a_rotation_superseded_runs(change: Change) -> Iterator[str
 
 
 def the_grace_is_kept(change: Change) -> Iterator[str]:
-    """Nobody but an operator disables a key before its grace is over, unless there is a verdict on it."""
+    """Nobody but an operator disables a key before its grace is over, unless a verdict is on it or it leaked."""
     for before in change.before.key:
         after = change.after.key.version(before.id)
         held = change.before.key_of(before)
         if before.verdict or is_disabling(before) or held is None or (after and after.verdict):
+            continue
+        if change.before.has_leaked(held):
             continue
         if after and is_disabling(after) and not change.account.may_end(change.role, held):
             yield f"{held} is being disabled before its grace is over"
