@@ -16,6 +16,8 @@ from functools import lru_cache
 from typing import Final
 
 LABEL_LIMIT: Final = 20
+ROTATION_LABELS: Final = 3
+"""What a rotation adds beside AWSPENDING: KEY to the new version, AWSPREVIOUS and RETIRED to the old one."""
 """Staging labels that AWS allows on all versions of a secret together."""
 
 LEAKED_SPARE: Final = "leaked"

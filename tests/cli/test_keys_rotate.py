@@ -14,7 +14,7 @@ from klaviyo_access.cli.errors import ExitCode
 from klaviyo_access.cli.keys import rotate as keys_rotate
 from klaviyo_access.cli.keys.rotations import Outcome, Rotations, obstacle
 from klaviyo_access.cli.secrets_manager import RoleSecrets, Secrets, SecretState, failure_in
-from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.labels import LABEL_LIMIT, ROTATION_LABELS, SecretLabels
 from tests.cli.cli_fakes import ACCOUNT, OPERATOR, ROTATOR, Command, FakeAws
 
 FP = "0123456789ab"
@@ -124,6 +124,25 @@ def test_what_the_trail_says_is_the_reason_where_no_spare_was_rejected(
     aws.failures = [failed("reporting", "another secret's"), failed("viewer", "Klaviyo did not answer")]
     [outcome] = watched(give_up)
     assert (outcome.result, outcome.detail) == ("failed", "Klaviyo did not answer")
+
+
+@pytest.mark.parametrize("free", [0, ROTATION_LABELS])
+def test_a_secret_without_room_for_its_labels_is_the_reason(
+    free: int, aws: FakeAws, watched: Callable[[Rotator], list[Outcome]]
+) -> None:
+    aws.labels[KEY] = {"v0": ["AWSCURRENT", *(f"label-{number}" for number in range(LABEL_LIMIT - free - 1))]}
+    [outcome] = watched(give_up)
+    assert outcome.detail.startswith(
+        f"a rotation needs 4 free labels on the key secret, and {free} of AWS's 20 are free, since every "
+    )
+
+
+def test_a_secret_with_just_enough_room_is_not(aws: FakeAws, watched: Callable[[Rotator], list[Outcome]]) -> None:
+    labels = (f"label-{number}" for number in range(LABEL_LIMIT - ROTATION_LABELS - 2))
+    aws.labels[KEY] = {"v0": ["AWSCURRENT", *labels]}
+    aws.failures = [failed("viewer", "Klaviyo did not answer")]
+    [outcome] = watched(give_up)
+    assert outcome.detail == "Klaviyo did not answer"
 
 
 def test_where_to_look_is_said_when_nothing_tells_the_reason(

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.errors import ExitCode, explain
 from klaviyo_access.cli.secrets_manager import RoleSecrets, Secrets
-from klaviyo_access.keys.labels import AwsLabel, Rejected, SecretLabels
+from klaviyo_access.keys.labels import LABEL_LIMIT, ROTATION_LABELS, AwsLabel, Rejected, SecretLabels
 
 _LOOKS_UNTIL_GONE: Final = 3
 _LOOKS_BETWEEN_TRAIL: Final = 10
@@ -86,6 +86,18 @@ def _on_the_way(before: RoleSecrets, after: RoleSecrets) -> str:
         return ""
     named = ", ".join(f"{verdict.fingerprint} ({verdict.reason})" for verdict in verdicts)
     return f"; rejected on the way: {named}" + ("" if after.reserve.labels.spares else "; no spare left, stage one")
+
+
+def _crowded(labels: SecretLabels) -> str:
+    """Why the labels of a key secret leave no room for a rotation; empty where they do."""
+    needed = ROTATION_LABELS + (labels.pending is None)
+    if labels.free >= needed:
+        return ""
+    return (
+        f"a rotation needs {needed} free labels on the key secret, and {labels.free} of AWS's {LABEL_LIMIT} are free, "
+        "since every superseded key keeps two until it is proved dead: wait for their grace, or retire those that no "
+        "service reads any more"
+    )
 
 
 def where_to_look(rotator_arn: str) -> str:
@@ -195,9 +207,12 @@ class Rotations:
 
     def _why(self, rotation: _Rotation) -> str:
         role = rotation.before.role
-        if verdicts := newly_rejected(rotation.before, self._secrets.of_role(role)):
+        after = self._secrets.of_role(role)
+        if verdicts := newly_rejected(rotation.before, after):
             named = "; ".join(f"{verdict.fingerprint}: {verdict.reason}" for verdict in verdicts)
             return f"no spare was good enough ({named}): stage a better one."
+        if crowded := _crowded(after.key.labels):
+            return f"{crowded} (klaviyo-access keys status --stack {self._secrets.stack} names them)."
         said = self._secrets.failed_rotation(role, since=self._asked_at)
         return said or f"the rotator gave up; {where_to_look(rotation.before.key.rotator_arn)}"
 
