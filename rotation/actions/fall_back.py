@@ -6,9 +6,19 @@ the verdict and the move is completed by the next canary.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Final
 
-from klaviyo_access.keys.labels import ROLLED_BACK, AwsLabel, Disabling, Leaked, Rejected, Retired, Version
+from klaviyo_access.keys.labels import (
+    ROLLED_BACK,
+    AwsLabel,
+    Disabling,
+    Leaked,
+    Rejected,
+    Retired,
+    SecretLabels,
+    Version,
+)
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
@@ -37,7 +47,8 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
         LabelsFullError: there is no room for the verdict.
         StoreError: a call to Secrets Manager failed.
     """
-    current = keys.key.labels().current
+    labels = keys.key.labels()
+    current = labels.current
     if current is None:
         return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
     if current.fingerprint is None:
@@ -46,7 +57,7 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
         reason = _refusal(keys, current)
         if reason is None:
             return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=_end(keys, current))
-        return _fall_back(keys, current, reason, needed=_needed(reason))
+        return _fall_back(keys, labels, current, reason)
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
 
@@ -87,7 +98,7 @@ def roll_back(keys: RoleKeys, request: RollBack) -> Report:
     if current is None or not current.has(AwsLabel.CURRENT):
         raise EventRefusedError("The version is not the current one: look again with 'klaviyo-access keys status'.")
     try:
-        return _fall_back(keys, current, ROLLED_BACK, needed=_needed(ROLLED_BACK))
+        return _fall_back(keys, labels, current, ROLLED_BACK)
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
 
@@ -112,9 +123,9 @@ def _missing(reason: str) -> frozenset[str]:
     return frozenset(reason.removeprefix(_MISSING).split(",")) if reason.startswith(_MISSING) else frozenset()
 
 
-def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozenset[str]) -> Report:
-    previous = keys.key.labels().previous
-    against = _against(keys, current, previous, needed=needed)
+def _fall_back(keys: RoleKeys, labels: SecretLabels, current: Version, reason: str) -> Report:
+    previous = _as_both_say(keys.key.labels().previous, labels)
+    against = _against(keys, current, previous, needed=_needed(reason))
     if previous is None or against:
         told = against if reason == ROLLED_BACK else f"{reason}; {against}"
         ends_with = _end(keys, current) if _missing(reason) else None
@@ -129,6 +140,12 @@ def _fall_back(keys: RoleKeys, current: Version, reason: str, *, needed: frozens
     keys.key.move(AwsLabel.CURRENT, to=previous.id, holder=current.id)
     heal(keys)
     return Report(outcome=Outcome.ROLLED_BACK, fingerprint=current.fingerprint, reason=reason)
+
+
+def _as_both_say(newer: Version | None, older: SecretLabels) -> Version | None:
+    """A version with its labels of two readings: either may lag behind a verdict."""
+    older_one = older.version(newer.id) if newer else None
+    return replace(newer, labels=tuple({*newer.labels, *older_one.labels})) if newer and older_one else newer
 
 
 def _condemn(keys: RoleKeys, current: Version, reason: str) -> None:

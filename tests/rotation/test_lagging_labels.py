@@ -1,6 +1,7 @@
 """Reads of labels may lag behind: what a run does by labels of then harms nothing that came since."""
 
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import pytest
@@ -17,13 +18,15 @@ def labels_of_now(world: World) -> Mapping[str, Any]:
     return described
 
 
-def lag(world: World, monkeypatch: pytest.MonkeyPatch, then: Mapping[str, Any], *, readings: int) -> None:
-    """Let the next ``readings`` of the key secret's labels say what was true ``then``."""
-    right, left = world.client._answer, [readings]
+def lag(
+    world: World, monkeypatch: pytest.MonkeyPatch, then: Mapping[str, Any], *, readings: int, after: int = 0
+) -> None:
+    """Let ``readings`` of the key secret's labels say what was true ``then``, ``after`` so many that say the truth."""
+    right, number = world.client._answer, count()
 
     def lagging(operation: str, parameters: dict[str, Any]) -> Any:
-        if operation == "DescribeSecret" and parameters["SecretId"] == world.key_arn and left[0]:
-            left[0] -= 1
+        is_one = operation == "DescribeSecret" and parameters["SecretId"] == world.key_arn
+        if is_one and after <= next(number) < after + readings:
             return then
         return right(operation, parameters)
 
@@ -67,6 +70,25 @@ def test_a_key_put_by_hand_that_has_no_name_yet_is_not_rolled_back_without_a_ver
 
     assert world.invoke({"action": "rollback", "version": put.id})["outcome"] == "rolled back"
     assert world.lives()["x"] == "AWSPREVIOUS KEY REJECTED(rolled-back)"
+
+
+@pytest.mark.parametrize("reading", range(7))
+@pytest.mark.parametrize("asked", ["rollback", "canary"])
+def test_a_leaked_key_does_not_come_back_by_the_one_reading_that_lags_behind_its_mark(
+    asked: str, reading: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    used("a", "b")(world)
+    then = labels_of_now(world)
+    world.ask("leaked", "a")
+    current = world.labels(world.key_arn).current
+    assert current is not None
+    if asked == "canary":
+        del world.klaviyo.scopes[key_value("b")]
+
+    lag(world, monkeypatch, then, readings=1, after=reading)
+    world.invoke({"action": asked} | ({"version": current.id} if asked == "rollback" else {}))
+    assert world.lives()["b"].startswith("AWSCURRENT KEY")
 
 
 def test_a_value_without_a_key_is_rolled_back_without_a_verdict() -> None:
