@@ -11,6 +11,7 @@ from botocore.httpsession import URLLib3Session
 from botocore.loaders import JSONFileLoader
 from botocore.retries.standard import ExponentialBackoff
 
+from klaviyo_access.cli.keys import proof
 from klaviyo_access.cli.main import run
 from klaviyo_access.keys.secret import KEY_PATTERN
 from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, Result, lay_out
@@ -81,6 +82,7 @@ def aws(shell: pytest.MonkeyPatch) -> FakeAws:
     fake.deploy("dev")
     shell.setattr(ExponentialBackoff, "delay_amount", lambda _backoff, _context: 0)
     shell.setattr(URLLib3Session, "send", lambda _session, request: fake.send(request))
+    shell.setattr(proof, "send", lambda *_: (200, {}, b'{"data": []}'))  # Klaviyo, which knows every key
     return fake
 
 

@@ -14,7 +14,7 @@ from klaviyo_access.cli.doctor.caller import CallerSide
 from klaviyo_access.cli.doctor.command import CHECKS as DEPLOYED
 from klaviyo_access.cli.doctor.command import look_at, verdict
 from klaviyo_access.cli.doctor.findings import Finding
-from tests.cli.cli_fakes import ACCOUNT, ENGINEER, OPERATOR, Command, FakeAws, lay_out
+from tests.cli.cli_fakes import ACCOUNT, ENGINEER, OPERATOR, SETTINGS, Command, FakeAws, lay_out
 
 CHECKS = (
     "settings",
@@ -26,6 +26,7 @@ CHECKS = (
     "account",
     "caller",
     "klaviyo",
+    "klaviyo account",
     "program",
 )
 RENDERED = {
@@ -74,6 +75,7 @@ class World:
 @pytest.fixture
 def world(aws: FakeAws, project: Path, shell: pytest.MonkeyPatch) -> World:
     """A set-up in which all is well."""
+    lay_out("Pulumi.dev.yaml", Path("Pulumi.dev.yaml").read_text() + "  klaviyo-access:klaviyoAccountId: AbC123\n")
     aws.caller = OPERATOR
     aws.date = format_datetime(datetime.now(UTC), usegmt=True)
     return World(aws, shell)
@@ -175,6 +177,20 @@ def test_a_broken_set_up_has_its_cause_and_its_cure(
     assert cause in findings[check].detail
     assert cure in findings[check].cure
     assert verdict(list(findings.values())) == code
+
+
+@pytest.mark.parametrize("line", ["", '  klaviyo-access:klaviyoAccountId: ""\n'], ids=["not named", "empty"])
+def test_a_stack_without_its_klaviyo_account_is_warned_and_fails_nothing(
+    command: Command, world: World, line: str
+) -> None:
+    lay_out("Pulumi.dev.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT) + line)
+    findings = world.examine()
+    assert [name for name, finding in findings.items() if finding.result != "ok"] == ["klaviyo account"]
+    assert verdict(list(findings.values())) == 0
+    world.shell.setattr(doctor_command, "send", world.send)
+    printed = command("doctor", "--stack", "dev").out
+    assert "warning klaviyo account: The setting klaviyo-access:klaviyoAccountId is empty" in printed
+    assert "as klaviyo-access:klaviyoAccountId in Pulumi.dev.yaml" in printed
 
 
 def test_what_rests_on_a_failed_check_is_skipped_and_says_so(world: World) -> None:

@@ -11,6 +11,8 @@ from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, l
 
 OURS, THEIRS = "AbC123", "ZzZ999"
 HEX = "ab" * 17
+WIDEST = "catalog-items"
+"""What of viewer's scopes Klaviyo answers most often."""
 
 
 class FakeKlaviyo:
@@ -35,8 +37,9 @@ class FakeKlaviyo:
             return self._error(401, "authentication_failed", "Incorrect authentication credentials.")
         if self.status != 200:
             return self.status, {}, b""
-        if f"{path}:read" in self.missing:
-            return self._error(403, "permission_denied", f"Your API key is missing required scopes: {path}:read")
+        scope = "catalogs:read" if path == WIDEST else f"{path}:read"
+        if scope in self.missing:
+            return self._error(403, "permission_denied", f"Your API key is missing required scopes: {scope}")
         document = {"data": [{"type": "account", "id": self.account}] if path == "accounts" else []}
         return 200, {"Content-Type": "application/vnd.api+json"}, json.dumps(document).encode()
 
@@ -71,18 +74,13 @@ def test_a_key_that_shows_another_account_is_refused_without_a_question(command:
     assert "PutSecretValue" not in klaviyo.aws.calls
 
 
-def test_a_key_that_shows_the_stacks_account_is_not_asked_about(command: Command, klaviyo: FakeKlaviyo) -> None:
-    stage(command, f"pk_{OURS}_{HEX}", code=0)
-    assert klaviyo.asked == []
-
-
 @pytest.mark.parametrize(
     ("account", "status", "code", "said"),
     [
         (OURS, 200, 0, "Staged"),
         (THEIRS, 200, 1, "it belongs to another Klaviyo account than this environment's"),
         (OURS, 401, 1, "Klaviyo does not know it"),
-        (OURS, 503, 0, "Not asked whose account"),
+        (OURS, 503, 0, "Not known whether Klaviyo knows"),
     ],
     ids=["ours", "another", "unknown", "Klaviyo is down"],
 )
@@ -95,11 +93,34 @@ def test_of_a_key_that_shows_none_klaviyo_is_asked_the_account(
     assert ("PutSecretValue" in klaviyo.aws.calls) is (code == 0)
 
 
-def test_where_the_stack_names_no_account_nothing_is_asked(command: Command, klaviyo: FakeKlaviyo) -> None:
-    lay_out("Pulumi.dev.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT))
-    stage(command, f"pk_{THEIRS}_{HEX}", code=0)
-    stage(command, fake_key(1), code=0)
-    assert klaviyo.asked == []
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(200, "Staged"), (401, "Klaviyo does not know it"), (503, "Not known whether Klaviyo knows")],
+    ids=["known", "unknown", "Klaviyo is down"],
+)
+@pytest.mark.parametrize(
+    ("named", "key"),
+    [(True, f"pk_{OURS}_{HEX}"), (False, f"pk_{THEIRS}_{HEX}"), (False, fake_key(1))],
+    ids=["it shows the stack's account", "the stack names none, and it shows one", "neither names one"],
+)
+def test_one_question_that_spares_the_quota_shows_a_dead_key_where_no_account_is_to_be_asked(
+    command: Command, klaviyo: FakeKlaviyo, named: bool, key: str, status: int, said: str
+) -> None:
+    if not named:
+        lay_out("Pulumi.dev.yaml", SETTINGS.format(region="eu-west-1", account=ACCOUNT))
+    klaviyo.status = status
+    assert said in stage(command, key, code=1 if status == 401 else 0)
+    assert klaviyo.asked == [WIDEST]
+    assert ("PutSecretValue" in klaviyo.aws.calls) is (status != 401)
+
+
+def test_a_scope_that_the_question_finds_missing_is_noted_and_left_to_the_rotator(
+    command: Command, klaviyo: FakeKlaviyo
+) -> None:
+    klaviyo.missing = ("catalogs:read",)
+    key = f"pk_{OURS}_{HEX}"
+    said = stage(command, key, code=0)
+    assert f"The rotator will reject {Key(key).fingerprint}: it lacks catalogs:read, which its role has." in said
 
 
 def test_a_probe_proves_every_scope_of_the_role_that_can_be_asked_for(command: Command, klaviyo: FakeKlaviyo) -> None:

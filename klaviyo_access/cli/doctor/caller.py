@@ -42,6 +42,10 @@ class SkippedError(Exception):
     """An earlier check must be fine before this one makes sense."""
 
 
+class WarnedError(CommandError):
+    """Nothing is wrong, and something that would guard against mistakes is missing."""
+
+
 class CallerSide:
     """The checks of this side, in their order: each may use what those before it found.
 
@@ -87,6 +91,7 @@ class CallerSide:
             ("account", self._account),
             ("caller", self._who),
             ("klaviyo", self._klaviyo),
+            ("klaviyo account", self._klaviyo_account),
             ("program", self._program),
         )
         return [_examine(name, check) for name, check in checks]
@@ -217,6 +222,19 @@ class CallerSide:
             )
         return f"{environment.klaviyo_url} answers"
 
+    def _klaviyo_account(self) -> str:
+        environment = _needs(self._environment, "settings")
+        if environment.klaviyo_account_id:
+            return environment.klaviyo_account_id
+        if is_loopback(environment.klaviyo_url):
+            return "the sandbox's own, the only one there is"
+        raise WarnedError(
+            "The setting klaviyo-access:klaviyoAccountId is empty, so that a key of any Klaviyo account may be staged "
+            "and taken into use, another environment's too.",
+            cure="Name the account, whose 6-character id stands in Klaviyo under Settings, API keys (also called site "
+            f"id), as klaviyo-access:klaviyoAccountId in Pulumi.{environment.name}.yaml, and have the stack deployed.",
+        )
+
 
 def _needs(found: _Found | None, check: str) -> _Found:
     if found is None:
@@ -238,5 +256,7 @@ def _examine(name: str, check: Callable[[], str]) -> Finding:
         return Finding(check=name, result="ok", detail=check())
     except SkippedError as skip:
         return skipped(name, str(skip))
+    except WarnedError as warned:
+        return Finding(check=name, result="warning", detail=warned.cause, cure=warned.cure)
     except Exception as error:  # noqa: BLE001 - whatever a check meets is what it found
         return met(name, error)

@@ -42,7 +42,12 @@ CHECKS: Final[Sequence[Check[Sight]]] = (
 )
 """What is looked at of a deployed environment."""
 
-_MARKS: Final = {"ok": "[green]ok[/]", "failed": "[red]failed[/]", "skipped": "[yellow]skipped[/]"}
+_MARKS: Final = {
+    "ok": "[green]ok[/]",
+    "warning": "[yellow]warning[/]",
+    "failed": "[red]failed[/]",
+    "skipped": "[yellow]skipped[/]",
+}
 _MOST_NAMED: Final = 6
 
 
@@ -52,8 +57,8 @@ def doctor(
     """Examine the set-up, from the settings to the alerts, and name cause and cure of whatever is wrong.
 
     What is deployed is compared with what the program declares, in the operators' role, which only describes. Nothing
-    is changed, and no value is read. Exit 0: all is well; 1: something is wrong, or could not be looked at; 3: AWS or
-    Klaviyo could not be reached.
+    is changed, and no value is read. Exit 0: all is well, or there are but warnings; 1: something is wrong, or could
+    not be looked at; 3: AWS or Klaviyo could not be reached.
 
     Example: klaviyo-access doctor --stack dev
     """

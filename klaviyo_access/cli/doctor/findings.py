@@ -17,7 +17,7 @@ class Finding:
 
     Attributes:
         check: the check's name.
-        result: ``skipped`` where the check could not be made.
+        result: ``skipped`` where the check could not be made, ``warning`` where nothing is wrong but a guard missing.
         detail: what was found, or the cause, or why the check could not be made.
         cure: what to do; empty where all is well.
         on: what the cause is about, as in ``klaviyo/dev/viewer/key``; empty where it is about the whole set-up.
@@ -25,7 +25,7 @@ class Finding:
     """
 
     check: str
-    result: Literal["ok", "failed", "skipped"]
+    result: Literal["ok", "warning", "failed", "skipped"]
     detail: str
     cure: str = ""
     on: tuple[str, ...] = ()

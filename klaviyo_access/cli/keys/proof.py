@@ -12,7 +12,7 @@ from klaviyo_access.cli.errors import CommandError, UnreachableError
 from klaviyo_access.cli.keys.reasons import meaning
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
-from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Prober, Proof, send
+from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Prober, send
 
 _PATIENCE_SECONDS: Final = 90.0
 """For one key: Klaviyo answers some questions 15 times a minute in the whole account."""
@@ -20,10 +20,12 @@ _PATIENCE_SECONDS: Final = 90.0
 _ACCOUNT_IN_KEY: Final = re.compile(r"pk_([A-Za-z0-9]{6})_")
 
 
-def check_account(key: Key, environment: Environment) -> None:
-    """Refuse a key of another Klaviyo account, where the stack names its own: newer keys show theirs, others are asked.
+def check_known(key: Key, role: RoleAccess, environment: Environment) -> None:
+    """Refuse a key that Klaviyo does not know, and one of another account, where the stack names its own.
 
-    An old key is staged unasked where Klaviyo does not answer: the rotator asks again.
+    One question a key. Newer keys show their account, so that any question will do: it is the one that Klaviyo answers
+    most often. Of an older key the account is asked, which Klaviyo answers 15 times a minute. A key is staged unasked
+    where Klaviyo does not answer, and noted where it lacks the scope of the question: the rotator asks again.
 
     Raises:
         CommandError: it is of another account, or Klaviyo does not know it.
@@ -32,12 +34,18 @@ def check_account(key: Key, environment: Environment) -> None:
     shown = _ACCOUNT_IN_KEY.match(key.reveal())
     if shown and expected and shown[1] != expected:
         raise _refused(key, f"it is of the Klaviyo account {shown[1]}; {environment.name} has {expected}")
-    if shown or not expected:
-        return
+    prober, asks_account = _prober(environment), bool(expected) and not shown
     try:
-        _ask(key, (ACCOUNT_SCOPE,), environment)
+        if asks_account:
+            prober.prove(key, (ACCOUNT_SCOPE,), account_id=expected)
+        else:
+            prober.confirm(key, role.scopes)
     except NoAnswerError as silence:
-        note(f"Not asked whose account {key.fingerprint} is of: {silence}")
+        note(f"Not known whether Klaviyo knows {key.fingerprint}: {silence}")
+    except KeyRefusedError as refused:
+        if asks_account or refused.reason == REFUSED:
+            raise _refused(key, meaning(refused.reason)) from None
+        note(f"The rotator will reject {key.fingerprint}: {meaning(refused.reason)}.")
 
 
 def prove(key: Key, role: RoleAccess, environment: Environment) -> None:
@@ -48,7 +56,9 @@ def prove(key: Key, role: RoleAccess, environment: Environment) -> None:
         UnreachableError: Klaviyo gave no definite answer.
     """
     try:
-        proof = _ask(key, role.scopes, environment)
+        proof = _prober(environment).prove(key, role.scopes, account_id=environment.klaviyo_account_id)
+    except KeyRefusedError as refused:
+        raise _refused(key, meaning(refused.reason)) from None
     except NoAnswerError as silence:
         raise UnreachableError(
             f"{key.fingerprint} could not be proved: {silence}",
@@ -59,19 +69,15 @@ def prove(key: Key, role: RoleAccess, environment: Environment) -> None:
     note(f"Klaviyo accepts {key.fingerprint}; scopes proved: {proved} of {len(proof.evidence)}{unproved}.")
 
 
-def _ask(key: Key, scopes: tuple[str, ...], environment: Environment) -> Proof:
+def _prober(environment: Environment) -> Prober:
     deadline = time.monotonic() + _PATIENCE_SECONDS
-    prober = Prober(
+    return Prober(
         url=environment.klaviyo_url,
         revision=REVISION,
         transport=send,
         sleep=time.sleep,
         time_left=lambda: deadline - time.monotonic(),
     )
-    try:
-        return prober.prove(key, scopes, account_id=environment.klaviyo_account_id)
-    except KeyRefusedError as refused:
-        raise _refused(key, meaning(refused.reason)) from None
 
 
 def _refused(key: Key, why: str) -> CommandError:

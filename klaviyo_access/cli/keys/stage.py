@@ -20,7 +20,7 @@ from klaviyo_access.cli.errors import CommandError, StoppedError, UsageError
 from klaviyo_access.cli.identity import become_operator, open_session
 from klaviyo_access.cli.keys.census import Census, places_of, take_census
 from klaviyo_access.cli.keys.input import prompt_for_key, read_lines
-from klaviyo_access.cli.keys.proof import check_account, prove
+from klaviyo_access.cli.keys.proof import check_known, prove
 from klaviyo_access.cli.options import EveryRole, Project, Stack
 from klaviyo_access.cli.scopes import print_ticks
 from klaviyo_access.cli.secrets_manager import Secrets
@@ -133,7 +133,7 @@ class Staging:
         if self.probe:
             prove(key, role, self.workspace.environment)
         else:
-            check_account(key, self.workspace.environment)
+            check_known(key, role, self.workspace.environment)
 
     def stage(self, role: RoleAccess, key: Key) -> None:
         """Make ``key`` a spare of ``role``; the checks of the label and of the fingerprint come first."""
@@ -169,8 +169,8 @@ def stage(
     The key is asked for at a hidden prompt, or read from standard input: one key a line, and with --all 'ROLE KEY' a
     line. It is never an argument. The command says what it does with a key before it takes it; to give one is to agree,
     and Enter at the prompt skips. --all walks through the roles and shows for each which scopes to tick. Nothing that
-    services read changes before 'keys rotate'. Refused are keys of another form or another Klaviyo account, keys that a
-    role in reach has already, and more than a reserve can hold.
+    services read changes before 'keys rotate'. Refused are keys of another form or another Klaviyo account, keys that
+    Klaviyo does not know or that a role in reach has already, and more than a reserve can hold.
 
     Example: klaviyo-access keys stage viewer --stack dev
     """
