@@ -28,6 +28,16 @@ def is_current(keys: RoleKeys, labels: SecretLabels, fingerprint: str) -> bool:
     )
 
 
+def unnamed_of_services(keys: RoleKeys, labels: SecretLabels) -> frozenset[str]:
+    """The keys that services read, or read before, or will soon, and that no KEY names: where labels are full, say.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    versions = [one for one in (labels.current, labels.previous, labels.pending) if one and not one.holds_key]
+    return frozenset(found for version in versions for found in _held(keys, version))
+
+
 def unnamed_fingerprints(keys: RoleKeys, version: Version) -> frozenset[str]:
     """The keys of a version that is in use and that no KEY names: of any other version, none.
 
@@ -36,4 +46,8 @@ def unnamed_fingerprints(keys: RoleKeys, version: Version) -> frozenset[str]:
     """
     if not version.in_use or version.holds_key:
         return frozenset()
+    return _held(keys, version)
+
+
+def _held(keys: RoleKeys, version: Version) -> frozenset[str]:
     return frozenset(key.fingerprint for key in find_keys(keys.key.value(version.id) or ""))

@@ -75,6 +75,7 @@ class Report:
         rejected: verdicts passed on spares on the way.
         encrypted: fingerprints of spares that were passed over, since nobody can decrypt them now.
         unproved: scopes that the key should have and for which there is no proof.
+        unnamed: fingerprints of keys that services may read and that no label names.
         ends_with: the key's last 4 characters, by which Klaviyo's inventory shows it. In no log line.
     """
 
@@ -86,6 +87,7 @@ class Report:
     rejected: tuple[Rejected, ...] = ()
     encrypted: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = ()
     ends_with: str | None = None
 
     def logged(self) -> dict[str, object]:
@@ -99,6 +101,7 @@ class Report:
             "rejected": [str(label) for label in self.rejected],
             "encrypted": list(self.encrypted),
             "unproved": list(self.unproved),
+            "unnamed": list(self.unnamed),
         }
         return {name: value for name, value in shown.items() if value}
 

@@ -25,6 +25,7 @@ from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerErro
 from rotation.actions.healing import heal
 from rotation.errors import EventRefusedError, KlaviyoSilentError
 from rotation.events import Canary, FirstCanary, RollBack
+from rotation.live import unnamed_of_services
 from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
 from rotation.role_keys import RoleKeys, value_of
 from rotation.values import find_key
@@ -37,7 +38,7 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
     """Look whether the current key works; if Klaviyo definitely refuses it while the previous one works, roll back.
 
     A scope that the previous key lacks as well is no reason: the role's scopes were changed, and no key has them yet.
-    ``ends_with`` then shows that Klaviyo knows the key.
+    ``ends_with`` then shows that Klaviyo knows the key. ``unnamed`` says which keys are in use without a label.
 
     Args:
         keys: the role's keys, healed.
@@ -48,18 +49,7 @@ def canary(keys: RoleKeys, request: Canary) -> Report:  # noqa: ARG001 - all act
         StoreError: a call to Secrets Manager failed.
     """
     labels = keys.key.labels()
-    current = labels.current
-    if current is None:
-        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
-    if current.fingerprint is None:
-        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
-    try:
-        reason = _refusal(keys, current)
-        if reason is None:
-            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=_end(keys, current))
-        return _fall_back(keys, labels, current, reason)
-    except NoAnswerError:
-        return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+    return replace(_canary(keys, labels), unnamed=tuple(sorted(unnamed_of_services(keys, labels))))
 
 
 def first_canary(keys: RoleKeys, request: FirstCanary) -> Report:  # noqa: ARG001 - all actions are called alike
@@ -99,6 +89,21 @@ def roll_back(keys: RoleKeys, request: RollBack) -> Report:
         raise EventRefusedError("The version is not the current one: look again with 'klaviyo-access keys status'.")
     try:
         return _fall_back(keys, labels, current, ROLLED_BACK)
+    except NoAnswerError:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+
+
+def _canary(keys: RoleKeys, labels: SecretLabels) -> Report:
+    current = labels.current
+    if current is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
+    if current.fingerprint is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
+    try:
+        reason = _refusal(keys, current)
+        if reason is None:
+            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=_end(keys, current))
+        return _fall_back(keys, labels, current, reason)
     except NoAnswerError:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
 

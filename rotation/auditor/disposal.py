@@ -57,7 +57,7 @@ class Disposal:
     inventory: Inventory | None
     entries: Iterable[Entry]
     record: Record
-    _asked: set[str] = field(default_factory=set, init=False)
+    _unnamed: dict[str, frozenset[str]] = field(default_factory=dict, init=False)
 
     def dispose(self, seen: SeenRole) -> None:
         """Dispose of whatever of a role's keys may go now. What stands against one keeps no other from its turn.
@@ -217,10 +217,15 @@ class Disposal:
         return True
 
     def _live_in(self, fingerprint: str) -> tuple[str, ...]:
-        return tuple(seen.role.name for seen in self._every_role() if seen.is_live(fingerprint))
+        return tuple(seen.role.name for seen in self._every_role() if self._is_live(seen, fingerprint))
+
+    def _is_live(self, seen: SeenRole, fingerprint: str) -> bool:
+        return seen.is_live(fingerprint) or any(fingerprint in self._unnamed.get(one.id, ()) for one in seen.unnamed)
 
     def _every_role(self) -> Iterator[SeenRole]:
         """Every role as it is now; what somebody put by hand is named first, since no label says yet which key it is.
+
+        Where its labels are full, its rotator alone says which keys it holds.
 
         Raises:
             RotatorSilentError: nothing was named.
@@ -228,9 +233,9 @@ class Disposal:
         """
         for role in self.roles:
             seen = self.sight.look(role)
-            if unnamed := {version.id for version in seen.unnamed} - self._asked:
-                self.rotators.ask(role, "canary")
-                self._asked.update(unnamed)
+            if unnamed := {version.id for version in seen.unnamed} - self._unnamed.keys():
+                held = frozenset(self.rotators.ask(role, "canary").get("unnamed", ()))
+                self._unnamed.update(dict.fromkeys(unnamed, held))
                 seen = self.sight.look(role)
             yield seen
 

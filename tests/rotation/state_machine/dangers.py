@@ -13,6 +13,7 @@ _FIRST, _SECOND = 0, 1
 _CREATE, _TEST, _FINISH = 1, 13, 17
 _REFUSED_LIVE: Final = 0
 _TWO_FREE: Final = 4
+_NONE_FREE: Final = 0
 _COPY: Final = 20
 _ONE_ROLE: Final = 3
 _AND_NAME: Final = 10
@@ -150,6 +151,13 @@ _BY_HAND: Final[Mapping[str, tuple[Step, ...]]] = {
         _WEEK_PASSES,
         replace(_PUT_FIRST, role=_EDITOR),
         Step(rule="audit", pick=_ONE_ROLE),
+    ),
+    "what another role used is put where labels are full": (
+        *_used(2),
+        _WEEK_PASSES,
+        replace(_PUT_FIRST, role=_EDITOR),
+        Step(rule="crowd", role=_EDITOR, pick=_NONE_FREE),
+        Step(rule="audit"),
     ),
     "what another role used is put by hand": (
         *_used(2),

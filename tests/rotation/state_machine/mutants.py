@@ -120,7 +120,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         "raise KlaviyoSilentError(str(silence)) from None",
         "proof = Proof(evidence={})",
     ),
-    "the auditor disables by the label alone": _slip(Disposal._live_in, "seen.is_live(fingerprint)", "False"),
+    "the auditor disables by the label alone": _slip(Disposal._live_in, "self._is_live(seen, fingerprint)", "False"),
     "a staged endpoint is trusted": lambda: _trusting("endpoint"),
     "staged scopes are trusted": lambda: _trusting("scopes"),
     "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
@@ -211,7 +211,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         Disposal._end, "any(seen.is_graced(fingerprint) for seen in self._every_role())", "False"
     ),
     "the auditor believes that what no label names is not live": _slip(
-        Disposal._every_role, "{version.id for version in seen.unnamed} - self._asked", "()"
+        Disposal._every_role, "{version.id for version in seen.unnamed} - self._unnamed.keys()", "()"
+    ),
+    "the auditor forgets which keys have no label": _slip(
+        Disposal._is_live, "any(fingerprint in self._unnamed.get(one.id, ()) for one in seen.unnamed)", "False"
     ),
     "the auditor asks a person for what is live": _slip(
         Disposal._end,
@@ -243,6 +246,7 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a live key that was disabled stays so": "a key becomes live elsewhere during an audit",
     "the auditor disables by the label alone": "a key is live elsewhere",
     "the auditor asks a person for what is live": "a key is live elsewhere",
+    "the auditor forgets which keys have no label": "what another role used is put where labels are full",
     "the auditor believes that what no label names is not live": "a role is audited beside one with a key by hand",
     "the auditor guesses which entry is meant": "somebody's key ends like ours",
     "the auditor believes a name alone": "somebody's key is called like ours",
