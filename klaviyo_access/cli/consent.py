@@ -40,4 +40,7 @@ def confirmed() -> bool:
     """Ask whether to go on; everything but yes is no."""
     sys.stderr.write("Go on? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+    answer = sys.stdin.readline()
+    if not answer:
+        sys.stderr.write("\n")  # Ctrl-D leaves the cursor behind the question
+    return answer.strip().lower() in {"y", "yes"}

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from getpass import getpass
 from typing import Annotated, Final
 
 import typer
@@ -12,6 +11,7 @@ from klaviyo_access.cli.console import note, results
 from klaviyo_access.cli.errors import StoppedError, UsageError
 from klaviyo_access.cli.identity import become_operator, open_session
 from klaviyo_access.cli.options import Project, Stack
+from klaviyo_access.cli.prompts import ask, ask_hidden
 from klaviyo_access.cli.secrets_manager import Secrets
 from klaviyo_access.cli.workspace import Workspace, open_workspace
 from klaviyo_access.hidden import fingerprint
@@ -64,8 +64,8 @@ def _require_app(workspace: Workspace) -> None:
 
 
 def _ask(client_id: str | None) -> tuple[str, str]:
-    identity = client_id or typer.prompt("Client id", err=True)
-    return _checked(identity, getpass("Client secret (not shown): ", stream=sys.stderr))
+    identity = client_id or ask("Client id")
+    return _checked(identity, ask_hidden("Client secret"))
 
 
 def _read(text: str, client_id: str | None) -> tuple[str, str]:

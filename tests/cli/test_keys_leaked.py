@@ -7,7 +7,8 @@ import pytest
 
 from components.names import AuditorNames
 from klaviyo_access.access_model.environment import Environment
-from klaviyo_access.cli.keys import disposal, leaks
+from klaviyo_access.cli import prompts
+from klaviyo_access.cli.keys import disposal
 from klaviyo_access.keys.secret import Key
 from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 
@@ -130,12 +131,35 @@ def test_a_leaked_key_is_ended_whatever_life_it_is_in(
 def test_the_key_itself_may_be_given_and_goes_nowhere(
     command: Command, world: World, monkeypatch: pytest.MonkeyPatch, terminal: bool
 ) -> None:
-    monkeypatch.setattr(leaks, "getpass", lambda _prompt, stream: LEAKED.reveal())  # noqa: ARG005 - getpass's name
+    monkeypatch.setattr(prompts, "getpass", lambda _prompt, stream: LEAKED.reveal())  # noqa: ARG005 - getpass's name
     stdin = None if terminal else LEAKED.reveal() + "\n"
     result = command("keys", "leaked", "--yes", "--stack", "dev", stdin=stdin)
     assert result.code == 0, result.err
     assert LEAKED.reveal() not in str(world.aws.events) + str(world.aws.asked)
     assert {"action": "leaked", "fingerprint": FP} in world.aws.events
+
+
+@pytest.mark.parametrize("typed", ["", None], ids=["nothing", "Ctrl-D"])
+@pytest.mark.parametrize("stdin", [None, "", "\n"], ids=["a terminal", "an empty input", "an empty line"])
+def test_no_answer_changes_nothing(
+    command: Command, world: World, monkeypatch: pytest.MonkeyPatch, stdin: str | None, typed: str | None
+) -> None:
+    def answer(_prompt: str, stream: object) -> str:
+        if typed is None:
+            raise EOFError
+        return typed
+
+    monkeypatch.setattr(prompts, "getpass", answer)
+    result = command("keys", "leaked", "--yes", "--stack", "dev", stdin=stdin)
+    assert (result.code, world.asked) == (2, [])
+    assert "Nothing was changed." in result.err
+    assert "should not happen" not in result.err
+
+
+def test_ctrl_d_is_no_consent(command: Command, world: World) -> None:
+    result = command("keys", "leaked", FP, "--stack", "dev", stdin=None, typed="")
+    assert (result.code, world.asked) == (1, [])
+    assert "Go on? [y/N] \nerror: You did not agree. Nothing was changed.\n" in result.err
 
 
 def test_without_a_spare_a_key_in_use_is_left_alone_and_the_ways_out_are_named(command: Command, world: World) -> None:

@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from components.names import oauth_secret_name
 from klaviyo_access.access_model.environment import Environment
-from klaviyo_access.cli import oauth_stage
+from klaviyo_access.cli import prompts
 from tests.cli.cli_fakes import ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
 
 PAGE = Path(__file__).parents[2] / "docs" / "oauth.md"
@@ -51,9 +50,8 @@ def test_both_are_put_as_the_service_reads_them(
 def test_at_a_terminal_the_id_is_asked_for_and_the_secret_is_not_shown(
     command: Command, app: FakeAws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(typer, "prompt", lambda *_, **__: "app-1")
-    monkeypatch.setattr(oauth_stage, "getpass", lambda *_, **__: SECRET)
-    assert command("oauth", "stage", "--stack", "dev", stdin=None).code == 0
+    monkeypatch.setattr(prompts, "getpass", lambda *_, **__: SECRET)
+    assert command("oauth", "stage", "--stack", "dev", stdin=None, typed="app-1\n").code == 0
     assert staged(app) == [{"clientId": "app-1", "clientSecret": SECRET}]
 
 
@@ -99,10 +97,29 @@ def test_ctrl_c_stages_nothing(command: Command, app: FakeAws, monkeypatch: pyte
     def stop(*_: object, **__: object) -> str:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(oauth_stage, "getpass", stop)
+    monkeypatch.setattr(prompts, "getpass", stop)
     result = command("oauth", "stage", "--stack", "dev", "--client-id", "app-1", stdin=None)
     assert (result.code, staged(app)) == (130, [])
     assert "Nothing was staged" in result.err
+
+
+@pytest.mark.parametrize(
+    ("typed", "hidden", "question"),
+    [("", SECRET, "Client id"), ("\n", SECRET, "Client id"), ("app-1\n", None, "Client secret"), ("a\n", "", "secret")],
+    ids=["Ctrl-D at the id", "an empty id", "Ctrl-D at the secret", "an empty secret"],
+)
+def test_no_answer_at_a_prompt_stages_nothing(
+    command: Command, app: FakeAws, monkeypatch: pytest.MonkeyPatch, typed: str, hidden: str | None, question: str
+) -> None:
+    def answer(*_: object, **__: object) -> str:
+        if hidden is None:
+            raise EOFError
+        return hidden
+
+    monkeypatch.setattr(prompts, "getpass", answer)
+    result = command("oauth", "stage", "--stack", "dev", stdin=None, typed=typed)
+    assert (result.code, staged(app)) == (2, [])
+    assert f"{question}' only; none was given. Nothing was changed.\n" in result.err
 
 
 def test_a_stack_that_is_not_deployed_with_it_says_so(command: Command, app: FakeAws) -> None:

@@ -5,10 +5,10 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from getpass import getpass
 from typing import Final
 
 from klaviyo_access.cli.errors import UsageError
+from klaviyo_access.cli.prompts import ask_hidden
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.keys.labels import AwsLabel, Version
 from klaviyo_access.keys.secret import Key
@@ -49,12 +49,15 @@ class Leak:
 
         Raises:
             MalformedKeyError: it is no key.
+            UsageError: none was given.
         """
-        if sys.stdin.isatty():
-            given = getpass("The leaked key (not shown): ", stream=sys.stderr)
-        else:
-            given = sys.stdin.readline()
-        key = Key(given.strip())
+        given = ask_hidden("The leaked key") if sys.stdin.isatty() else sys.stdin.readline().strip()
+        if not given:
+            raise UsageError(
+                "Standard input held no key, and no fingerprint was named. Nothing was changed.",
+                cure="Give the key on standard input or at the prompt, or its fingerprint as an argument.",
+            )
+        key = Key(given)
         return cls(fingerprint=key.fingerprint, ends_with=key.reveal()[-4:])
 
 
