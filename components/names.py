@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from klaviyo_access.access_model.environment import Environment
+from klaviyo_access.access_model.environment import OAUTH_FOLDER, Environment
 
 IAM_ROLE_LIMIT = 64
 FUNCTION_LIMIT = 64
@@ -97,7 +97,7 @@ def secret_arn_pattern(environment: Environment, kind: Literal["key", "reserve"]
 
 def oauth_secret_name(environment: Environment, account: str | None = None) -> str:
     """The name of the secret with an account's OAuth tokens; without an account, of the app's client secret."""
-    folder = f"{environment.prefix}/{environment.name}/oauth"
+    folder = f"{environment.prefix}/{environment.name}/{OAUTH_FOLDER}"
     return f"{folder}/client" if account is None else f"{folder}/{account}/tokens"
 
 

@@ -17,7 +17,7 @@ from components.policies.oauth_apps import tokens_principals as oauth_tokens_pri
 from components.policies.secrets import SecretPrincipals
 from components.principals import Principals
 from components.settings import Settings
-from klaviyo_access.access_model.environment import Environment
+from klaviyo_access.access_model.environment import OAUTH_FOLDER, Environment
 
 
 def key_detections(environment: Environment, settings: Settings, principals: Principals) -> tuple[Detection, ...]:
@@ -35,7 +35,7 @@ def key_detections(environment: Environment, settings: Settings, principals: Pri
 def oauth_detections(environment: Environment, principals: Principals, service: str) -> tuple[Detection, ...]:
     """A stranger's read of the OAuth app's client secret, or of any account's tokens."""
     who = oauth_tokens_principals(service=principals.services[service], managers=principals.managers)
-    folder = f"{environment.prefix}/{environment.name}/oauth/"
+    folder = f"{environment.prefix}/{environment.name}/{OAUTH_FOLDER}/"
     return (_stranger_reads(environment, "oauth", folder, who),)
 
 

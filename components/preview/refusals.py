@@ -29,7 +29,7 @@ from components.purpose import (
 )
 from components.settings import Settings
 from klaviyo_access.access_model import EnvironmentAccess
-from klaviyo_access.access_model.environment import PROJECT, Environment, EnvironmentSettingsError
+from klaviyo_access.access_model.environment import OAUTH_FOLDER, PROJECT, Environment, EnvironmentSettingsError
 
 Rule = Callable[[Environment, Settings, EnvironmentAccess], Iterator[str]]
 
@@ -195,6 +195,17 @@ def _webhooks_can_rotate(environment: Environment, settings: Settings, access: E
                 yield from _stays_in_the_account(f"{where}.receivers", receiver, environment, settings)
 
 
+def _no_webhook_lies_in_the_oauth_apps_folder(
+    environment: Environment, settings: Settings, _access: EnvironmentAccess
+) -> Iterator[str]:
+    if OAUTH_FOLDER in settings.webhooks:
+        yield (
+            f"webhooks.{OAUTH_FOLDER}: its secret would be {webhook_secret_name(environment, OAUTH_FOLDER)}, among the "
+            "OAuth app's, where every read by its receivers raises the alert on strangers. Name the webhook after "
+            "what it tells, like orders"
+        )
+
+
 def _stays_in_the_account(where: str, service: str, environment: Environment, settings: Settings) -> Iterator[str]:
     if isinstance(settings.services[service], ForeignRole):
         yield (
@@ -277,6 +288,7 @@ RULES: Final[tuple[Rule, ...]] = (
     _one_role_is_one_principal,
     _oauth_app_has_its_service,
     _webhooks_can_rotate,
+    _no_webhook_lies_in_the_oauth_apps_folder,
     _purpose_fits_the_name,
     _records_are_kept,
     _what_is_protected_is_not_destroyed,

@@ -19,6 +19,9 @@ from klaviyo_access.endpoint import KLAVIYO_URL, RULE, is_safe
 
 PROJECT = "klaviyo-access"
 
+OAUTH_FOLDER = "oauth"
+"""The part of their names that the OAuth app's secrets share; what is named so itself would have its own among them."""
+
 # A stack's settings fit on a few pages; anything larger is not such a file.
 _LARGEST_SETTINGS_BYTES = 256 * 1024
 
@@ -95,7 +98,7 @@ class Environment(BaseModel):
     @property
     def oauth_client_name(self) -> str:
         """The name of the secret with the OAuth app's client id and client secret."""
-        return f"{self.prefix}/{self.name}/oauth/client"
+        return f"{self.prefix}/{self.name}/{OAUTH_FOLDER}/client"
 
     @property
     def iam_path(self) -> str:

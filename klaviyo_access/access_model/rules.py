@@ -69,6 +69,10 @@ NAME: Final = Rule(
     "A name starts with a letter, has lowercase letters, digits and hyphens, and at most 40 characters",
     "it becomes part of the names of secrets, roles and functions, which AWS bounds at 64 characters",
 )
+FREE_NAME: Final = Rule(
+    "No role is named oauth",
+    "its secrets would lie among the OAuth app's, where every read by its services raises the alert on strangers",
+)
 ENVIRONMENT_NAME: Final = Rule(
     "An environment's name starts with a letter, has lowercase letters and digits, and at most 20 characters",
     "it is the name of a stack, and stands between hyphens in the name of every resource",

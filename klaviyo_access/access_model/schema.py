@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 from klaviyo_access.access_model import rules
 from klaviyo_access.access_model.declarations import Ceiling, Declarations, Permission, Role, Service, Suspicion
 from klaviyo_access.access_model.document import Value
+from klaviyo_access.access_model.environment import OAUTH_FOLDER
 from klaviyo_access.access_model.problems import choice, shown
 from klaviyo_access.access_model.rules import Finding, Rule, Where
 
@@ -96,6 +97,9 @@ def _name_findings(section: str, name: str) -> Iterator[Finding]:
         yield Finding(where=(section, name), rule=rule, value=shown(name), fix="write it like read-profiles")
     elif len(name) > most:
         yield Finding(where=(section, name), rule=rule, value=shown(name), fix=f"keep to at most {most} characters")
+    elif section == "roles" and name == OAUTH_FOLDER:
+        fix = "name it after what it does, like app-installer"
+        yield Finding(where=(section, name), rule=rules.FREE_NAME, value=shown(name), fix=fix)
 
 
 def _finding(entry: Where, details: "ErrorDetails") -> Finding:

@@ -98,6 +98,13 @@ SHAPE = [
     Case("a name is empty", {"  desk:": '  "": # here'}, r.NAME, "an empty text", "write it like read-profiles"),
     Case("a name is long", {"  desk:": f"  {'d' * 41}: # here"}, r.NAME, "d" * 41, "at most 40"),
     Case(
+        "a role is named as the folder of the OAuth app",
+        {CUSTODIAN: CUSTODIAN.replace("  custodian:\n", "  oauth: # here\n", 1)},
+        r.FREE_NAME,
+        "oauth",
+        "like app-installer",
+    ),
+    Case(
         "an environment's name is long", {"  dev:": f"  {'d' * 21}: # here"}, r.ENVIRONMENT_NAME, "d" * 21, "at most 20"
     ),
     Case(

@@ -124,6 +124,10 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         WEBHOOK | runs(platform="foreign", roleArn=FOREIGN),
         "webhooks.orders.receivers: the service 'app-api' is of another account",
     ),
+    "a webhook named as the folder of the OAuth app": (
+        {"webhooks": {"oauth": WEBHOOK["webhooks"]["orders"]}},
+        "webhooks.oauth: its secret would be klaviyo/prod/oauth/webhook, .*alert on strangers. Name the webhook after",
+    ),
     "a short trail": (
         {"auditRetentionDays": 180},
         "auditRetentionDays: prod keeps its records 365 days at least.*given: 180. Set 365 or more",
