@@ -16,6 +16,7 @@ KEY, RESERVE = "klaviyo/dev/viewer/key", "klaviyo/dev/viewer/reserve"
 TIME = "20261101T080000Z"
 LEAKED = Key(fake_key(7))
 FP = LEAKED.fingerprint
+ARN = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{KEY}"
 SPARE, OTHER = "bbbbbbbbbbbb", "cccccccccccc"
 
 Event = Mapping[str, Any]
@@ -340,6 +341,33 @@ def test_a_key_that_no_role_has_is_said_to_be_unknown(command: Command, world: W
     assert result.code == 1
     assert f"No role in reach has {OTHER}" in result.err
     assert world.asked == []
+
+
+@pytest.mark.parametrize(
+    ("event", "labelling"),
+    [
+        ("PutSecretValue", {"secretId": RESERVE, "versionStages": [f"SPARE:{TIME}:{OTHER}"]}),
+        ("PutSecretValue", {"secretId": KEY, "versionStages": ["AWSPENDING", f"KEY:{OTHER}"]}),
+        ("UpdateSecretVersionStage", {"secretId": f"{ARN}-AbCdEf", "versionStage": f"LEAKED:{OTHER}"}),
+    ],
+    ids=["staged", "promoted", "leaked"],
+)
+def test_who_read_a_key_is_told_also_when_it_is_dead_and_its_labels_are_gone(
+    command: Command, world: World, event: str, labelling: dict[str, Any]
+) -> None:
+    of_marketer = {"secretId": "klaviyo/dev/marketer/key", "versionStage": f"KEY:{SPARE}"}
+    world.aws.reads = [
+        read("deployer", of_marketer, eventName="UpdateSecretVersionStage"),
+        read("rotator", labelling, eventName=event),
+        read("rotator", {**labelling, "secretId": "klaviyo/dev/admin/key"}, eventName=event, errorCode="AccessDenied"),
+        read("thief", {"secretId": KEY}),
+        read("other", {"secretId": "klaviyo/dev/marketer/key"}),
+    ]
+    result = command("keys", "leaked", OTHER, "--stack", "dev")
+    assert (result.code, world.asked) == (0, []), result.err
+    assert f"No role has {OTHER} any more, which viewer had" in result.out
+    assert "Nothing is left to do." in result.out
+    assert [line.split(":role/")[1].split(":")[0] for line in result.out.splitlines() if ":role/" in line] == ["thief"]
 
 
 def test_a_key_in_use_that_no_label_names_is_asked_for_at_its_rotator(command: Command, world: World) -> None:

@@ -1,6 +1,6 @@
 """``keys leaked``: a key that others may know is never used again, is disabled at once, and who read it is told."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Annotated
 
@@ -14,11 +14,12 @@ from klaviyo_access.cli.keys.census import take_census
 from klaviyo_access.cli.keys.disposal import Timeout
 from klaviyo_access.cli.keys.leak_response import LeakResponse
 from klaviyo_access.cli.keys.leaks import Leak, Life, Place, places_of_leak
-from klaviyo_access.cli.keys.readers import MOST_DAYS, Reading, readers_of
+from klaviyo_access.cli.keys.readers import MOST_DAYS, Reading, readers_of, secrets_that_had
 from klaviyo_access.cli.keys.retire import slow_readers
 from klaviyo_access.cli.keys.rotations import is_under_way
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.options import Project, Stack
+from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc
 
 
@@ -53,15 +54,23 @@ def leaked(  # noqa: PLR0913 - typer makes an option of each argument
     work = Operations.open(project, stack)
     leak = named or Leak.asked()
     places = _find(work, leak)
+    if not places:
+        _tell_of_past(work, leak, days=days)
+        return
     _require_spares(work, places, outage=outage)
     agree((line for place in places for line in _plan(work, leak, place)), yes=yes)
     try:
         LeakResponse(work, leak, seconds=timeout).carry_out(places)
     finally:
-        _tell_readers(work, places, days=days)
+        _tell_readers(work, [place.secrets for place in places], days=days)
 
 
 def _find(work: Operations, leak: Leak) -> list[Place]:
+    """The roles that have the key, or might; none where no role in reach has it.
+
+    Raises:
+        CommandError: another environment has it.
+    """
     places = places_of_leak(leak.fingerprint, work.secrets.of_roles(work.workspace.roles))
     if places and all(place.life is not Life.UNLABELLED for place in places):
         return places
@@ -71,12 +80,34 @@ def _find(work: Operations, leak: Leak) -> list[Place]:
             f"No role of {work.workspace.environment.name} has {leak.fingerprint}; it is in {there}.",
             cure="Run the same command with that stack's name.",
         )
-    if places:
-        return places
-    raise CommandError(
-        f"No role in reach has {leak.fingerprint}: it was never staged, or is dead already.",
-        cure="Disable it in the dashboard of whichever Klaviyo account it is of, if it is alive there.",
+    return places
+
+
+def _tell_of_past(work: Operations, leak: Leak, *, days: int) -> None:
+    """A key that no role has any more needs nothing done, but who read it is wanted still.
+
+    Raises:
+        CommandError: nothing shows that a role had it.
+    """
+    environment = work.workspace.environment
+    named = secrets_that_had(work.session, leak.fingerprint, since=utc_now() - timedelta(days=MOST_DAYS))
+    had = [
+        role
+        for role in work.workspace.roles
+        if named & {environment.secret_name(role, "key"), environment.secret_name(role, "reserve")}
+    ]
+    if not had:
+        raise CommandError(
+            f"No role in reach has {leak.fingerprint}, and CloudTrail's last {MOST_DAYS} days show none that had: it "
+            "was never staged, or is dead for long.",
+            cure="Disable it in the dashboard of whichever Klaviyo account it is of, if it is alive there.",
+        )
+    results().print(
+        f"No role has {leak.fingerprint} any more, which {', '.join(had)} had: its labels went when Klaviyo refused "
+        "it, or when no key could be read in what was staged. Nothing is left to do.",
+        soft_wrap=True,
     )
+    _tell_readers(work, work.secrets.of_roles(had), days=days)
 
 
 def _require_spares(work: Operations, places: Iterable[Place], *, outage: bool) -> None:
@@ -116,10 +147,10 @@ def _plan(work: Operations, leak: Leak, place: Place) -> list[str]:
     ]
 
 
-def _tell_readers(work: Operations, places: Iterable[Place], *, days: int) -> None:
-    environment, places = work.workspace.environment, list(places)
-    names = [environment.secret_name(place.role, kind) for place in places for kind in ("key", "reserve")]
-    regions = {environment.region}.union(*(place.secrets.key.replicas for place in places))
+def _tell_readers(work: Operations, roles: Sequence[RoleSecrets], *, days: int) -> None:
+    environment = work.workspace.environment
+    names = [environment.secret_name(role.role, kind) for role in roles for kind in ("key", "reserve")]
+    regions = {environment.region}.union(*(role.key.replicas for role in roles))
     try:
         reading = readers_of(work.session, names, regions=sorted(regions), since=utc_now() - timedelta(days=days))
     except KeyboardInterrupt:

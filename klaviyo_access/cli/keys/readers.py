@@ -1,4 +1,4 @@
-"""Who read a role's key: out of CloudTrail, which records every read with who asked, from where and when."""
+"""Who read a role's key, and which role had one: out of CloudTrail, which records every call but no value."""
 
 import json
 import re
@@ -12,6 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from klaviyo_access.keys.labels import SecretLabels
+
 if TYPE_CHECKING:
     from types_boto3_cloudtrail import CloudTrailClient
 
@@ -19,6 +21,7 @@ MOST_DAYS: Final = 90
 """Days for which LookupEvents looks back; older entries are in the trail's bucket alone."""
 
 _READS: Final = ("GetSecretValue", "BatchGetSecretValue")
+_LABELLINGS: Final = ("PutSecretValue", "UpdateSecretVersionStage")
 _MOST_EVENTS: Final = 10_000
 _SLOWLY: Final = Config(connect_timeout=3, read_timeout=20, retries={"mode": "adaptive", "total_max_attempts": 8})
 """AWS answers two LookupEvents a second in an account."""
@@ -85,6 +88,29 @@ def readers_of(session: boto3.Session, names: Iterable[str], *, regions: Iterabl
             unseen[region] = error
     readers = sorted((_reader(*found) for found in seen.items()), key=lambda reader: reader.last, reverse=True)
     return Reading(readers=tuple(readers), back_to=max(oldest, default=None), unseen=unseen)
+
+
+def secrets_that_had(session: boto3.Session, fingerprint: str, *, since: datetime) -> frozenset[str]:
+    """Names of the secrets in the session's region on which a label with this fingerprint was put since a time.
+
+    Args:
+        session: the operators'.
+        fingerprint: the key's; its labels may be gone.
+        since: at the most 90 days ago.
+    """
+    trail = session.client("cloudtrail", config=_SLOWLY)
+    return frozenset(
+        secret_name(str(asked.get("secretId")))
+        for event_name in _LABELLINGS
+        for entry in islice(_entries(trail, event_name, since), _MOST_EVENTS)
+        if not entry.get("errorCode") and fingerprint in _labelled(asked := entry.get("requestParameters") or {})
+    )
+
+
+def _labelled(asked: Mapping[str, Any]) -> Set[str]:
+    """The fingerprints in the labels that a call put."""
+    labels = [asked.get("versionStage"), *(asked.get("versionStages") or [])]
+    return SecretLabels.of({"": [str(label) for label in labels]}).known_fingerprints
 
 
 def secret_name(identifier: str) -> str:
