@@ -1,79 +1,20 @@
-"""``keys leaked`` and ``keys retire``: which roles are asked what, in which order, and what is never disabled."""
+"""``keys leaked``: which roles are asked what, in which order, what is never disabled, and who is told to have read."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from components.names import AuditorNames
-from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.cli import prompts
-from klaviyo_access.cli.keys import disposal
-from klaviyo_access.keys.secret import Key
-from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, fake_key, lay_out
+from tests.cli.cli_fakes import ACCESS_MODEL, ACCOUNT, SETTINGS, Command, FakeAws, lay_out
+from tests.cli.key_ends import FP, KEY, LEAKED, OTHER, RESERVE, SPARE, TIME, Event, World, rotated, world_of
 
-KEY, RESERVE = "klaviyo/dev/viewer/key", "klaviyo/dev/viewer/reserve"
-TIME = "20261101T080000Z"
-LEAKED = Key(fake_key(7))
-FP = LEAKED.fingerprint
 ARN = f"arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:{KEY}"
-SPARE, OTHER = "bbbbbbbbbbbb", "cccccccccccc"
-
-Event = Mapping[str, Any]
-
-
-class World:
-    """The rotator and the auditor of viewer, and Klaviyo, as far as the commands see them."""
-
-    def __init__(self, aws: FakeAws) -> None:
-        self.aws = aws
-        self.disabled = False
-        self.auditor_disables = True
-        aws.on_invoke = self.answer
-        aws.on_rotate = self.promote
-
-    def answer(self, event: Event) -> dict[str, Any]:
-        """As the rotator of viewer answers, or the auditor."""
-        match event["action"]:
-            case "audit":
-                self.disabled = self.auditor_disables
-                return {"outcome": "audited"}
-            case "leaked":
-                for stages in self.aws.labels[KEY].values():
-                    if f"KEY:{FP}" in stages and "AWSPENDING" in stages:
-                        stages.remove("AWSPENDING")
-                return {"outcome": "marked", "fingerprint": FP, "ends_with": "0707"}
-            case "prove-dead":
-                return {"outcome": "dead" if self.disabled else "alive"}
-        return {"outcome": "disabling", "fingerprint": FP, "ends_with": "0707"}
-
-    def promote(self, labels: dict[str, list[str]], version: str) -> None:
-        """The spare becomes current."""
-        self.aws.events.append({"action": "rotate"})
-        for stages in labels.values():
-            stages[:] = ["AWSPREVIOUS" if stage == "AWSCURRENT" else stage for stage in stages]
-        labels[version] = ["AWSCURRENT", f"KEY:{SPARE}"]
-        self.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"]}
-
-    @property
-    def asked(self) -> list[tuple[str, ...]]:
-        """What was asked of whom, without the versions' ids."""
-        return [(event["action"], *([event["secret"]] if "secret" in event else [])) for event in self.aws.events]
 
 
 @pytest.fixture
 def world(aws: FakeAws, monkeypatch: pytest.MonkeyPatch) -> World:
     """Viewer uses the leaked key and has a spare; nobody waits."""
-    aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{FP}"]}
-    aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{SPARE}"]}
-    monkeypatch.setattr(disposal, "_PAUSE_SECONDS", 0)
-    return World(aws)
-
-
-def rotated(world: World) -> None:
-    """A rotation of viewer long ago."""
-    world.promote(world.aws.labels[KEY], "v2")
-    world.aws.events.clear()
+    return world_of(aws, monkeypatch)
 
 
 @pytest.mark.parametrize(
@@ -434,126 +375,6 @@ def read(
     }
 
 
-def test_a_superseded_key_is_retired_and_the_way_back_is_said_to_be_gone(command: Command, world: World) -> None:
-    rotated(world)
-    result = command("keys", "retire", "viewer", "--yes", "--stack", "dev")
-    assert result.code == 0, result.err
-    assert world.aws.events[0] == {"action": "retire", "version": "v1"}
-    assert world.aws.events[1] == {"action": "audit", "roles": ["viewer"]}
-    assert f"{FP} of viewer will be disabled at Klaviyo; there is no way back to it" in result.err
-
-
-@pytest.mark.parametrize(
-    ("more", "named", "code", "said"),
-    [
-        ({}, [], 1, "viewer has no superseded or rejected key"),
-        ({"v0": [f"KEY:{OTHER}"], "v9": [f"KEY:{SPARE}"]}, [], 2, f"none was named: {OTHER}, {SPARE}"),
-        ({"v0": [f"KEY:{OTHER}"]}, ["d" * 12], 2, f"no superseded or rejected key {'d' * 12}; it has: {OTHER}"),
-    ],
-    ids=["none", "several", "another"],
-)
-def test_which_key_goes_is_never_guessed(
-    command: Command, world: World, more: dict[str, list[str]], named: list[str], code: int, said: str
-) -> None:
-    world.aws.labels[KEY] |= more
-    result = command("keys", "retire", "viewer", *named, "--yes", "--stack", "dev")
-    assert result.code == code
-    assert said in result.err
-    assert world.asked == []
-
-
-def test_a_rejected_spare_is_retired_wherever_it_was_staged_and_one_that_is_no_key_is_let_go(
-    command: Command, world: World
-) -> None:
-    malformed, refused = (f"REJECTED:{TIME}:{FP}:{reason}" for reason in ("malformed", "refused"))
-    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
-    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [malformed], "r2": [refused]}
-
-    def answer(event: Event) -> dict[str, Any]:
-        no_key = event.get("version") == "r1"
-        match event["action"]:
-            case "begin-disable" if no_key:
-                return {"outcome": "disabling", "fingerprint": FP, "reason": "malformed"}
-            case "prove-dead" if no_key:
-                return {"outcome": "no answer", "fingerprint": FP, "reason": "malformed"}
-            case "discard":
-                return {"outcome": "discarded", "fingerprint": FP}
-        return World.answer(world, event)
-
-    world.aws.on_invoke = answer
-    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
-    assert result.code == 0, result.err
-    assert result.out.splitlines() == [
-        f"viewer: no key can be read in what was staged as {FP}; it is let go.",
-        f"viewer: {FP} is disabled, and Klaviyo refuses it.",
-    ]
-    assert [event["version"] for event in world.aws.events if event["action"] == "discard"] == ["r1"]
-    assert "look first that none meant for it is alive" in result.err
-
-
-def test_a_spare_that_nobody_can_decrypt_is_let_go_if_it_is_named_and_only_then(command: Command, world: World) -> None:
-    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
-    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]}
-    outcomes = {"begin-disable": "disabling", "prove-dead": "no answer", "discard": "discarded"}
-    world.aws.on_invoke = lambda event: {"outcome": outcomes[event["action"]], "reason": "undecryptable"}
-    assert command("keys", "retire", "viewer", "--yes", "--stack", "dev").code == 1
-    assert world.aws.events == []
-    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
-    assert result.code == 0, result.err
-    assert result.out == f"viewer: no key can be read in what was staged as {FP}; it is let go.\n"
-    assert "Disable it first, by hand" in result.err
-    assert world.aws.events[-1] == {"action": "discard", "version": "r1"}
-
-
-def test_a_spare_that_can_be_decrypted_stays_though_it_is_named(command: Command, world: World) -> None:
-    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
-    world.aws.labels[RESERVE] = {"r0": ["AWSCURRENT"], "r1": [f"SPARE:{TIME}:{FP}"]}
-    world.aws.on_invoke = lambda _: {"outcome": "in use", "fingerprint": FP}
-    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
-    assert (result.code, world.asked) == (1, [("begin-disable", "reserve")])
-
-
-def test_silence_about_a_key_is_not_taken_for_no_key(command: Command, world: World) -> None:
-    world.aws.labels[KEY] = {"v1": ["AWSCURRENT", f"KEY:{OTHER}"]}
-    world.aws.labels[RESERVE] = {"r1": [f"REJECTED:{TIME}:{FP}:malformed"]}
-    silent = {"outcome": "no answer", "fingerprint": FP}
-    marked = {"outcome": "disabling", "fingerprint": FP, "reason": "malformed"}
-    world.aws.on_invoke = lambda event: silent if event["action"] == "prove-dead" else marked
-    result = command("keys", "retire", "viewer", "--yes", "--timeout", "0", "--stack", "dev")
-    assert result.code == 1
-    assert "discard" not in {event["action"] for event in world.aws.events}
-
-
-def test_a_key_that_another_role_uses_is_never_disabled(command: Command, world: World) -> None:
-    rotated(world)
-    world.aws.labels["klaviyo/dev/marketer/key"] = {"v1": ["AWSCURRENT", f"KEY:{FP}"]}
-    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
-    assert result.code == 1
-    assert f"{FP} is in use in marketer" in result.err
-    assert world.asked == []
-
-
-def test_no_key_is_disabled_while_another_role_uses_one_that_nobody_named(command: Command, world: World) -> None:
-    rotated(world)
-    world.aws.labels["klaviyo/dev/marketer/key"] = {"v1": ["AWSCURRENT"]}
-    result = command("keys", "retire", "viewer", FP, "--yes", "--stack", "dev")
-    assert result.code == 1
-    assert "The current key of marketer has no label" in result.err
-    assert "keys adopt marketer --stack dev" in result.err
-    assert world.asked == []
-
-
-def test_an_auditor_that_cannot_be_asked_leaves_it_to_a_person(command: Command, world: World) -> None:
-    rotated(world)
-    world.disabled = True
-    world.aws.on_invoke = lambda event: (
-        {"errorMessage": "no custodian"} if event["action"] == "audit" else world.answer(event)
-    )
-    result = command("keys", "retire", "viewer", "--yes", "--stack", "dev")
-    assert result.code == 0, result.err
-    assert "The auditor could not be asked (no custodian)" in result.err
-
-
 @pytest.mark.parametrize("action", ["audit", "prove-dead"])
 def test_a_stop_after_the_mark_does_not_claim_that_nothing_changed(command: Command, world: World, action: str) -> None:
     def answer(event: Event) -> dict[str, Any]:
@@ -578,8 +399,3 @@ def test_a_stop_while_the_trail_is_looked_through_says_that_the_rest_was_done(
     result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
     assert result.code == 130
     assert "what was said before was done" in result.err
-
-
-def test_the_auditor_that_is_asked_is_the_one_that_the_program_deploys() -> None:
-    environment = Environment(name="e" * 20, prefix="p" * 20, region="eu-west-1", account_id=ACCOUNT)
-    assert environment.auditor_name == AuditorNames.of(environment).function

@@ -13,7 +13,7 @@ from klaviyo_access.access_model.dashboard import KEYS_PAGE, dashboard_steps
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import note, results
 from klaviyo_access.cli.errors import CommandError, ExitCode, StoppedError
-from klaviyo_access.cli.keys.auditor import audit
+from klaviyo_access.cli.keys.auditor import Auditor
 from klaviyo_access.cli.keys.rotators import Answer, Where
 from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.secrets_manager import RoleSecrets
@@ -26,7 +26,12 @@ _NO_KEY: Final = frozenset({"malformed", "undecryptable"})
 """Why no key can be read in what was staged."""
 
 Timeout = Annotated[
-    float, typer.Option(metavar="SECONDS", min=0, help="How long to wait until Klaviyo refuses the key.")
+    float,
+    typer.Option(
+        metavar="SECONDS",
+        min=0,
+        help="How long to wait for an auditor that is busy, and until Klaviyo refuses the key.",
+    ),
 ]
 
 
@@ -113,7 +118,8 @@ class Disposal:
         waited_for = [key for key, answer in marked.items() if answer.ends_with or not self._is_let_go(key)]
         if not waited_for:
             return
-        audited = audit(self._work.session, self._work.workspace.environment, [key.role for key in waited_for])
+        auditor = Auditor(self._work.session, self._work.workspace.environment, pause=self._pause, clock=self._clock)
+        audited = auditor.audit([key.role for key in waited_for], seconds=self._seconds)
         if waited_for := self._alive(waited_for):
             if audited:
                 note("The auditor did not disable it; its log says why.")
