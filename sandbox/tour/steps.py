@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from rich.console import Console
 
 from klaviyo_access.access_model import AccessModel, EnvironmentAccess
-from klaviyo_access.cli.keys.lives import LEAST_SPARES
+from klaviyo_access.cli.keys.advice import LEAST_SPARES
 from sandbox.tour.commands import Commands
 from sandbox.tour.report import IntruderRead, Report, ServiceCall
 from sandbox.tour.visits import APPS, Visited, Visitors

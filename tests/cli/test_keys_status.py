@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from klaviyo_access.access_model import AccessModel
-from klaviyo_access.cli.keys import lives as key_lives
+from klaviyo_access.cli.keys import advice as key_advice
 from klaviyo_access.cli.keys import status as keys_status
 from klaviyo_access.cli.keys.evidence import evidence_of
 from klaviyo_access.cli.keys.lives import KeyInLife, RoleStatus, status_of
@@ -25,12 +26,20 @@ PUT = datetime(2026, 11, 1, 8, tzinfo=UTC)
 Stages = Mapping[str, list[str]]
 
 
-def read(key: Stages, reserve: Stages, *, rotator: str = ROTATOR, now: datetime = PUT) -> RoleStatus:
+def read(
+    key: Stages,
+    reserve: Stages,
+    *,
+    rotator: str = ROTATOR,
+    now: datetime = PUT,
+    due: datetime | None = None,
+    replicas: Mapping[str, str] | None = None,
+) -> RoleStatus:
     """The status of viewer with these labels."""
     viewer = AccessModel.load(Path("access.yaml")).in_environment("dev").roles["viewer"]
     secrets = RoleSecrets(
         role="viewer",
-        key=SecretState(labels=SecretLabels.of(key), rotator_arn=rotator),
+        key=SecretState(labels=SecretLabels.of(key), rotator_arn=rotator, next_rotation=due, replicas=replicas or {}),
         reserve=SecretState(labels=SecretLabels.of(reserve)),
     )
     return status_of(
@@ -79,6 +88,54 @@ def test_the_labels_say_what_to_do_next(key: Stages, reserve: Stages, advice: st
     found = read(key, reserve).advice
     assert found.startswith(advice)
     assert bool(found) == bool(advice)
+
+
+IN_USE = {"k1": ["AWSCURRENT", f"KEY:{OLD}"]}
+ENOUGH = {f"r{n}": [f"SPARE:{TIME}:{n:012}"] for n in range(LEAST_SPARES)}
+UNDER_WAY = IN_USE | {"k2": ["AWSPENDING", f"KEY:{NEW}"]}
+
+
+@pytest.mark.parametrize(
+    ("key", "reserve", "also", "alarms"),
+    [
+        (IN_USE, ENOUGH, {}, []),
+        (IN_USE, {}, {}, ["no spare: stage one"]),
+        (IN_USE, {"r1": [f"SPARE:{TIME}:{NEW}"]}, {}, ["1 of 2 spares"]),
+        ({}, ENOUGH, {}, ["no key yet"]),
+        ({"k1": ["AWSCURRENT"]}, ENOUGH, {}, ["its key is not managed"]),
+        ({"k1": ["AWSCURRENT", f"KEY:{OLD}", f"LEAKED:{OLD}"]}, ENOUGH, {}, ["the key in use is not to be used"]),
+        (IN_USE, ENOUGH, {"rotator": ""}, ["rotation is not set up"]),
+        (IN_USE, ENOUGH, {"due": PUT - timedelta(hours=23)}, []),
+        (IN_USE, ENOUGH, {"due": PUT - timedelta(hours=25)}, ["its rotation is overdue since 2026-10-31 07:00 UTC"]),
+        (UNDER_WAY, ENOUGH, {"now": PUT + timedelta(minutes=59)}, []),
+        (UNDER_WAY, ENOUGH, {"now": PUT + timedelta(minutes=61)}, ["a rotation began at 2026-11-01 08:00 UTC and has"]),
+        (UNDER_WAY, {}, {}, ["no spare"]),
+        (IN_USE, ENOUGH, {"replicas": {"us-east-1": "Failed"}}, ["the replica in us-east-1 is behind (Failed)"]),
+        (UNDER_WAY, {}, {"due": PUT, "now": PUT + timedelta(days=2)}, ["a rotation began", "its rotation", "no spare"]),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_what_waits_for_a_person_is_an_alarm_and_a_rotation_at_work_is_none(
+    key: Stages, reserve: Stages, also: dict[str, Any], alarms: list[str]
+) -> None:
+    found = read(key, reserve, **also).alarms
+    assert [alarm[: len(wanted)] for alarm, wanted in zip(found, alarms, strict=True)] == alarms
+
+
+def test_a_check_says_what_is_wrong_and_nothing_else_and_exits_by_it(command: Command, aws: FakeAws) -> None:
+    for role in ROLES:
+        aws.labels |= {f"klaviyo/dev/{role}/key": dict(IN_USE), f"klaviyo/dev/{role}/reserve": dict(ENOUGH)}
+    fine = command("keys", "status", "--check", "--stack", "dev")
+    assert (fine.code, fine.out) == (0, "Nothing is wrong with the keys of dev.\n")
+    for role in ("viewer", "admin"):
+        aws.labels[f"klaviyo/dev/{role}/reserve"] = {}
+    lacking = command("keys", "status", "--check", "--stack", "dev")
+    assert (lacking.code, lacking.out) == (1, "admin, viewer: no spare: stage one before the next rotation\n")
+    as_json = command("keys", "status", "--check", "--json", "--stack", "dev")
+    assert as_json.code == 1
+    assert [role["role"] for role in as_json.json["roles"] if role["alarms"]] == ["admin", "viewer"]
+    assert command("keys", "status", "--check", "--role", "marketer", "--stack", "dev").code == 0
+    assert command("keys", "status", "--stack", "dev").code == 0
 
 
 @pytest.mark.usefixtures("project")
@@ -203,6 +260,20 @@ def test_the_table_tells_age_proof_and_both_rotations_in_80_columns(
     row = next(line for line in result.out.splitlines() if NEW in line)
     assert row.split() == ["viewer", NEW, "21", "d", "0", "2026-11-01", "2026-12-01", "25", "of", "27"]
     assert "viewer: without proof: conversations:read, push-tokens:read" in result.out
+
+
+@pytest.mark.parametrize("columns", ["20", "60"])
+def test_a_narrow_terminal_cuts_no_fingerprint(
+    command: Command, aws: FakeAws, shell: pytest.MonkeyPatch, columns: str
+) -> None:
+    shell.setenv("COLUMNS", columns)
+    shell.setattr(FakeAws, "_DescribeSecret", described_with_dates)
+    aws.labels["klaviyo/dev/viewer/key"] = {"k1": ["AWSCURRENT", f"KEY:{NEW}"]}
+    (row,) = (
+        line for line in command("keys", "status", "--role", "viewer", "--stack", "dev").out.splitlines() if NEW in line
+    )
+    assert "…" not in row
+    assert row.endswith("25 of 27")
 
 
 def described_with_dates(aws: FakeAws, asked: Mapping[str, str]) -> dict[str, object]:
@@ -352,7 +423,7 @@ def test_of_a_role_without_a_key_nothing_is_said_to_be_proved(command: Command, 
 
 
 def test_as_many_spares_are_asked_for_as_by_the_daily_audit() -> None:
-    assert key_lives.LEAST_SPARES == LEAST_SPARES
+    assert key_advice.LEAST_SPARES == LEAST_SPARES
 
 
 def test_the_page_has_the_first_keys_staged_as_often_as_the_first_audit_asks_for() -> None:

@@ -9,6 +9,7 @@ from klaviyo_access.cli.deployer.stack import FUNCTION
 from klaviyo_access.cli.doctor.findings import Check, Trouble
 from klaviyo_access.cli.doctor.sight import Sight
 from klaviyo_access.cli.identity import PATIENCE
+from klaviyo_access.cli.keys.advice import LATE, LONGEST_RUN
 from klaviyo_access.cli.rendering import Resource
 from klaviyo_access.cli.secrets_manager import failure_in
 from klaviyo_access.keys.labels import AwsLabel
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from types_boto3_cloudtrail import CloudTrailClient
 
 _SCHEDULE: Final = "aws:secretsmanager/secretRotation:SecretRotation"
-_LATE: Final = timedelta(days=1)
-_LONGEST_RUN: Final = timedelta(hours=1)
-"""A rotation's steps take 5 minutes each at the most, and AWS tries a failed one again a few times."""
 _TRAIL_KEEPS: Final = timedelta(days=90)
 _MOST_FAILURES: Final = 500
 
@@ -64,7 +62,7 @@ def overdue(sight: Sight) -> Iterator[Trouble]:
     """Keys that should have rotated by now, and so are older than the schedule allows."""
     for role, secret in sight.live_of_roles("key").items():
         due = secret.get("NextRotationDate")
-        if due and secret.get("RotationEnabled") and sight.now - due > _LATE:
+        if due and secret.get("RotationEnabled") and sight.now - due > LATE:
             last = secret.get("LastRotatedDate")
             yield Trouble(
                 on=role,
@@ -106,7 +104,7 @@ def stuck(sight: Sight) -> Iterator[Trouble]:
         pending, changed = labels[role].pending, secret.get("LastChangedDate")
         if pending is None or pending.has(AwsLabel.CURRENT):
             continue
-        if changed and sight.now - changed < _LONGEST_RUN:
+        if changed and sight.now - changed < LONGEST_RUN:
             continue
         yield Trouble(
             on=role,

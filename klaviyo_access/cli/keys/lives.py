@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from klaviyo_access.access_model import RoleAccess
+from klaviyo_access.cli.keys.advice import advice, alarms
 from klaviyo_access.cli.keys.evidence import ScopeEvidence
 from klaviyo_access.cli.keys.reasons import MISSING, meaning
-from klaviyo_access.cli.keys.rotations import is_under_way
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc, span
 from klaviyo_access.keys.labels import Disabling, Leaked, Rejected, Retired, SecretLabels, Version
@@ -20,8 +20,6 @@ _BY_HAND: Final = (
     "you to disable it in Klaviyo's dashboard, since the audit finds a key there by its role's scopes; "
     "then the daily audit, which sees it dead"
 )
-LEAST_SPARES: Final = 2
-"""As many the daily audit asks for."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +28,7 @@ class KeyInLife:
 
     Attributes:
         fingerprint: None where the version has no label that names its key.
-        since: when the stage began; of the current and the previous key, when it was put; None where nothing says so.
+        since: when the stage began; of a current, pending or previous key, when it was put; None where nothing says so.
         reason: why it was rejected, as its label has it; empty otherwise.
         meaning: the same in words.
         waits_for: what must come before it goes on to the next stage; empty where nothing does.
@@ -67,6 +65,7 @@ class RoleStatus:
         last_rotation: when AWS last finished a rotation.
         next_rotation: when AWS starts the next by itself.
         advice: what to do next; empty where there is nothing to do.
+        alarms: what is wrong and waits for a person, a sentence each; empty where all is well.
         behind: the regions whose replica is not in sync, with AWS's word for it.
     """
 
@@ -84,6 +83,7 @@ class RoleStatus:
     last_rotation: datetime | None
     next_rotation: datetime | None
     advice: str
+    alarms: tuple[str, ...]
     behind: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,6 +120,7 @@ def status_of(
         now: the time, in UTC.
     """
     key, reserve = secrets.key.labels, secrets.reserve.labels
+    pending = None if key.pending is key.current else _held(key.pending, put)
     return RoleStatus(
         role=role.name,
         scopes=len(role.scopes),
@@ -127,7 +128,7 @@ def status_of(
         listed=evidence.listed,
         current=_held(key.current, put),
         spares=tuple(KeyInLife(fingerprint=spare.fingerprint, since=spare.time) for _, spare in reserve.spares),
-        pending=None if key.pending is key.current else _held(key.pending, {}),
+        pending=pending,
         previous=_held(key.previous, put),
         retired=tuple(_retired(label, role, readers, now) for label in _labelled(key, Retired)),
         disabling=tuple(_disabling(label) for label in (*_labelled(key, Disabling), *_labelled(reserve, Disabling))),
@@ -137,7 +138,8 @@ def status_of(
         ),
         last_rotation=secrets.key.last_rotated,
         next_rotation=secrets.key.next_rotation,
-        advice=_advice(secrets),
+        advice=advice(secrets),
+        alarms=alarms(secrets, began=pending.since if pending else None, now=now),
         behind=secrets.key.behind,
     )
 
@@ -200,34 +202,3 @@ def _end_of(verdict: Leaked | Rejected, secrets: RoleSecrets) -> str:
         return until_dead
     staged = "" if secrets.reserve.labels.spares else "a spare to be staged, then "
     return f"{staged}a rotation, since services use it; then {until_dead}"
-
-
-def _advice(secrets: RoleSecrets) -> str:
-    key, spares = secrets.key.labels, secrets.reserve.labels.spares
-    if not secrets.key.rotator_arn:
-        return "rotation is not set up: deploy the stack"
-    if is_under_way(secrets):
-        leaked = "the key in use is not to be used; " if key.current and key.current.verdict else ""
-        return (
-            f"{leaked}a rotation is under way, or one failed and left AWSPENDING: if it stays, 'keys unstick' ends it"
-        )
-    if key.current is None:
-        return "no key yet: rotate" if spares else "no key yet: stage one, then rotate"
-    if key.current.fingerprint is None:
-        return "its key is not managed: 'keys adopt' hands it to the rotator"
-    if key.current.verdict:
-        return "the key in use is not to be used: stage a good one if there is no spare, then rotate"
-    return "; ".join(filter(None, (_of_writes(secrets.reserve.labels), _of_spares(len(spares)))))
-
-
-def _of_writes(reserve: SecretLabels) -> str:
-    if not reserve.writes_taken:
-        return ""
-    return "Klaviyo took a write probe: look in the account for what it made, set writeProbes to false and deploy"
-
-
-def _of_spares(spares: int) -> str:
-    if not spares:
-        return "no spare: stage one before the next rotation"
-    few = f"{spares} of {LEAST_SPARES} spares: stage another, as the daily audit asks for"
-    return few if spares < LEAST_SPARES else ""

@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Final
 
+import typer
 from rich.table import Table
 
 from klaviyo_access.access_model import RoleAccess
 from klaviyo_access.access_model.environment import PROJECT, read_config
 from klaviyo_access.cli.clock import utc_now
 from klaviyo_access.cli.console import print_json, results
+from klaviyo_access.cli.errors import ExitCode
 from klaviyo_access.cli.keys.evidence import evidence_of, listings
 from klaviyo_access.cli.keys.lives import KeyInLife, RoleStatus, status_of
 from klaviyo_access.cli.operations import Operations
@@ -19,8 +21,19 @@ from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import day, in_utc, span
 from klaviyo_access.cli.workspace import Workspace
 
+_WIDEST: Final = 1000
 
-def status(stack: Stack = None, project: Project = None, role: OneRole = None, *, as_json: Json = False) -> None:
+
+def status(
+    stack: Stack = None,
+    project: Project = None,
+    role: OneRole = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only say what is wrong, and exit with 1 if anything is: for monitoring.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
     """Show each role's key in use, its spares, and the keys on their way out with what they wait for.
 
     Everything is read off the labels and dates of the role's two secrets: no key is read, and a key appears only as its
@@ -28,14 +41,21 @@ def status(stack: Stack = None, project: Project = None, role: OneRole = None, *
     listed to the daily audit (inventory), which is exact; else from what the rotator asks Klaviyo before services read
     a key (probe).
 
+    With --check: which roles have no key or one that is not to be used, fewer than two spares, a rotation that is a day
+    overdue or has not ended for an hour, or a replica that is behind. Exit 0: none; 1: some; 3: AWS was not reached.
+
     Example: klaviyo-access keys status --stack dev --role viewer
     """
     work = Operations.open(project, stack, *([role] if role else []))
     rows = _rows(work, work.workspace.chosen(role))
     if as_json:
         print_json({"stack": work.workspace.environment.name, "roles": [as_document(row) for row in rows]})
+    elif check:
+        _print_alarms(work.workspace.environment.name, rows)
     else:
         _print_table(work.workspace.environment.name, rows)
+    if check and any(row.alarms for row in rows):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 def as_document(row: RoleStatus) -> dict[str, Any]:
@@ -109,6 +129,12 @@ def _source(listed: datetime) -> str:
     return f"scopes as Klaviyo listed them to the audit of {in_utc(listed)}, {ago} ago (inventory)"
 
 
+def _print_alarms(stack: str, rows: list[RoleStatus]) -> None:
+    lines = _grouped((row.role, alarm) for row in rows for alarm in row.alarms)
+    for line in lines or [f"Nothing is wrong with the keys of {stack}."]:
+        results().print(line, markup=False, soft_wrap=True)
+
+
 def _print_table(stack: str, rows: list[RoleStatus]) -> None:
     table = Table(title=f"Keys of {stack}", title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for column in ("Role", "Key in use", "Age", "Spares", "Rotated", "Next", "Proved"):
@@ -124,7 +150,10 @@ def _print_table(stack: str, rows: list[RoleStatus]) -> None:
             day(row.next_rotation),
             f"{row.scopes - len(row.unproved) - len(row.absent)} of {row.scopes}" if row.current else "",
         )
-    results().print(table)
+    console = results()
+    # A fingerprint that is cut names no key: a narrow terminal breaks the lines instead.
+    console.width = max(console.width, console.measure(table, options=console.options.update(width=_WIDEST)).maximum)
+    console.print(table)
     for line in remarks(rows):
         results().print(line, markup=False, soft_wrap=True)
 
