@@ -1,6 +1,7 @@
 """The bill: its lines from what is rendered and how it is used, and what the command refuses."""
 
 import json
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -197,8 +198,21 @@ def test_the_table_says_what_is_assumed_and_where_the_prices_are_from(command: C
     result = command("cost", "--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json")
     assert result.code == 0
     assert "Total: $" in result.out
-    for said in ("us-east-1", "https://aws.amazon.com/kms/pricing/", "reads_a_day 96", "this stack is in eu-west-1"):
+    for said in ("us-east-1", "https://aws.amazon.com/kms/pricing/", "this stack is in eu-west-1"):
         assert said in result.err
+    (assumed,) = re.findall(r"Assumed, each an option: (.*)\.\n", result.err)
+    assert assumed.endswith(", no --other-trail")
+    given = assumed.replace("no --other-trail", "--other-trail").replace(",", "").split()
+    again = command(
+        "cost", "--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", *given
+    )  # what is said can be typed
+    assert f"Assumed, each an option: {assumed.replace('no --', '--')}." in again.err
+
+
+@pytest.mark.parametrize("form", [str, as_preview], ids=["as exported", "as a preview"])
+@pytest.mark.parametrize(("rules", "keys"), [("cron(0 0 1 1/3 ? *)", 3.0), ("cron(0 0 1 * ? *)", 3.7)])
+def test_the_keys_that_a_person_makes_are_counted(cost: Any, form: Any, rules: str, keys: float) -> None:
+    assert cost(form(rendering("dev").replace("cron(0 0 1 1/3 ? *)", rules)))["keys_by_hand"] == keys
 
 
 @pytest.mark.parametrize(

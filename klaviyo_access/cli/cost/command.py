@@ -1,5 +1,6 @@
 """``cost``: what a stack costs a month, line by line."""
 
+from collections.abc import Iterator
 from dataclasses import asdict
 from decimal import Decimal
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ from rich.table import Table
 from klaviyo_access.access_model.environment import PROJECT, read_config
 from klaviyo_access.cli.console import note, print_json, results
 from klaviyo_access.cli.cost.bill import Line, Usage, bill
+from klaviyo_access.cli.cost.counted_stack import CountedStack
 from klaviyo_access.cli.cost.prices import NOTED, PRICES, REGION, Price
 from klaviyo_access.cli.errors import UsageError
 from klaviyo_access.cli.options import Json, Project, Stack
@@ -70,16 +72,17 @@ def cost(  # noqa: PLR0913 - each argument is an option that changes one assumpt
     )
     resources = rendered_resources(workspace.directory, workspace.environment.name, rendered)
     try:
-        lines = bill(resources, usage)
+        lines, by_hand = bill(resources, usage), CountedStack(resources).keys_by_hand
     except (KeyError, ValueError) as error:
         raise UsageError(
             f"The rendering holds what the program does not write: {error}.",
             cure="Give a rendering of this project, made by this version of it.",
         ) from None
     if as_json:
-        print_json(as_document(workspace.environment.name, lines, usage))
+        print_json(as_document(workspace.environment.name, lines, usage) | {"keys_by_hand": round(by_hand, 1)})
     else:
         _print(lines, usage, region=workspace.environment.region)
+        note(f"By hand: {by_hand:.1f} keys a month, made in Klaviyo's dashboard and staged, one for each rotation.")
 
 
 def readers(workspace: Workspace) -> int:
@@ -134,7 +137,15 @@ def _print(lines: list[Line], usage: Usage, *, region: str) -> None:
     )
     for page in sorted({PRICES[line.price].page for line in lines}):
         note(f"  {page}")
-    note("Assumed, each an option (--help): " + ", ".join(f"{name} {value}" for name, value in asdict(usage).items()))
+    note(f"Assumed, each an option: {', '.join(_options(usage))}.")
+    note(f"Services read {usage.readers} keys, as the stack's settings have it.")
+
+
+def _options(usage: Usage) -> Iterator[str]:
+    """The assumptions as a user types them."""
+    for name in ("processes", "reads_a_day", "account_events", "active_regions", "audit_entries", "alerts"):
+        yield f"--{name.replace('_', '-')} {getattr(usage, name)}"
+    yield "no --other-trail" if usage.first_trail else "--other-trail"
 
 
 def _each(price: Price) -> str:

@@ -8,6 +8,7 @@ from klaviyo_access.cli.rendering import Resource
 
 FUNCTION: Final = "aws:lambda/function:Function"
 SECRET: Final = "aws:secretsmanager/secret:Secret"  # noqa: S105 - a type's name
+_ROTATION: Final = "aws:secretsmanager/secretRotation:SecretRotation"
 
 DAYS: Final = 30.4
 """Days of a month."""
@@ -53,11 +54,15 @@ class CountedStack:
     @property
     def rotations(self) -> float:
         """Rotations of all secrets in a month."""
-        rules = [one.inputs["rotationRules"] for one in self.of("aws:secretsmanager/secretRotation:SecretRotation")]
-        return sum(
-            times_a_month(rule.get("scheduleExpression") or f"rate({rule['automaticallyAfterDays']} days)")
-            for rule in rules
+        return sum(map(_times_rotated, self.of(_ROTATION)))
+
+    @property
+    def keys_by_hand(self) -> float:
+        """Keys that a person makes in a month: one for each rotation of a role's key; a webhook's needs none."""
+        of_roles = (
+            one for one in self.of(_ROTATION) if any(urn.endswith("/key") for urn in one.refers_to.get("secretId", ()))
         )
+        return sum(map(_times_rotated, of_roles))
 
     @property
     def scheduled(self) -> float:
@@ -107,3 +112,8 @@ class CountedStack:
         ]
         kept = [float((rule.get("expiration") or {}).get("days") or 0) for rule in rules]
         return max(kept, default=0.0) or 365.0
+
+
+def _times_rotated(rotation: Resource) -> float:
+    rules = rotation.inputs["rotationRules"]
+    return times_a_month(rules.get("scheduleExpression") or f"rate({rules['automaticallyAfterDays']} days)")
