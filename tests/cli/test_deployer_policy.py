@@ -1,6 +1,7 @@
 """The deployer's policy as a document: what it allows, how wide, in which size, and what the command refuses."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -252,14 +253,19 @@ def test_what_the_stack_does_not_make_it_does_not_remove(policy: Any, variant: s
     assert not allows(policy(varied(variant)), action, resource)
 
 
-def test_the_documents_are_written_with_the_commands_that_attach_them(command: Command, tmp_path: Path) -> None:
+@pytest.mark.parametrize("folder", ["policies", "the policies"])
+def test_the_documents_are_written_with_the_commands_that_attach_them(
+    command: Command, tmp_path: Path, folder: str
+) -> None:
     (tmp_path / "rendered.json").write_text(rendering("dev"))
-    given = ("--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", "--out", "policies")
+    given = ("--stack", "dev", "--project", str(ROOT), "--rendered", "rendered.json", "--out", folder)
     result = command("deployer-policy", *given)
-    written = sorted((tmp_path / "policies").iterdir())
+    written = sorted((tmp_path / folder).iterdir())
     assert [file.name for file in written] == [f"klaviyo-dev-deployer-{number}.json" for number in (1, 2, 3, 4, 5)]
-    assert result.out.split() == [f"policies/{file.name}" for file in written]
+    assert result.out.splitlines() == [f"{folder}/{file.name}" for file in written]
     assert "aws iam attach-role-policy --role-name klaviyo-deployer --policy-arn arn:aws:iam::" in result.err
+    named = re.findall(r"--policy-document (?:'file://(.+)'|file://(\S+))\n", result.err)
+    assert [tmp_path / (quoted or plain) for quoted, plain in named] == written
     assert json.loads(written[0].read_text())["Version"] == "2012-10-17"
 
 
@@ -274,7 +280,7 @@ def test_the_output_says_that_tags_take_time_and_how_much_of_a_roles_room_is_tak
 def test_each_deployer_gets_the_documents_a_user_as_well_as_a_role() -> None:
     deployed_by = (f"arn:aws:iam::{DEV}:role/ci/klaviyo-deployer", f"arn:aws:iam::{DEV}:user/people/ann")
     stack = Stack(resources=(), partition="aws", region="eu-west-1", account=DEV, deployers=deployed_by)
-    commands = attach_commands(stack, ["first", "second"])
+    commands = attach_commands(stack, ["first", "second"], Path("there"))
     assert [command.rpartition(" --policy-arn ")[0] for command in commands[2:]] == [
         *["aws iam attach-role-policy --role-name klaviyo-deployer"] * 2,
         *["aws iam attach-user-policy --user-name ann"] * 2,

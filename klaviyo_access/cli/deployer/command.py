@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from shlex import quote
 from typing import Annotated, Any, Final
 
 import typer
@@ -34,8 +35,9 @@ ByPrefix = Annotated[
 
 _REMARKS: Final = (
     "No statement allows secretsmanager:GetSecretValue: a deployer reads no key.",
-    "A deployer writes the policies of the stack's roles and secrets, so he can grant himself a read all the same.",
-    "The trail and the alerts see that; only a service control policy of the organization stops it.",
+    "A deployer writes the policies of the stack's roles and secrets, so he could allow himself to read keys.",
+    "The alerts tell of such a change to a secret; one to an IAM role, a function or a KMS key is in the trail alone.",
+    "Two policies of the organization stop it: attach those of docs/policies (docs/going-to-production.md).",
     "Deletions are allowed, for 'pulumi destroy' and for what access.yaml no longer has.",
     "Where Pulumi keeps its state (a bucket, a key of KMS) is a matter of its own.",
 )
@@ -90,7 +92,7 @@ def deployer_policy(
         "documents": dict(zip(names, documents, strict=True)),
         "reasons": reasons(documents),
         "remarks": [*_REMARKS, _TAGS_TAKE_TIME, _room(len(documents)), *([] if by_prefix else [_BY_NAME])],
-        "attach": attach_commands(whole, names),
+        "attach": attach_commands(whole, names, out or Path()),
     }
     if as_json:
         print_json(answer)
@@ -131,10 +133,19 @@ def marks(environment: Environment) -> tuple[str, ...]:
     return (f"{prefix}/{name}/", f"{prefix}-{name}-")
 
 
-def attach_commands(stack: Stack, names: list[str]) -> list[str]:
-    """The AWS CLI's commands that make the documents managed policies, and attach them to each deployer."""
+def attach_commands(stack: Stack, names: list[str], directory: Path) -> list[str]:
+    """The AWS CLI's commands that make the documents managed policies, and attach them to each deployer.
+
+    Args:
+        stack: whose deployers.
+        names: of the documents.
+        directory: where their files are.
+    """
     policies = f"arn:{stack.partition}:iam::{stack.account}:policy"
-    made = [f"aws iam create-policy --policy-name {name} --policy-document file://{name}.json" for name in names]
+    made = [
+        f"aws iam create-policy --policy-name {name} --policy-document {quote(f'file://{directory / name}.json')}"
+        for name in names
+    ]
     return made + [
         f"aws iam attach-{kind}-policy --{kind}-name {arn.rpartition('/')[2]} --policy-arn {policies}/{name}"
         for arn in stack.deployers
@@ -173,6 +184,8 @@ def _print(answer: dict[str, Any], files: list[Path]) -> None:
         note(f"{sid} is wider than the stack's own names: {reason}.")
     for remark in answer["remarks"]:
         note(remark)
+    if not files:
+        note("--out DIR writes each document to a file, which the commands below name.")
     note(
         "Attach the documents, as somebody who may (a policy that exists gets a new version: aws iam "
         "create-policy-version --set-as-default):"
