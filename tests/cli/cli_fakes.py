@@ -84,6 +84,8 @@ class FakeAws:
     reads: list[dict[str, Any]] = field(default_factory=list)
     replicas: dict[str, str] = field(default_factory=dict)
     mute_regions: list[str] = field(default_factory=list)
+    rotating: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
     region: str = ""
     on_rotate: Callable[[dict[str, list[str]], str], None] = field(default=_leave_alone)
     on_invoke: Callable[[dict[str, Any]], dict[str, Any]] = field(default=_no_rotator)
@@ -175,7 +177,18 @@ class FakeAws:
         }
 
     def _ListSecrets(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002, N802 - AWS's name and form
-        return {"SecretList": [{"Name": name, "ARN": name} for name in self.labels]}
+        return {
+            "SecretList": [
+                {"Name": name, "ARN": name}
+                | ({"RotationEnabled": True} if name in self.rotating else {})
+                | ({"DeletedDate": self.put_at} if name in self.deleted else {})
+                for name in self.labels
+            ]
+        }
+
+    def _RestoreSecret(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
+        self.deleted.remove(asked["SecretId"])
+        return {}
 
     def _DescribeKey(self, asked: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N802 - AWS's name
         return {"KeyMetadata": {"KeyId": asked["KeyId"].rpartition("/")[2], "KeyState": "Enabled"}}

@@ -1,4 +1,4 @@
-"""``restore``: which KMS key the lines name, where more than one has to do with an environment's secrets."""
+"""``restore``: when there are lines to take over, and which KMS key they name where there is more than one."""
 
 import pytest
 
@@ -30,3 +30,20 @@ def test_the_key_that_the_account_shares_is_not_taken_over(restorable: FakeAws, 
     done = command("restore", "--stack", "dev", "--json")
     assert done.json["klaviyo-access:restored"]["encryptionKey"] == "new"
     assert "DefaultEncryptionKey" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("rotating", "deleted", "lines"),
+    [([KEY], [], False), ([], [], True), ([KEY], [RESERVE], True)],
+    ids=["all is well", "not taken over yet", "a secret waits for its deletion"],
+)
+def test_lines_are_printed_only_where_something_is_to_be_taken_over(
+    restorable: FakeAws, command: Command, rotating: list[str], deleted: list[str], lines: bool
+) -> None:
+    restorable.rotating, restorable.deleted = rotating, deleted
+    done = command("restore", "--stack", "dev")
+    assert done.code == 0, done.err
+    assert ("klaviyo-access:restored:" in done.out) is lines
+    assert ("Nothing is to be done: no secret of dev waits for its deletion" in done.err) is not lines
+    assert restorable.deleted == []
+    assert command("restore", "--stack", "dev", "--json").json["klaviyo-access:restored"]["encryptionKey"] == "old"
