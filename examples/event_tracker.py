@@ -1,7 +1,9 @@
 """A service that sends events: its key is fetched at startup and follows rotation by itself."""
 
+import sys
 from datetime import UTC, datetime
 
+from klaviyo_access.errors import KlaviyoAccessError
 from klaviyo_access.klaviyo import session_for_role
 
 
@@ -21,4 +23,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KlaviyoAccessError as trouble:
+        sys.exit(f"{type(trouble).__name__}: {trouble}")

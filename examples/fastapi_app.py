@@ -2,6 +2,7 @@
 
 import logging
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from functools import cache
 from typing import Annotated, Any
@@ -14,7 +15,7 @@ from examples.login import Login
 from klaviyo_access.audit import AuditLog, StandardOutput
 from klaviyo_access.authorization import Permissions
 from klaviyo_access.authorization.fastapi import Authorization
-from klaviyo_access.errors import KlaviyoError
+from klaviyo_access.errors import KlaviyoAccessError, KlaviyoError
 from klaviyo_access.klaviyo import session_for_role
 
 LOG = logging.getLogger(__name__)
@@ -65,4 +66,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KlaviyoAccessError as trouble:
+        sys.exit(f"{type(trouble).__name__}: {trouble}")

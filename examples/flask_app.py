@@ -1,6 +1,7 @@
 """The service admin-console: it has the admin's key and no other, so its pages are for admins alone."""
 
 import os
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ from examples.login import Login
 from klaviyo_access.audit import AuditLog, StandardOutput
 from klaviyo_access.authorization import Permissions
 from klaviyo_access.authorization.flask import Authorization
-from klaviyo_access.errors import KlaviyoError
+from klaviyo_access.errors import KlaviyoAccessError, KlaviyoError
 from klaviyo_access.klaviyo import session_for_role
 
 ROLES = ("admin",)
@@ -63,4 +64,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KlaviyoAccessError as trouble:
+        sys.exit(f"{type(trouble).__name__}: {trouble}")

@@ -55,4 +55,6 @@ class Login:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit(f"Name who signs in: python -m examples.login {'|'.join(ROLES)}")
     print(Login.of(os.environ).token(sys.argv[1]))

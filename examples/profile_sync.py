@@ -1,5 +1,8 @@
 """A service that keeps people and lists in step with the shop's database."""
 
+import sys
+
+from klaviyo_access.errors import KlaviyoAccessError
 from klaviyo_access.klaviyo import session_for_role
 
 
@@ -13,4 +16,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KlaviyoAccessError as trouble:
+        sys.exit(f"{type(trouble).__name__}: {trouble}")
