@@ -2,9 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sandbox.home import Home
+
+LOCAL: Final = "local"
 
 
 class StackError(Exception):
@@ -28,7 +30,13 @@ def _outputs(home: Home, stack: str) -> dict[str, Any]:
     kept = [home.state / f"{stack}.json", *home.state.glob(f".pulumi/stacks/*/{stack}.json")]
     found = [path for path in kept if path.exists()]
     if not found:
-        raise StackError(f"The stack {stack} is not deployed here ({home.state} has no state of it): run 'make up'.")
+        cure = (
+            "run 'make up'."
+            if stack == LOCAL
+            else f"'make up' deploys the stack {LOCAL} here, which --stack {LOCAL} names. Services of {stack} run in AWS, "
+            "where their platform hands them credentials."
+        )
+        raise StackError(f"The stack {stack} is not deployed here ({home.state} has no state of it): {cure}")
     exported = json.loads(max(found, key=_modified).read_text())
     deployment = exported.get("deployment") or exported.get("checkpoint", {}).get("latest") or {}
     for resource in deployment.get("resources", []):

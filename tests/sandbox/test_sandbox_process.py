@@ -127,7 +127,11 @@ def test_credentials_come_as_the_trust_policy_allows(running: Shell) -> None:
 
 def test_the_role_of_a_service_is_found_in_what_the_stack_gives(running: Shell) -> None:
     missing = running.run("credentials", "--service", "reporting")
-    assert (missing.returncode, "make up" in missing.stderr) == (1, True)
+    assert (missing.returncode, "run 'make up'." in missing.stderr) == (1, True)
+    elsewhere = running.run("credentials", "--service", "reporting", "--stack", "prod")
+    assert (elsewhere.returncode, "run 'make up'." in elsewhere.stderr) == (1, False)
+    assert "'make up' deploys the stack local here" in elsewhere.stderr
+    assert "Services of prod run in AWS" in elsewhere.stderr
     outputs = {"serviceRoleArns": {"reporting": "arn:aws:iam::000000000000:role/sandbox/intruder"}}
     state = {"deployment": {"resources": [{"type": "pulumi:pulumi:Stack", "outputs": outputs}]}}
     (running.home / "state/local.json").write_text(json.dumps(state))
