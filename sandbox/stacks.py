@@ -33,7 +33,7 @@ def _outputs(home: Home, stack: str) -> dict[str, Any]:
         cure = (
             "run 'make up'."
             if stack == LOCAL
-            else f"'make up' deploys the stack {LOCAL} here, which --stack {LOCAL} names. Services of {stack} run in AWS, "
+            else f"'make up' deploys the stack {LOCAL} here, as --stack {LOCAL}. Services of {stack} run in AWS, "
             "where their platform hands them credentials."
         )
         raise StackError(f"The stack {stack} is not deployed here ({home.state} has no state of it): {cure}")
