@@ -7,6 +7,7 @@ from typing import Any
 
 from klaviyo_access.klaviyo.probes import REFUSED
 from rotation.auditor.findings import URGENT, Kind, Record, Said, metrics_line, write_line
+from rotation.commands import command
 from rotation.report import NO_KEY, UNMANAGED, Outcome
 
 
@@ -40,7 +41,7 @@ def rolled_back(role: str, reason: str, fingerprint: str | None) -> Said:
     """That a canary went back from a role's new key to the one before."""
     message = (
         f"Klaviyo refused the current key of {role} ({reason}), and the previous one is current again. Stage a good "
-        f"key and rotate, 'klaviyo-access keys stage {role}'."
+        f"key and rotate, {command(f'keys stage {role}')}."
     )
     return Said(Kind.ROLLED_BACK, message, fingerprint)
 
@@ -56,7 +57,7 @@ def _refused(role: str, reason: str, fingerprint: str | None) -> Said:
     """A rotation helps where Klaviyo knows the key no more; for another reason it could refuse the spares as well."""
     message = (
         f"Klaviyo refuses the current key of {role} ({reason}). If somebody disabled it by mistake, enable it in "
-        f"Klaviyo's dashboard; else rotate to a good key at once, 'klaviyo-access keys stage {role}' where there is no "
+        f"Klaviyo's dashboard; else rotate to a good key at once, {command(f'keys stage {role}')} where there is no "
         "spare."
     )
     return Said(Kind.REFUSED, message, fingerprint, needs_rotation=reason.partition(";")[0] == REFUSED)
@@ -66,8 +67,8 @@ def _unmanaged(role: str) -> Said:
     """Klaviyo was not asked, so that it refuses nothing."""
     message = (
         f"The current value of {role} is not managed: it holds no key or several, or no label is free to name it. "
-        f"'klaviyo-access keys adopt {role}' says which; where it adopts nothing, stage a key and rotate, "
-        f"'klaviyo-access keys stage {role}'."
+        f"{command(f'keys adopt {role}')} says which; where it adopts nothing, stage a key and rotate, "
+        f"{command(f'keys stage {role}')}."
     )
     return Said(Kind.UNMANAGED, message)
 

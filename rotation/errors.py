@@ -23,6 +23,7 @@ from collections.abc import Sequence
 
 from klaviyo_access.keys.labels import LABEL_LIMIT, Rejected
 from klaviyo_access.klaviyo.probes import WriteAcceptedError
+from rotation.commands import command
 
 
 class RotationError(Exception):
@@ -72,7 +73,7 @@ class NoSpareError(DeadEndError):
         tried = f" Rejected now: {found}." if rejected else ""
         super().__init__(
             f"Role {role} has no good spare left.{tried} Create a key in Klaviyo's dashboard, stage it with "
-            f"'klaviyo-access keys stage {role}', then rotate again. The current key stays in use."
+            f"{command(f'keys stage {role}')}, then rotate again. The current key stays in use."
         )
 
 
@@ -83,7 +84,7 @@ class EverybodyRefusedError(DeadEndError):
         super().__init__(
             f"Klaviyo answers 401 to every key of role {role} that was tried, the ones in use among them: that says "
             "nothing about one key, and nothing was changed. Look whether Klaviyo has an incident, or suspended the "
-            f"account; if the keys were disabled, stage a good one with 'klaviyo-access keys stage {role}'. Then "
+            f"account; if the keys were disabled, stage a good one with {command(f'keys stage {role}')}. Then "
             "rotate again."
         )
 

@@ -23,6 +23,7 @@ from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
 from rotation.actions.healing import heal
+from rotation.commands import command
 from rotation.errors import EventRefusedError, KlaviyoSilentError
 from rotation.events import Canary, FirstCanary, RollBack
 from rotation.live import unnamed_of_services
@@ -86,7 +87,7 @@ def roll_back(keys: RoleKeys, request: RollBack) -> Report:
     if current and current.has(AwsLabel.PREVIOUS) and isinstance(current.verdict, Leaked):
         raise EventRefusedError("Services have left that version already, and it leaked: it does not come back.")
     if current is None or not current.has(AwsLabel.CURRENT):
-        raise EventRefusedError("The version is not the current one: look again with 'klaviyo-access keys status'.")
+        raise EventRefusedError(f"The version is not the current one: look again with {command('keys status')}.")
     try:
         return _fall_back(keys, labels, current, ROLLED_BACK)
     except NoAnswerError:
@@ -160,7 +161,7 @@ def _condemn(keys: RoleKeys, current: Version, reason: str) -> None:
     elif find_key(value_of(keys.key, current.id)):
         raise EventRefusedError(
             "The current version holds a key that its labels do not name yet, so that no verdict can be passed on it. "
-            f"Name it with 'klaviyo-access keys adopt {keys.settings.role}', then roll back again."
+            f"Name it with {command(f'keys adopt {keys.settings.role}')}, then roll back again."
         )
 
 

@@ -11,6 +11,7 @@ from rotation.auditor.inventory import Entry
 from rotation.auditor.settings import AuditedRole
 from rotation.auditor.sight import SeenRole
 from rotation.canary_findings import rolled_back, scopes_missing
+from rotation.commands import command
 
 LEAST_SPARES: Final = 2
 """One to promote, and one for the day on which that one turns out to be bad."""
@@ -33,7 +34,7 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
     role, spares = seen.role.name, len(seen.reserve.spares)
     current = seen.key.current
     if current is None:
-        yield Said(Kind.NO_KEY, f"{role} has no key yet: stage one and rotate, 'klaviyo-access keys stage {role}'.")
+        yield Said(Kind.NO_KEY, f"{role} has no key yet: stage one and rotate, {command(f'keys stage {role}')}.")
     elif current.verdict:
         yield Said(
             Kind.CONDEMNED_LIVE,
@@ -46,14 +47,14 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
         yield Said(
             Kind.TOO_OLD,
             f"The key of {role} is {(now - born).days} days old, {longest_age.days} are allowed: see why it does not "
-            f"rotate, 'klaviyo-access keys status --role {role}'.",
+            f"rotate, {command(f'keys status --role {role}')}.",
             needs_rotation=True,
         )
     if spares < LEAST_SPARES:
         yield Said(
             Kind.FEW_SPARES,
             f"{role} has {spares} of {LEAST_SPARES} spares: create keys in Klaviyo's dashboard and stage them, "
-            f"'klaviyo-access keys stage {role}'.",
+            f"{command(f'keys stage {role}')}.",
         )
     for _, taken in seen.reserve.writes_taken[:1]:
         yield Said(

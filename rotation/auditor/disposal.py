@@ -19,6 +19,7 @@ from rotation.auditor.revived import Revived, returned, revived
 from rotation.auditor.rotators import Rotators, RotatorSilentError
 from rotation.auditor.settings import AuditedRole
 from rotation.auditor.sight import SeenRole, Sight
+from rotation.commands import command
 from rotation.errors import RotationError, StoreError
 from rotation.report import Outcome
 from rotation.store import Where
@@ -118,7 +119,7 @@ class Disposal:
             message = (
                 f"A version on the {where.value} secret holds no Klaviyo key, so that nobody can tell whether a key is "
                 "alive. If one was pasted in another form, disable it in Klaviyo's dashboard; then "
-                f"'klaviyo-access keys retire {role.name} {fingerprint}' lets it go."
+                f"{command(f'keys retire {role.name} {fingerprint}')} lets it go."
             )
             self.record.find(Kind.UNREADABLE, role.name, message, fingerprint)
             return

@@ -11,6 +11,7 @@ from klaviyo_access.keys.labels import Disabling, SecretLabels, Version
 from klaviyo_access.keys.secret import Key
 from rotation.auditor.inventory import InventoryError
 from rotation.auditor.settings import AuditedRole
+from rotation.commands import command
 from rotation.errors import StoreError
 from rotation.values import find_key
 
@@ -124,7 +125,7 @@ class Sight:
             return key
         raise InventoryError(
             f"The current value of {role.key} holds no Klaviyo key, or several: stage one and rotate, "
-            f"'klaviyo-access keys stage {role.name}'."
+            f"{command(f'keys stage {role.name}')}."
         )
 
     def rotate(self, role: AuditedRole) -> None:
