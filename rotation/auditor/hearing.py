@@ -30,8 +30,14 @@ class Hearing:
 
     @property
     def refuses_everybody(self) -> bool:
-        """Whether no 401 says anything of one key. The only key that was asked about has its rotator's own control."""
+        """Whether no 401 says anything of one key."""
         return bool(self.refused) and not self.accepted and self.asked > 1
+
+    @property
+    def tells_the_dead(self) -> bool:
+        """Whether a 401 may be the proof that a key is dead: Klaviyo accepted another one, or the rotator's own control
+        is asked, which is enough where a single key was tried and refused."""
+        return self.accepted or (bool(self.refused) and self.asked == 1)
 
     def said(self) -> Said:
         """What is to be said where Klaviyo refuses everybody."""

@@ -91,7 +91,7 @@ class Round:
         self._check_shared()
         inventory, entries = self._list_keys()
         self._tell_refused()
-        if not self._hearing.refuses_everybody:
+        if self._hearing.tells_the_dead:
             self._dispose(order, late, entries=entries, inventory=inventory)
             for role, key in working.items():
                 with self._noting(role):

@@ -20,6 +20,7 @@ from rotation.auditor.settings import AuditedRole, AuditorSettings
 from rotation.auditor.sight import SecretsClient, Sight
 from rotation.auditor.trail import Trail
 from rotation.errors import RotationError
+from rotation.report import Outcome
 from tests.rotation.rotation_world import SCOPES, KilledError, key_value
 from tests.rotation.state_machine.account import Account, Patience, Role, TurnedAwayError, print_of
 from tests.rotation.state_machine.faults import THROTTLED, UNKNOWN_KEY, ThrottledError, throttled
@@ -110,7 +111,7 @@ _OF_THE_CUSTODIAN: Final[Mapping[str, Mapping[str, Any]]] = {
 
 @dataclass(frozen=True)
 class _Functions:
-    """Lambda: each role's rotator, and the custodian's, which finds nothing wrong."""
+    """Lambda: each role's rotator, and the custodian's, whose key Klaviyo accepts if it accepts any."""
 
     account: Account
 
@@ -125,11 +126,20 @@ class _Functions:
     def _answer(self, function: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
         role = self.account.roles.get(function)
         if role is None:
-            return _payload({"action": event["action"], "outcome": "fine"})
+            return _payload({"action": event["action"], **self._of_the_custodian()})
         try:
             return _payload(role.invoke(event))
         except (RotationError, KilledError) as error:
             return _payload({"errorType": type(error).__name__}) | {"FunctionError": "Unhandled"}
+
+    def _of_the_custodian(self) -> dict[str, object]:
+        fingerprint = print_of(_CUSTODIANS_KEY)
+        if self.account.klaviyo.status is None:
+            return {"outcome": Outcome.FINE, "fingerprint": fingerprint, "ends_with": _CUSTODIANS_KEY[-4:]}
+        if self.account.klaviyo.status != UNKNOWN_KEY[0]:
+            return {"outcome": Outcome.NO_ANSWER, "fingerprint": fingerprint}
+        reason = "refused; there is no previous key"
+        return {"outcome": Outcome.NOTHING_TO_FALL_BACK_ON, "fingerprint": fingerprint, "reason": reason}
 
 
 def _payload(document: Mapping[str, object]) -> dict[str, Any]:

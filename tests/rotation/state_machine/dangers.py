@@ -124,6 +124,18 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(rule="klaviyo refuses everybody"),
         Step(rule="audit"),
     ),
+    "nobody is known during an audit of a leaked key that is the only one": (
+        Step(rule="stage", pick=1),
+        Step(rule="leaked", pick=_FIRST),
+        Step(rule="klaviyo refuses everybody"),
+        Step(rule="audit"),
+    ),
+    "somebody enables a leaked key again": (
+        *_used(2),
+        Step(rule="leaked", pick=_FIRST),
+        Step(rule="audit"),
+        Step(rule="enable by hand"),
+    ),
     "what services use leaks": (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked"), Step(rule="audit")),
 }
 

@@ -213,6 +213,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "the auditor believes that what no label names is not live": _slip(
         Disposal._every_role, "{version.id for version in seen.unnamed} - self._unnamed.keys()", "()"
     ),
+    "the auditor takes any 401 for a proof of death": _slip(Round.go, "if self._hearing.tells_the_dead:", "if True:"),
+    "the auditor does not look for leaked keys that are back": _slip(
+        Disposal.end_revived, "if one.is_to_end", "if False"
+    ),
     "the auditor forgets which keys have no label": _slip(
         Disposal._is_live, "any(fingerprint in self._unnamed.get(one.id, ()) for one in seen.unnamed)", "False"
     ),
@@ -246,6 +250,8 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a live key that was disabled stays so": "a key becomes live elsewhere during an audit",
     "the auditor disables by the label alone": "a key is live elsewhere",
     "the auditor asks a person for what is live": "a key is live elsewhere",
+    "the auditor takes any 401 for a proof of death": "nobody is known during an audit of a leaked key",
+    "the auditor does not look for leaked keys that are back": "somebody enables a leaked key again",
     "the auditor forgets which keys have no label": "what another role used is put where labels are full",
     "the auditor believes that what no label names is not live": "a role is audited beside one with a key by hand",
     "the auditor guesses which entry is meant": "somebody's key ends like ours",

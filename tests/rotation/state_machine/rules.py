@@ -144,6 +144,13 @@ def disable_by_hand(account: Account, role: Role, pick: int) -> None:
     account.left_to_people.clear()
 
 
+def enable_by_hand(account: Account, role: Role, pick: int) -> None:
+    """Somebody enables a disabled key again in the dashboard."""
+    if account.disabled:
+        key = chosen(sorted(account.disabled), pick)
+        account.klaviyo.scopes[key] = account.disabled.pop(key)
+
+
 def leaked(account: Account, role: Role, pick: int) -> None:
     """By an operator: every role's rotator is told."""
     if names := sorted(name for owner, name in account.staged if owner == role.name):
@@ -211,6 +218,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "adopt": adopt,
     "put by hand": put_by_hand,
     "disable by hand": disable_by_hand,
+    "enable by hand": enable_by_hand,
     "leaked": leaked,
     "unstick": unstick,
     "hostile event": hostile_event,
