@@ -7,7 +7,7 @@ from pathlib import Path
 import pulumi
 from pulumi import ResourceOptions
 
-from components.alerts.replica_watch import ReplicaWatch
+from components.alerts.far_watch import FarWatch
 from components.alerts.suspicion_alarm import SuspicionAlarm
 from components.functions.key_auditor import KeyAuditor
 from components.functions.redeployment import Redeployment
@@ -101,7 +101,7 @@ class KlaviyoAccess(pulumi.ComponentResource):
         )
         app = self._oauth_app(name, plan, roles, operators, keys)
         webhooks = self._webhooks(name, plan, role_keys=role_keys, roles=roles, operators=operators, keys=keys)
-        topic_arn = self._record(name, plan)
+        topic_arn = self._record(name, plan, keys)
         if redeployment := redeployment_plan.redeployment(plan, role_keys, keys, topic_arn):
             Redeployment(f"{name}-redeployment", redeployment, child)
         auditor = KeyAuditor(f"{name}-auditor", auditor_plan.key_auditor(plan, role_keys, keys, topic_arn), child)
@@ -159,13 +159,13 @@ class KlaviyoAccess(pulumi.ComponentResource):
             made[webhook] = WebhookSecret(f"{name}-{webhook}-webhook", args, ResourceOptions(parent=self))
         return made
 
-    def _record(self, name: str, plan: Plan) -> pulumi.Output[str]:
+    def _record(self, name: str, plan: Plan, keys: SecretKeys) -> pulumi.Output[str]:
         """The record of every read: the account's own trail, or one of ours. Returns the topic of its alerts."""
         child = ResourceOptions(parent=self)
-        for region in plan.settings.replica_regions:
-            ReplicaWatch(f"{name}-watch-{region}", record_plan.replica_watch(plan, region), child)
+        for place, watch in record_plan.far_watches(plan).items():
+            FarWatch(f"{name}-watch-{place}", watch, child)
         if plan.settings.audit.trail_arn:
             return ExistingTrail(
-                f"{name}-audit", record_plan.existing_trail(plan, plan.settings.audit.trail_arn), child
+                f"{name}-audit", record_plan.existing_trail(plan, plan.settings.audit.trail_arn, keys), child
             ).topic_arn
-        return AuditTrail(f"{name}-audit", record_plan.audit_trail(plan), child).topic_arn
+        return AuditTrail(f"{name}-audit", record_plan.audit_trail(plan, keys), child).topic_arn

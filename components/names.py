@@ -60,6 +60,11 @@ def canary_rule_name(environment: Environment, role: str) -> str:
     return physical_name(environment, role, "canary", limit=EVENT_RULE_LIMIT)
 
 
+def role_watch_name(environment: Environment) -> str:
+    """The name of the rule that passes changes of IAM roles on to the alerts, and of its IAM role."""
+    return physical_name(environment, "role-events", limit=IAM_ROLE_LIMIT)
+
+
 def redeployer_name(environment: Environment) -> str:
     """The name of the Lambda that deploys services anew, and of its IAM role."""
     return physical_name(environment, "redeployer", limit=IAM_ROLE_LIMIT)

@@ -19,6 +19,8 @@ LARGEST_PATTERN: Final = 2048
 ALL_MANAGEMENT_EVENTS: Final = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS"
 """State of a rule that also sees read-only calls such as GetSecretValue; plain ENABLED never does."""
 
+_FEWER_READERS: Final = "too many services read this secret. Give some of them a role of their own."
+
 _READS: Final = ("GetSecretValue", "BatchGetSecretValue")
 _TOUCHES: Final = (
     "PutResourcePolicy",
@@ -53,8 +55,13 @@ class PatternTooLargeError(EnvironmentSettingsError):
     """A detection would be longer than EventBridge takes."""
 
 
-def to_json(pattern: Pattern, *, what: str) -> str:
+def to_json(pattern: Pattern, *, what: str, cure: str = _FEWER_READERS) -> str:
     """The pattern as AWS takes it.
+
+    Args:
+        pattern: what is looked for.
+        what: the same in words, for whoever reads that it is too long.
+        cure: why it would be, and what to do.
 
     Raises:
         PatternTooLargeError: it has more than 2,048 characters.
@@ -62,8 +69,7 @@ def to_json(pattern: Pattern, *, what: str) -> str:
     text = json.dumps(pattern, separators=(",", ":"), sort_keys=True)
     if len(text) > LARGEST_PATTERN:
         raise PatternTooLargeError(
-            f"The detection of {what} has {len(text)} characters, EventBridge takes {LARGEST_PATTERN}: too many "
-            "services read this secret. Give some of them a role of their own."
+            f"The detection of {what} has {len(text)} characters, EventBridge takes {LARGEST_PATTERN}: {cure}"
         )
     return text
 

@@ -1,6 +1,9 @@
 """What an environment's keys are watched for: the detections, filled with the names of this environment."""
 
 from collections.abc import Sequence
+from typing import Final
+
+import pulumi
 
 from components.alerts.detections import (
     Detection,
@@ -11,13 +14,23 @@ from components.alerts.detections import (
     secrets_touched,
     to_json,
 )
+from components.alerts.takeover import roles_taken_over, takeover
 from components.alerts.tampering import alerts_tampered_with, audit_entries_tampered_with
-from components.names import EVENT_RULE_LIMIT, AuditNames, physical_name, secret_arn_prefix, webhook_secret_name
+from components.names import (
+    EVENT_RULE_LIMIT,
+    AuditNames,
+    physical_name,
+    role_watch_name,
+    secret_arn_prefix,
+    webhook_secret_name,
+)
 from components.policies.oauth_apps import tokens_principals as oauth_tokens_principals
 from components.policies.secrets import SecretPrincipals
 from components.principals import Principals
 from components.settings import Settings
 from klaviyo_access.access_model.environment import OAUTH_FOLDER, Environment
+
+_FEWER_DEPLOYERS: Final = "too many principals deploy. Let people take one role to deploy, and name that."
 
 
 def key_detections(environment: Environment, settings: Settings, principals: Principals) -> tuple[Detection, ...]:
@@ -64,6 +77,39 @@ def replica_events(environment: Environment, region: str) -> Detection:
     )
 
 
+def takeover_detection(
+    environment: Environment, settings: Settings, encryption_key_arn: pulumi.Input[str]
+) -> Detection:
+    """A change of a function, a role or the secrets' KMS key by somebody who does not deploy; roles where IAM's are."""
+    pattern = pulumi.Output.from_input(encryption_key_arn).apply(
+        lambda arn: takeover(
+            name_prefix=_name_prefix(environment), encryption_key_arn=arn, deployers=settings.deployers
+        )
+    )
+    return Detection(
+        label="takeover",
+        rule_name=physical_name(environment, "takeover", limit=EVENT_RULE_LIMIT),
+        description="Somebody who does not deploy changed a function, an IAM role, or the KMS key of the secrets",
+        pattern=pattern.apply(lambda found: to_json(found, what="takeovers", cure=_FEWER_DEPLOYERS)),
+    )
+
+
+def role_events(environment: Environment, settings: Settings) -> Detection:
+    """Every change of a role by somebody who does not deploy, which is passed on to where `takeover` is looked for."""
+    pattern = roles_taken_over(name_prefix=_name_prefix(environment), deployers=settings.deployers)
+    return Detection(
+        label="role-events",
+        rule_name=role_watch_name(environment),
+        description=f"Passes changes of the IAM roles of {environment.name} on to {environment.region}",
+        pattern=to_json(pattern, what="changes of roles", cure=_FEWER_DEPLOYERS),
+    )
+
+
+def _name_prefix(environment: Environment) -> str:
+    """What the name of every rule, alarm, schedule, function and role begins with."""
+    return f"{environment.prefix}-{environment.name}-"
+
+
 def _stranger_reads(
     environment: Environment, label: str, secret: str, who: SecretPrincipals, replica_regions: Sequence[str] = ()
 ) -> Detection:
@@ -97,7 +143,7 @@ def _rotation_fails(environment: Environment) -> Detection:
 
 def _alerts_are_touched(environment: Environment) -> Detection:
     pattern = alerts_tampered_with(
-        topic_arn=AuditNames.of(environment).topic_arn, rule_prefix=f"{environment.prefix}-{environment.name}-"
+        topic_arn=AuditNames.of(environment).topic_arn, rule_prefix=_name_prefix(environment)
     )
     return Detection(
         label="alerts-tampered",

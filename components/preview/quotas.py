@@ -42,8 +42,8 @@ def planned_rules(environment: Environment, settings: Settings, access: Environm
     ]
     if settings.oauth_app and access.oauth_app:
         detections += oauth_detections(environment, principals, access.oauth_app.service)
-    tampering, canaries = 1, len(access.roles) + len(settings.webhooks)
-    return len(detections) + tampering + canaries + len(redeployed(settings.services))
+    of_kms_keys, canaries = 2, len(access.roles) + len(settings.webhooks)
+    return len(detections) + of_kms_keys + canaries + len(redeployed(settings.services))
 
 
 def functions_beside(secrets: Iterable[str]) -> int:
@@ -62,7 +62,7 @@ def rules_beside(secrets: Iterable[str]) -> int:
     """How many rules other environments have on the event bus, at least; ``secrets`` as for `functions_beside`."""
     rotators = [name for name in secrets if name.endswith(_ROTATED)]
     roles = sum(name.endswith(_ROTATED[0]) for name in rotators)
-    return 6 * len({name.rsplit("/", 2)[0] for name in rotators}) + 3 * roles + 2 * (len(rotators) - roles)
+    return 7 * len({name.rsplit("/", 2)[0] for name in rotators}) + 3 * roles + 2 * (len(rotators) - roles)
 
 
 def ask_quota(service: str, code: str) -> float:

@@ -14,6 +14,7 @@ from components.names import (
     AuditorNames,
     oauth_secret_name,
     redeployer_name,
+    role_watch_name,
     rotator_role_name,
     service_role_name,
     webhook_rotator_name,
@@ -150,6 +151,7 @@ def _one_role_is_one_principal(
         AuditorNames.of(environment).role: "the auditor",
         AuditorNames.of(environment).schedule_role: "the auditor's schedule",
         redeployer_name(environment): "the redeployer",
+        role_watch_name(environment): "the watch over IAM roles",
         **{rotator_role_name(environment, role): f"the rotator of {role}" for role in access.roles},
         **{webhook_rotator_name(environment, name): f"the rotator of the webhook {name}" for name in settings.webhooks},
     }

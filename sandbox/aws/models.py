@@ -17,17 +17,38 @@ _SERVICE_OF_SCOPE = {
 """Where the name in a signature's scope is not botocore's name of the service."""
 
 _EVENT_NAMES = {
-    "DeletePublicAccessBlock": "DeleteBucketPublicAccessBlock",
-    "GetBucketLifecycleConfiguration": "GetBucketLifecycle",
-    "GetBucketNotificationConfiguration": "GetBucketNotification",
-    "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
-    "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
-    "PutBucketLifecycleConfiguration": "PutBucketLifecycle",
-    "PutBucketNotificationConfiguration": "PutBucketNotification",
-    "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
-    "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    "lambda": {
+        "AddPermission": "AddPermission20150331v2",
+        "CreateAlias": "CreateAlias20150331",
+        "CreateEventSourceMapping": "CreateEventSourceMapping20150331",
+        "CreateFunction": "CreateFunction20150331",
+        "DeleteAlias": "DeleteAlias20150331",
+        "DeleteEventSourceMapping": "DeleteEventSourceMapping20150331",
+        "DeleteFunction": "DeleteFunction20150331",
+        "DeleteFunctionConcurrency": "DeleteFunctionConcurrency20171031",
+        "PublishVersion": "PublishVersion20150331",
+        "PutFunctionConcurrency": "PutFunctionConcurrency20171031",
+        "RemovePermission": "RemovePermission20150331v2",
+        "TagResource": "TagResource20170331v2",
+        "UntagResource": "UntagResource20170331v2",
+        "UpdateAlias": "UpdateAlias20150331",
+        "UpdateEventSourceMapping": "UpdateEventSourceMapping20150331",
+        "UpdateFunctionCode": "UpdateFunctionCode20150331v2",
+        "UpdateFunctionConfiguration": "UpdateFunctionConfiguration20150331v2",
+    },
+    "s3": {
+        "DeletePublicAccessBlock": "DeleteBucketPublicAccessBlock",
+        "GetBucketLifecycleConfiguration": "GetBucketLifecycle",
+        "GetBucketNotificationConfiguration": "GetBucketNotification",
+        "GetObjectLockConfiguration": "GetBucketObjectLockConfiguration",
+        "GetPublicAccessBlock": "GetBucketPublicAccessBlock",
+        "PutBucketLifecycleConfiguration": "PutBucketLifecycle",
+        "PutBucketNotificationConfiguration": "PutBucketNotification",
+        "PutObjectLockConfiguration": "PutBucketObjectLockConfiguration",
+        "PutPublicAccessBlock": "PutBucketPublicAccessBlock",
+    },
 }
-"""Operations of S3 that CloudTrail calls otherwise."""
+"""Operations that CloudTrail calls otherwise."""
 
 
 @cache
@@ -66,11 +87,12 @@ def event_source(service: str) -> str:
 
 
 def event_name(service: str, operation: str) -> str:
-    """What CloudTrail calls an operation, which for some of S3's is not what the API does.
+    """What CloudTrail calls an operation, which for some is not what the API does, or that with a date and version.
 
-    Source: Amazon S3 user guide, "Amazon S3 CloudTrail events".
+    Source: Amazon S3 user guide, "Amazon S3 CloudTrail events"; Lambda developer guide, "Logging AWS Lambda API calls
+    using AWS CloudTrail".
     """
-    return _EVENT_NAMES.get(operation, operation) if service == "s3" else operation
+    return _EVENT_NAMES.get(service, {}).get(operation, operation)
 
 
 def without_secrets(value: Any, shape: Shape | None) -> Any:

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 
+from components.plans.plan import Plan
+from components.plans.record import far_watches
 from components.policies.secrets import in_region
+from components.principals import Principals
 from klaviyo_access.isolation.evaluator import Principal, Request, decide
 from sandbox.provider.schema import undeclared
-from tests.components.recording import FOREIGN, REPLICA_REGION, Recorder, load_stack
+from tests.components.recording import FOREIGN, PROJECT_DIR, REPLICA_REGION, Recorder, load_stack
 
 HERE = load_stack("prod").environment
 HOME, THERE = HERE.region, REPLICA_REGION
@@ -200,6 +203,44 @@ def test_reads_and_changes_in_another_region_are_passed_on_to_the_alerts_at_home
         far_prod.of_type("aws:iam/rolePolicy:RolePolicy")["klaviyo-watch-us-east-1-policy"].inputs["policy"]
     )
     assert [(each["Action"], each["Resource"]) for each in grant["Statement"]] == [(["events:PutEvents"], [home])]
+
+
+def test_changes_of_roles_are_passed_on_from_where_iam_is_with_a_role_of_its_own(prod: Recorder) -> None:
+    rule = prod.of_type("aws:cloudwatch/eventRule:EventRule")["klaviyo-watch-roles-rule"].inputs
+    target = prod.of_type("aws:cloudwatch/eventTarget:EventTarget")["klaviyo-watch-roles-target"].inputs
+    home = f"arn:aws:events:{HOME}:{HERE.account_id}:event-bus/default"
+    assert (rule["region"], target["region"], target["arn"]) == ("us-east-1", "us-east-1", home)
+    role = prod.of_type("aws:iam/role:Role")["klaviyo-watch-roles-role"].inputs["name"]
+    assert (rule["name"], role) == ("klaviyo-prod-role-events", "klaviyo-prod-role-events")
+    passed = json.loads(rule["eventPattern"])["detail"]
+    at_home = prod.of_type("aws:cloudwatch/eventRule:EventRule")["klaviyo-audit-alerts-takeover"].inputs
+    heard = json.loads(at_home["eventPattern"])["detail"]
+    assert passed["userIdentity"] == heard["userIdentity"]
+    assert {name: passed[name] for name in ("eventName", "requestParameters")} in heard["$or"]
+
+
+@pytest.mark.parametrize(
+    ("region", "partition", "watched"),
+    [
+        ("eu-west-1", "aws", [("us-east-1", "klaviyo-prod-role-events")]),
+        ("us-east-1", "aws", []),
+        ("us-gov-west-1", "aws-us-gov", []),
+        ("us-gov-east-1", "aws-us-gov", []),
+    ],
+)
+def test_roles_are_watched_elsewhere_unless_iams_events_come_up_at_home_or_cannot_be_passed_on(
+    region: str, partition: str, watched: list[tuple[str, str]]
+) -> None:
+    stack = load_stack("prod")
+    access = stack.access.in_environment("prod")
+    plan = Plan(
+        environment=HERE.model_copy(update={"region": region, "partition": partition}),
+        access=access,
+        settings=stack.settings,
+        project=PROJECT_DIR,
+        principals=Principals.of(HERE, stack.settings, access),
+    )
+    assert [(watch.region, watch.events.rule_name) for watch in far_watches(plan).values()] == watched
 
 
 def test_only_properties_that_pulumi_aws_declares_are_used(far_prod: Recorder) -> None:

@@ -30,6 +30,23 @@ def test_a_transform_of_every_tag_reaches_every_resource_that_takes_tags(build: 
     assert {it.inputs["tags"]["owner"] for it in taggable} == {"platform"}
 
 
+def test_a_watch_has_the_rules_that_it_had_under_its_former_type(build: Build) -> None:
+    """Else Pulumi would delete them after it made them, under the same names, anew."""
+    former: dict[str, list[object]] = {}
+
+    def look(args: pulumi.ResourceTransformationArgs) -> None:
+        if args.type_ == "klaviyo-access:index:FarWatch":
+            former[args.name] = [one.type_ for one in args.opts.aliases or () if isinstance(one, pulumi.Alias)]
+
+    def program() -> None:
+        pulumi.runtime.register_stack_transformation(look)
+        whole("prod", settings=far("prod"))
+
+    build(program)
+    names = ("klaviyo-watch-us-east-1", "klaviyo-watch-roles")
+    assert former == {name: ["klaviyo-access:index:ReplicaWatch"] for name in names}
+
+
 def test_every_name_is_given_so_that_autonaming_has_nothing_to_say(far_prod: Recorder) -> None:
     """Whatever `pulumi:autonaming` says, `verbatim` or `disabled`: no physical name follows from a logical one."""
     named = {kind: entry.auto_name.property for kind, entry in TABLE.items() if entry.auto_name}

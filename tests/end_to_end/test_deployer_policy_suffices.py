@@ -4,11 +4,13 @@ The sandbox decides every call. What each statement is needed for is read off it
 without it in its statement, a call that the deployment made would be denied.
 """
 
+import io
 import json
 import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections import defaultdict
 from collections.abc import Iterator
 from copy import deepcopy
@@ -29,6 +31,8 @@ pytestmark = pytest.mark.end_to_end
 
 ROOT = Path(__file__).parents[2]
 BUCKET = "klaviyo-local-audit-000000000000-us-east-1"
+ROTATOR = "klaviyo-local-viewer-rotator"
+TOPIC = "arn:aws:sns:us-east-1:000000000000:klaviyo-local-alerts"
 DEPLOYER = bootstrap_arn("deployer")
 SETTINGS = """\
 config:
@@ -76,6 +80,17 @@ CHANGES = {
     "eks-pod-identity, cluster: apps, namespace: api, serviceAccount: api": "ecs-task",
 }
 """Tags, variables, retention, schedules, trust; and what goes with an address and with an association of EKS."""
+
+
+TAKEOVER = [
+    "DeleteFunctionConcurrency20171031",
+    "UpdateFunctionCode20150331v2",
+    "AddPermission20150331v2",
+    "RemovePermission20150331v2",
+    "PutRolePolicy",
+    "DeleteRolePolicy",
+]
+"""What a foreign administrator did to a rotator, as the alerts tell it; of the deployer they tell nothing."""
 
 
 @dataclass
@@ -169,13 +184,52 @@ def _decide(world: World, request: Request, **named: Any) -> Decision:
     return decision
 
 
+class _Inbox:
+    """Whoever is told by the topic of the alerts."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        intruder = sandbox.sign_in("intruder")
+        self._sqs = sandbox.client_of(intruder, "sqs")
+        self._queue = self._sqs.create_queue(QueueName="alerts")["QueueUrl"]
+        found = self._sqs.get_queue_attributes(QueueUrl=self._queue, AttributeNames=["QueueArn"])
+        sandbox.client_of(intruder, "sns").subscribe(
+            TopicArn=TOPIC, Protocol="sqs", Endpoint=found["Attributes"]["QueueArn"]
+        )
+
+    def takeovers(self) -> list[tuple[str, str]]:
+        """What was told of functions and of IAM roles, and who did it."""
+        told = []
+        while messages := self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=10).get("Messages"):
+            told += [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+        return [
+            (event["detail"]["eventName"], event["detail"]["userIdentity"]["sessionContext"]["sessionIssuer"]["arn"])
+            for event in told
+            if event.get("source") in {"aws.lambda", "aws.iam"}
+        ]
+
+
+def _take_over(world: World) -> None:
+    """What an attacker does who wants a rotator's keys."""
+    intruder = world.sandbox.sign_in("intruder")
+    function, bundle = world.sandbox.client_of(intruder, "lambda"), io.BytesIO()
+    with zipfile.ZipFile(bundle, "w") as archive:
+        archive.writestr("rotation/rotator.py", "def handler(event, context): pass\n")
+    function.update_function_code(FunctionName=ROTATOR, ZipFile=bundle.getvalue())
+    permission = {"StatementId": "mine", "Action": "lambda:InvokeFunction", "Principal": "999999999999"}
+    function.add_permission(FunctionName=ROTATOR, **permission)
+    function.remove_permission(FunctionName=ROTATOR, StatementId="mine")
+    policy = document({"Effect": "Allow", "Action": "iam:*", "Resource": "*"})
+    iam = world.sandbox.client_of(intruder, "iam")
+    iam.put_role_policy(RoleName=ROTATOR, PolicyName="mine", PolicyDocument=policy)
+    iam.delete_role_policy(RoleName=ROTATOR, PolicyName="mine")
+
+
 def _damage(world: World) -> None:
     """What an administrator may do by mistake, and doctor finds."""
     intruder = world.sandbox.sign_in("intruder")
     world.sandbox.client_of(intruder, "cloudtrail").stop_logging(Name="klaviyo-local-audit")
     world.sandbox.client_of(intruder, "events").disable_rule(Name="klaviyo-local-batch-read")
-    rotator = "klaviyo-local-viewer-rotator"
-    world.sandbox.client_of(intruder, "lambda").delete_function_concurrency(FunctionName=rotator)
+    world.sandbox.client_of(intruder, "lambda").delete_function_concurrency(FunctionName=ROTATOR)
 
 
 def _mend(world: World) -> None:
@@ -250,12 +304,15 @@ def test_the_policy_suffices_to_deploy_mend_change_destroy_and_restore_and_nothi
     created = summary["created"]
     code, summary, said = world.engine("up")
     assert (code, summary) == (0, {"unchanged": created}), said
+    inbox = _Inbox(world.sandbox)
     _damage(world)
     _mend(world)
     _change(world.project)
     code, summary, said = world.engine("up")
     assert code == 0, said
     assert {"updated", "deleted"} <= set(summary)
+    _take_over(world)
+    assert inbox.takeovers() == [(event, bootstrap_arn("intruder")) for event in TAKEOVER]
     world.sandbox.client_of(world.sandbox.sign_in("intruder"), "s3").put_object(Bucket=BUCKET, Key="log", Body=b"read")
     code, summary, said = world.engine("destroy")
     assert (code, set(summary)) == (0, {"deleted"}), said

@@ -1,23 +1,27 @@
-"""What is done to replicas, told at home: CloudTrail gives each region's events to that region's own event bus."""
+"""What is done elsewhere, told at home: CloudTrail gives each region's events to that region's own event bus."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 import pulumi_aws as aws
-from pulumi import ResourceOptions
+from pulumi import Alias, ResourceOptions
 
 from components.alerts.detections import ALL_MANAGEMENT_EVENTS, Detection
 from components.policies.statements import allow, document, to_json
 from components.policies.trust import trust_service
 
+_FORMER: Final = Alias(type_="klaviyo-access:index:ReplicaWatch")
+"""What this was when it watched replicas alone, so that no rule is deleted after it was made under the same name."""
+
 
 @dataclass(frozen=True, kw_only=True)
-class ReplicaWatchArgs:
-    """What a `ReplicaWatch` is made of.
+class FarWatchArgs:
+    """What a `FarWatch` is made of.
 
     Attributes:
-        region: where the replicas are.
+        region: where it is done.
         events: what is passed on.
         home_bus_arn: the event bus at home, where the detections are.
         role_name: name of the IAM role by which events are passed on.
@@ -35,8 +39,8 @@ class ReplicaWatchArgs:
     tags: Mapping[str, str]
 
 
-class ReplicaWatch(pulumi.ComponentResource):
-    """A rule in another region that passes reads and changes of keys on to the alerts at home.
+class FarWatch(pulumi.ComponentResource):
+    """A rule in another region that passes what the alerts look for on to them at home.
 
     Outputs:
         rule_arn: ARN of the rule.
@@ -44,14 +48,15 @@ class ReplicaWatch(pulumi.ComponentResource):
 
     rule_arn: pulumi.Output[str]
 
-    def __init__(self, name: str, args: ReplicaWatchArgs, opts: ResourceOptions | None = None) -> None:
-        super().__init__("klaviyo-access:index:ReplicaWatch", name, None, opts)
+    def __init__(self, name: str, args: FarWatchArgs, opts: ResourceOptions | None = None) -> None:
+        former = ResourceOptions(aliases=[_FORMER])
+        super().__init__("klaviyo-access:index:FarWatch", name, None, ResourceOptions.merge(opts, former))
         child = ResourceOptions(parent=self)
         role = aws.iam.Role(
             f"{name}-role",
             name=args.role_name,
             path=args.iam_path,
-            description=f"Passes reads and changes of Klaviyo keys in {args.region} on",
+            description=f"Passes what concerns Klaviyo keys in {args.region} on",
             assume_role_policy=to_json(trust_service("events.amazonaws.com", account_id=args.account_id)),
             tags=args.tags,
             opts=child,
