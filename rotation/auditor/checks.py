@@ -68,7 +68,7 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
         yield Said(
             Kind.REPLICA_BEHIND,
             f"The secret of {role} is not in sync in every region ({states}): services there may read an older key. "
-            "Until it is, no superseded key of the role is disabled, unless it leaked. 'klaviyo-access doctor' tells "
+            f"Until it is, no superseded key of the role is disabled, unless it leaked. {command('doctor')} tells "
             "AWS's reason; mend it, and deploy the stack.",
         )
     if not seen.rotates:

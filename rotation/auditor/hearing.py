@@ -6,6 +6,7 @@ from typing import Any
 
 from rotation.auditor.findings import Kind, Said
 from rotation.auditor.settings import AuditedRole
+from rotation.commands import command
 from rotation.report import Outcome
 
 
@@ -46,8 +47,8 @@ class Hearing:
             f"Klaviyo refuses every key that was tried, those of {roles} among them: an incident at Klaviyo, or the "
             "account is suspended, and says nothing about one key. So no rotation was started for it, and none was "
             "disabled or taken for dead. See Klaviyo's status page and whether you can log in to the account. If the "
-            "keys were disabled, enable one in the dashboard, or stage a good one and rotate ('klaviyo-access keys "
-            "stage ROLE'); then start an audit."
+            "keys were disabled, enable one in the dashboard, or stage a good one and rotate "
+            f"({command('keys stage ROLE')}); then start an audit."
         )
         return Said(Kind.ALL_REFUSED, message)
 
