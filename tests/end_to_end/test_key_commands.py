@@ -103,6 +103,10 @@ def test_a_leaked_key_in_use_is_rotated_away_disabled_by_the_auditor_and_who_rea
     assert not {label for kind in ("key", "reserve") for label in labels(deployed, kind) if leaked in label}
     assert f"KEY:{spare}" in labels(deployed, "key")
     assert deployed.status("developer")["current"]["fingerprint"] == spare
+    again = deployed.operate("keys", "leaked", leaked, "--days", "2")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert f"No role has {leaked} any more, which developer had" in again.stdout
+    assert "role/klaviyo/local/klaviyo-local-app-api: " in again.stdout
     back = deployed.operate("keys", "rollback", "developer", "--yes")
     assert back.returncode == 1
     assert deployed.status("developer")["current"]["fingerprint"] == spare
