@@ -6,6 +6,7 @@ from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
 from rotation.errors import StoreError
 from rotation.role_keys import RoleKeys, value_of
+from rotation.undecryptable import KMS_REFUSALS
 from rotation.values import find_key
 
 
@@ -35,8 +36,10 @@ def _others(keys: RoleKeys, refused: Collection[str]) -> Iterator[Key]:
     for secret, version in (*in_use, *((keys.reserve, version) for version, _ in reserve.spares)):
         try:
             found = find_key(value_of(secret, version.id))
-        except StoreError:  # a value that cannot be read now is no control
-            continue
+        except StoreError as error:
+            if error.code not in KMS_REFUSALS:
+                raise
+            continue  # what nobody can decrypt is no control
         if found and found.fingerprint not in seen:
             seen.add(found.fingerprint)
             yield found

@@ -7,6 +7,11 @@ from rotation.role_keys import RoleKeys, value_of
 
 UNDECRYPTABLE: Final = "undecryptable"
 """The reason with which a rotator answers for such a version."""
+KMS_REFUSALS: Final = frozenset({"DecryptionFailure", "AccessDeniedException"})
+"""Codes with which Secrets Manager says that it cannot, or may not, decrypt a version: its KMS key changed, or is off.
+
+Source: botocore's model of GetSecretValue, and AWS's "Access to KMS is not allowed".
+"""
 
 
 def decrypted(keys: RoleKeys, version_id: str) -> str | None:

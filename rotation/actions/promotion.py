@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
 
 from klaviyo_access.keys.labels import (
     LEAKED_SPARE,
@@ -32,14 +31,9 @@ from rotation.errors import (
 )
 from rotation.report import Report
 from rotation.role_keys import RoleKeys, value_of
+from rotation.undecryptable import KMS_REFUSALS
 from rotation.values import promoted_value, read_key
 from rotation.verdicts import condemn, reject_spare
-
-_UNDECRYPTED: Final = frozenset({"DecryptionFailure", "AccessDeniedException"})
-"""Codes with which Secrets Manager says that it cannot, or may not, decrypt a version: its KMS key changed, or is off.
-
-Source: botocore's model of GetSecretValue, and AWS's "Access to KMS is not allowed".
-"""
 
 
 def create_secret(keys: RoleKeys, token: str) -> Report:
@@ -169,7 +163,7 @@ def _try_spares(
         try:
             found = _examine(keys, version, spare, reserve)
         except StoreError as error:
-            if error.code not in _UNDECRYPTED:
+            if error.code not in KMS_REFUSALS:
                 raise
             passed_over.encrypted.append(spare.fingerprint)
             passed_over.failure = passed_over.failure or error

@@ -1,8 +1,10 @@
 """A 401 for everybody, as in an incident at Klaviyo's login, condemns no key and proves none dead."""
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from rotation.errors import EverybodyRefusedError, KlaviyoSilentError, RotationError
 from tests.rotation.acts import dies, refused_spare, used
@@ -46,6 +48,29 @@ def test_the_first_keys_of_a_role_are_not_rejected_meanwhile() -> None:
     world.klaviyo.scopes.update(known)
     assert world.rotate() == "RotationSucceeded"
     assert world.lives() == {"a": "AWSCURRENT KEY", "b": "reserve SPARE"}
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "DecryptionFailure"])
+def test_a_control_that_aws_does_not_show_now_is_asked_later_and_one_that_is_lost_is_none(
+    code: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = World()
+    used("a")(world)
+    world.stage("b")
+    world.klaviyo.scopes.clear()
+    in_use = world.labels(world.key_arn).current
+    assert in_use is not None
+    right = world.client._answer
+
+    def answer(operation: str, parameters: dict[str, Any]) -> Any:
+        if operation == "GetSecretValue" and parameters.get("VersionId") == in_use.id:
+            raise ClientError({"Error": {"Code": code, "Message": ""}}, operation)
+        return right(operation, parameters)
+
+    monkeypatch.setattr(world.client, "_answer", answer)
+    world.rotate()
+    verdict = {"ThrottlingException": "reserve SPARE", "DecryptionFailure": "reserve REJECTED(refused)"}
+    assert world.lives()["b"] == verdict[code]
 
 
 def test_a_pending_key_gets_no_verdict_meanwhile() -> None:
