@@ -19,13 +19,13 @@ PAGES = [PROJECT / "README.md", PROJECT / "CONTRIBUTING.md", *sorted((PROJECT / 
 FENCE = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language on all pages."""
+def blocks(*languages: str) -> list[tuple[str, str]]:
+    """The fenced blocks of these languages on all pages, each with its language."""
     return [
-        re.sub(r"^ {3}", "", body, flags=re.MULTILINE) if body.startswith("   ") else body
+        (kind, re.sub(r"^ {3}", "", body, flags=re.MULTILINE) if body.startswith("   ") else body)
         for page in PAGES
         for kind, body in FENCE.findall(page.read_text("utf-8"))
-        if kind == language
+        if kind in languages
     ]
 
 
@@ -79,35 +79,34 @@ def test_the_readme_names_the_tables_that_the_tour_shows(deployed: Deployed) -> 
 
 
 @pytest.mark.end_to_end
-def test_every_shell_block_runs_as_it_stands(deployed: Deployed) -> None:
-    ran = 0
-    for block in blocks("sh"):
-        if block.startswith("make "):
-            continue  # what CI runs around the tests
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block],  # noqa: S607 - the shell of the reader
-            cwd=PROJECT,
-            env=deployed.environ,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, f"{block}\n{done.stdout}{done.stderr}"
-        ran += 1
-    assert ran
+def test_every_block_runs_as_it_stands_after_those_before_it(deployed: Deployed) -> None:
+    """A shell's as the reader, and Python's as a service; what CI runs around the tests is left out."""
+    shown = [(kind, body) for kind, body in blocks("sh", "python") if not body.startswith("make ")]
+    assert {kind for kind, _ in shown} == {"sh", "python"}
+    for kind, body in shown:
+        done = as_reader(deployed, body) if kind == "sh" else as_service(deployed, body)
+        assert done.returncode == 0, f"{body}\n{done.stdout}{done.stderr}"
 
 
-@pytest.mark.end_to_end
-def test_every_python_block_runs_as_a_service(deployed: Deployed) -> None:
-    snippets = blocks("python")
-    assert snippets
-    for snippet in snippets:
-        environ = {**deployed.environ, **deployed.as_service("event-tracker")}
-        done = subprocess.run(
-            [sys.executable, "-c", snippet], cwd=Path("/"), env=environ, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{snippet}\n{done.stderr}"
+def as_reader(deployed: Deployed, block: str) -> subprocess.CompletedProcess[str]:
+    """Run lines of a shell in the checkout."""
+    return subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", block],  # noqa: S607 - the shell of the reader
+        cwd=PROJECT,
+        env=deployed.environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def as_service(deployed: Deployed, snippet: str) -> subprocess.CompletedProcess[str]:
+    """Run Python as the service that tracks events does."""
+    environ = {**deployed.environ, **deployed.as_service("event-tracker")}
+    return subprocess.run(
+        [sys.executable, "-c", snippet], cwd=Path("/"), env=environ, capture_output=True, text=True, check=False
+    )
 
 
 def test_every_console_line_is_of_a_kind_that_a_test_here_runs_or_holds() -> None:
@@ -134,7 +133,7 @@ def test_every_command_of_the_aws_cli_is_one_that_aws_knows() -> None:
 
 
 def test_the_deployers_role_is_taken_by_one_environment_of_one_repository_alone() -> None:
-    [trust] = [json.loads(one) for one in blocks("json") if "token.actions.githubusercontent.com:sub" in one]
+    [trust] = [json.loads(one) for _, one in blocks("json") if "token.actions.githubusercontent.com:sub" in one]
     [statement] = trust["Statement"]
     account, issuer = "333333333333", "token.actions.githubusercontent.com"
     assert statement["Principal"] == {"Federated": f"arn:aws:iam::{account}:oidc-provider/{issuer}"}
