@@ -5,9 +5,10 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from klaviyo_access.klaviyo.probes import REFUSED
-from rotation.auditor.findings import URGENT, Kind, Record, Said, metrics_line, write_line
+from klaviyo_access.keys.labels import REFUSED
+from rotation.auditor.findings import URGENT, Kind, Record, Said, metrics_line
 from rotation.commands import command
+from rotation.log import write_line
 from rotation.report import NO_KEY, UNMANAGED, Outcome
 
 

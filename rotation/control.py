@@ -2,8 +2,9 @@
 
 from collections.abc import Collection, Iterator
 
+from klaviyo_access.keys.labels import REFUSED
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.errors import StoreError
 from rotation.role_keys import RoleKeys, value_of
 from rotation.undecryptable import KMS_REFUSALS

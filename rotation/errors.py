@@ -22,7 +22,6 @@
 from collections.abc import Sequence
 
 from klaviyo_access.keys.labels import LABEL_LIMIT, Rejected
-from klaviyo_access.klaviyo.probes import WriteAcceptedError
 from rotation.commands import command
 
 
@@ -112,7 +111,7 @@ class ScopesUnprovedError(DeadEndError):
 class WriteProbeError(DeadEndError):
     """Klaviyo took a malformed write; this rotation sends no further one, and its failure reaches the alerts."""
 
-    def __init__(self, role: str, accepted: WriteAcceptedError) -> None:
+    def __init__(self, role: str, accepted: str) -> None:
         super().__init__(
             f"Role {role}: {accepted} Look there for what it made, set writeProbes to false and deploy: until then "
             "the role rotates without write probes. The spare waits as before, and the current key stays in use."

@@ -48,50 +48,51 @@ class StepRequest:
 
 
 @dataclass(frozen=True)
-class Canary:
+class _Plain:
+    """An action that needs to be told nothing."""
+
+
+@dataclass(frozen=True)
+class _OfVersion:
+    """An action on one version of the key secret or, for `Discard`, of the reserve."""
+
+    version: str
+
+
+@dataclass(frozen=True)
+class _OfSecretVersion:
+    """An action on one version of either secret."""
+
+    secret: Where
+    version: str
+
+
+class Canary(_Plain):
     """Look whether the current key works, and roll back if it does not."""
 
 
-@dataclass(frozen=True)
-class FirstCanary:
+class FirstCanary(_Plain):
     """The same of a key that has just been promoted; nobody waits for the answer."""
 
 
-@dataclass(frozen=True)
-class RollBack:
+class RollBack(_OfVersion):
     """Back to the previous key, if ``version`` is still the current one."""
 
-    version: str
 
-
-@dataclass(frozen=True)
-class BeginDisable:
+class BeginDisable(_OfSecretVersion):
     """Mark the key of a version as being disabled, if it may be."""
 
-    secret: Where
-    version: str
 
-
-@dataclass(frozen=True)
-class Retire:
+class Retire(_OfVersion):
     """Mark the key of a retired version as being disabled, without waiting for its grace."""
 
-    version: str
 
-
-@dataclass(frozen=True)
-class ProveDead:
+class ProveDead(_OfSecretVersion):
     """Let the key of a version go, if Klaviyo knows it no more."""
 
-    secret: Where
-    version: str
 
-
-@dataclass(frozen=True)
-class Discard:
+class Discard(_OfVersion):
     """Let a rejected version of the reserve go in which no key can be read: whoever asks has looked what it was."""
-
-    version: str
 
 
 @dataclass(frozen=True)
@@ -101,13 +102,11 @@ class Leak:
     fingerprint: str
 
 
-@dataclass(frozen=True)
-class Unstick:
+class Unstick(_Plain):
     """End a rotation that nobody finishes."""
 
 
-@dataclass(frozen=True)
-class Adopt:
+class Adopt(_Plain):
     """Manage the current key, which somebody else put, and say what Klaviyo has against it."""
 
 
@@ -159,15 +158,13 @@ def name_of(request: StepRequest | ActionRequest) -> str:
     """What a request is called in its event, in logs and in answers."""
     if isinstance(request, StepRequest):
         return request.step.value
-    return next(name for name, kind in ACTIONS.items() if isinstance(request, kind))
+    return next(name for name, kind in ACTIONS.items() if type(request) is kind)
 
 
 def version_of(request: StepRequest | ActionRequest) -> str | None:
     """The version that a request is about, if it names one."""
     match request:
-        case StepRequest(token=version) | RollBack(version) | Retire(version) | Discard(version):
-            return version
-        case BeginDisable(version=version) | ProveDead(version=version):
+        case StepRequest(token=version) | _OfVersion(version=version) | _OfSecretVersion(version=version):
             return version
     return None
 

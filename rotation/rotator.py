@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from klaviyo_access.klaviyo.probes import Prober, send
+from klaviyo_access.klaviyo.probes import Prober
+from klaviyo_access.klaviyo.transport import send
 from rotation.actions.adoption import adopt
 from rotation.actions.death import discard, prove_dead
 from rotation.actions.disabling import begin_disable, retire
@@ -18,7 +19,7 @@ from rotation.actions.leak import mark_leaked
 from rotation.actions.promotion import create_secret, finish_secret, set_secret, test_secret
 from rotation.actions.wedge import unstick
 from rotation.canary_findings import tell_at_once
-from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
+from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
 from rotation.errors import DeadEndError
 from rotation.events import (
     ActionRequest,
@@ -38,6 +39,7 @@ from rotation.events import (
 )
 from rotation.report import Report
 from rotation.role_keys import RoleKeys
+from rotation.serving import seconds_left, serve, take_step
 from rotation.settings import Settings
 from rotation.store import SecretsManagerClient, StoredSecret
 
@@ -113,9 +115,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     with only_own_errors(role=os.environ.get("ROLE", "")) as progress:
         settings = Settings.of(os.environ)
         request = read_event(event, key_secret_arn=settings.key_secret_arn)
-        answer = progress.serve(
-            request, lambda: Rotator(settings, secrets_manager(), _prober(settings, context), now).run(request)
-        )
+        answer = serve(progress, request, do=lambda: _rotator(settings, context).run(request))
         if isinstance(request, Canary | FirstCanary):
             tell_at_once(os.environ.get("ENVIRONMENT", ""), settings.role, answer, now())
         return answer
@@ -132,11 +132,12 @@ def _act(keys: RoleKeys, request: ActionRequest) -> Report:
     return _ACTIONS[type(request)](keys, request)
 
 
-def _prober(settings: Settings, context: LambdaContext) -> Prober:
-    return Prober(
+def _rotator(settings: Settings, context: LambdaContext) -> Rotator:
+    klaviyo = Prober(
         url=settings.klaviyo_url,
         revision=settings.klaviyo_revision,
         transport=send,
         sleep=time.sleep,
         time_left=lambda: seconds_left(context),
     )
+    return Rotator(settings, secrets_manager(), klaviyo, now)

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Literal
-from urllib.parse import urlsplit
 
-from klaviyo_access.endpoint import RULE, is_safe
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from rotation.errors import SettingsError
+from rotation.variables import required, safe_url
 
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,6}")
 _SCOPE: Final = re.compile(r"[a-z]+(?:-[a-z]+)*:(?:read|write)")
@@ -64,18 +63,6 @@ class Settings:
         )
 
 
-def required(environ: Mapping[str, str], name: str) -> str:
-    """A variable that must be set.
-
-    Raises:
-        SettingsError: it is not.
-    """
-    value = environ.get(name, "")
-    if not value:
-        raise SettingsError(f"The rotator needs the environment variable {name}, which is not set: deploy it again.")
-    return value
-
-
 def _scopes(text: str) -> tuple[str, ...]:
     scopes = tuple(sorted(set(text.split(","))))
     if wrong := [scope for scope in scopes if not _SCOPE.fullmatch(scope)]:
@@ -85,18 +72,6 @@ def _scopes(text: str) -> tuple[str, ...]:
             f"SCOPES is {text!r}, without {ACCOUNT_SCOPE}, by which a key proves its account: add it to the role."
         )
     return scopes
-
-
-def safe_url(url: str) -> str:
-    """Klaviyo's base URL, to which keys are sent.
-
-    Raises:
-        SettingsError: a key must not travel there.
-    """
-    if is_safe(url):
-        return url
-    parts = urlsplit(url)
-    raise SettingsError(f"KLAVIYO_URL is {RULE}; it is {parts.scheme}://{parts.hostname}…: keys are sent there.")
 
 
 def _grace(text: str) -> timedelta:

@@ -19,6 +19,7 @@ SHARED_MODULES: Final = (
     "klaviyo_access/klaviyo/answers.py",
     "klaviyo_access/klaviyo/probe_table.py",
     "klaviyo_access/klaviyo/probes.py",
+    "klaviyo_access/klaviyo/transport.py",
     "klaviyo_access/webhooks/__init__.py",
     "klaviyo_access/webhooks/labels.py",
     "klaviyo_access/webhooks/secret.py",

@@ -13,12 +13,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
-from typing import Final
+from typing import ClassVar, Final
 
 LABEL_LIMIT: Final = 20
+"""Staging labels that AWS allows on all versions of a secret together."""
+
 ROTATION_LABELS: Final = 3
 """What a rotation adds beside AWSPENDING: KEY to the new version, AWSPREVIOUS and RETIRED to the old one."""
-"""Staging labels that AWS allows on all versions of a secret together."""
+
+REFUSED: Final = "refused"
+"""The reason with which a key is rejected that Klaviyo does not know: the only one that proves a key dead."""
 
 LEAKED_SPARE: Final = "leaked"
 """The reason with which a leaked spare is rejected."""
@@ -41,67 +45,67 @@ class AwsLabel(StrEnum):
 
 
 @dataclass(frozen=True)
-class Spare:
-    """On the reserve: staged at ``time`` and waiting to be promoted."""
+class _OfKey:
+    """A label that names a key."""
 
+    prefix: ClassVar[str]
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.prefix}:{self.fingerprint}"
+
+
+@dataclass(frozen=True)
+class _OfKeyAtTime:
+    """A label that names a key and a moment."""
+
+    prefix: ClassVar[str]
     time: datetime
     fingerprint: str
 
     def __str__(self) -> str:
-        return f"SPARE:{format_time(self.time)}:{self.fingerprint}"
+        return f"{self.prefix}:{format_time(self.time)}:{self.fingerprint}"
+
+
+class Spare(_OfKeyAtTime):
+    """On the reserve: staged at ``time`` and waiting to be promoted."""
+
+    prefix = "SPARE"
+
+
+class HoldsKey(_OfKey):
+    """On the key secret: this version holds a key that is not yet proved dead."""
+
+    prefix = "KEY"
+
+
+class Retired(_OfKeyAtTime):
+    """On the key secret: superseded at ``time``; its grace runs."""
+
+    prefix = "RETIRED"
+
+
+class Disabling(_OfKey):
+    """On the key secret: being disabled at Klaviyo."""
+
+    prefix = "DISABLING"
+
+
+class Leaked(_OfKey):
+    """On the key secret: a verdict stronger than ``Rejected``."""
+
+    prefix = "LEAKED"
 
 
 @dataclass(frozen=True)
-class Rejected:
+class Rejected(_OfKeyAtTime):
     """A verdict: this key is never promoted again. ``reason`` is lower-case words, or ``missing:`` and scopes."""
 
-    time: datetime
-    fingerprint: str
+    prefix = "REJECTED"
     reason: str
 
     def __str__(self) -> str:
-        return f"REJECTED:{format_time(self.time)}:{self.fingerprint}:{self.reason}"
-
-
-@dataclass(frozen=True)
-class HoldsKey:
-    """On the key secret: this version holds a key that is not yet proved dead."""
-
-    fingerprint: str
-
-    def __str__(self) -> str:
-        return f"KEY:{self.fingerprint}"
-
-
-@dataclass(frozen=True)
-class Retired:
-    """On the key secret: superseded at ``time``; its grace runs."""
-
-    time: datetime
-    fingerprint: str
-
-    def __str__(self) -> str:
-        return f"RETIRED:{format_time(self.time)}:{self.fingerprint}"
-
-
-@dataclass(frozen=True)
-class Disabling:
-    """On the key secret: being disabled at Klaviyo."""
-
-    fingerprint: str
-
-    def __str__(self) -> str:
-        return f"DISABLING:{self.fingerprint}"
-
-
-@dataclass(frozen=True)
-class Leaked:
-    """On the key secret: a verdict stronger than ``Rejected``."""
-
-    fingerprint: str
-
-    def __str__(self) -> str:
-        return f"LEAKED:{self.fingerprint}"
+        return f"{super().__str__()}:{self.reason}"
 
 
 @dataclass(frozen=True)
@@ -129,17 +133,14 @@ OurLabel = Spare | Rejected | HoldsKey | Retired | Disabling | Leaked
 Label = OurLabel | WriteTaken | AwsLabel | Foreign
 
 _AWS: Final = {label.value: label for label in AwsLabel}
-_TIMED: Final[tuple[tuple[re.Pattern[str], type[Spare | Retired]], ...]] = (
-    (re.compile(f"SPARE:{_TIME}:{_FINGERPRINT}"), Spare),
-    (re.compile(f"RETIRED:{_TIME}:{_FINGERPRINT}"), Retired),
-)
-_UNTIMED: Final[tuple[tuple[re.Pattern[str], type[HoldsKey | Disabling | Leaked]], ...]] = (
-    (re.compile(f"KEY:{_FINGERPRINT}"), HoldsKey),
-    (re.compile(f"DISABLING:{_FINGERPRINT}"), Disabling),
-    (re.compile(f"LEAKED:{_FINGERPRINT}"), Leaked),
-)
-_WRITE_TAKEN: Final = re.compile(f"WRITE-TAKEN:{_TIME}")
+_KINDS_OF_KEY: Final[Mapping[str, type[HoldsKey | Disabling | Leaked]]] = {
+    kind.prefix: kind for kind in (HoldsKey, Disabling, Leaked)
+}
+_KINDS_AT_TIME: Final[Mapping[str, type[Spare | Retired]]] = {kind.prefix: kind for kind in (Spare, Retired)}
+_OF_KEY: Final = re.compile(f"(?P<prefix>{'|'.join(_KINDS_OF_KEY)}):{_FINGERPRINT}")
+_AT_TIME: Final = re.compile(f"(?P<prefix>{'|'.join(_KINDS_AT_TIME)}):{_TIME}:{_FINGERPRINT}")
 _REJECTED: Final = re.compile(f"REJECTED:{_TIME}:{_FINGERPRINT}:{_REASON}")
+_WRITE_TAKEN: Final = re.compile(f"WRITE-TAKEN:{_TIME}")
 
 
 def format_time(time: datetime) -> str:
@@ -159,16 +160,14 @@ def parse_label(text: str) -> Label:
 
 
 def _parse_ours(text: str) -> OurLabel | WriteTaken | None:
-    if found := _WRITE_TAKEN.fullmatch(text):
-        return WriteTaken(_parse_time(found["time"]))
-    for untimed, kind in _UNTIMED:
-        if found := untimed.fullmatch(text):
-            return kind(found["fingerprint"])
-    for timed, timed_kind in _TIMED:
-        if found := timed.fullmatch(text):
-            return timed_kind(_parse_time(found["time"]), found["fingerprint"])
+    if found := _OF_KEY.fullmatch(text):
+        return _KINDS_OF_KEY[found["prefix"]](found["fingerprint"])
+    if found := _AT_TIME.fullmatch(text):
+        return _KINDS_AT_TIME[found["prefix"]](_parse_time(found["time"]), found["fingerprint"])
     if found := _REJECTED.fullmatch(text):
         return Rejected(_parse_time(found["time"]), found["fingerprint"], found["reason"])
+    if found := _WRITE_TAKEN.fullmatch(text):
+        return WriteTaken(_parse_time(found["time"]))
     return None
 
 

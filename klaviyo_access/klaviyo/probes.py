@@ -18,32 +18,17 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 from http import HTTPStatus
-from typing import Final, Protocol
-from urllib.parse import urlencode, urlsplit
+from typing import Final
+from urllib.parse import urlencode
 
+from klaviyo_access.keys.labels import REFUSED
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.answers import Answer, Meaning, read_answer
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE, MALFORMED, READ_PROBES, WRITE_PROBES, Probe
-
-REQUEST_TIMEOUT: Final = 10.0
-"""Seconds that one call to Klaviyo may wait."""
-
-BODY_LIMIT: Final = 1 << 20
-"""Bytes of an answer that are read; a probe's answer is far smaller."""
-
-REFUSED: Final = "refused"
-"""The reason of a refusal by which Klaviyo does not know the key: the only one that proves a key dead."""
+from klaviyo_access.klaviyo.transport import REQUEST_TIMEOUT, Transport
 
 NAMED_SCOPES: Final = 8
 """Missing scopes that a reason names: AWS allows 256 characters in the label that carries it."""
-
-
-class Transport(Protocol):
-    """Sends one request and returns status, headers and body; follows no redirect; raises OSError on no answer."""
-
-    def __call__(
-        self, method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
-    ) -> tuple[int, Mapping[str, str], bytes]: ...
 
 
 class Evidence(StrEnum):
@@ -254,30 +239,3 @@ def _require_account(body: bytes, account_id: str) -> None:
         raise _no_answer(READ_PROBES[ACCOUNT_SCOPE], "an answer without an account")
     if accounts != {account_id}:
         raise KeyRefusedError("The key belongs to another Klaviyo account.", reason="other-account")
-
-
-def send(
-    method: str, url: str, headers: Mapping[str, str], timeout: float, body: bytes | None = None
-) -> tuple[int, Mapping[str, str], bytes]:
-    """The real transport: one request on a connection of its own, no redirect followed, no proxy.
-
-    Args:
-        method: the HTTP method.
-        url: an http or https URL.
-        headers: sent as they are.
-        timeout: seconds for connecting and for each read.
-        body: sent as it is, where there is one.
-
-    Raises:
-        OSError: no connection, a TLS failure, or a time-out.
-        http.client.HTTPException: the answer is not HTTP.
-    """
-    parts = urlsplit(url)
-    connect = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = connect(parts.netloc, timeout=timeout)
-    try:
-        connection.request(method, parts._replace(scheme="", netloc="").geturl(), body, dict(headers))
-        response = connection.getresponse()
-        return response.status, dict(response.getheaders()), response.read(BODY_LIMIT)
-    finally:
-        connection.close()

@@ -8,6 +8,7 @@ from typing import Final
 
 from klaviyo_access.keys.labels import (
     LEAKED_SPARE,
+    REFUSED,
     AwsLabel,
     Disabling,
     Foreign,
@@ -20,7 +21,7 @@ from klaviyo_access.keys.labels import (
     WriteTaken,
 )
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.control import refuses_everybody
 from rotation.errors import EventRefusedError
 from rotation.events import Discard, ProveDead

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Final
 
 from klaviyo_access.keys.labels import (
+    REFUSED,
     ROLLED_BACK,
     AwsLabel,
     Disabling,
@@ -21,7 +22,7 @@ from klaviyo_access.keys.labels import (
 )
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
-from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof
 from rotation.actions.healing import heal
 from rotation.commands import command
 from rotation.errors import EventRefusedError, KlaviyoSilentError

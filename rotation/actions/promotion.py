@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from klaviyo_access.keys.labels import (
     LEAKED_SPARE,
+    REFUSED,
     ROTATION_LABELS,
     AwsLabel,
     HoldsKey,
@@ -15,7 +16,7 @@ from klaviyo_access.keys.labels import (
     WriteTaken,
 )
 from klaviyo_access.keys.secret import Key, MalformedKeyError
-from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
 from rotation.actions.healing import heal
 from rotation.control import refuses_everybody
 from rotation.errors import (
@@ -195,7 +196,7 @@ def _examine(keys: RoleKeys, version: Version, spare: Spare, reserve: SecretLabe
         raise KlaviyoSilentError(str(silence)) from None
     except WriteAcceptedError as accepted:
         _forbid_writes(keys, reserve.current or version)
-        raise WriteProbeError(settings.role, accepted) from None
+        raise WriteProbeError(settings.role, str(accepted)) from None
     if proof.unproved and settings.require_proof == "all":
         raise ScopesUnprovedError(settings.role, proof.unproved)
     return _GoodSpare(key, proof)

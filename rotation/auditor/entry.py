@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, cast
 
-from klaviyo_access.klaviyo.probes import send
+from klaviyo_access.klaviyo.transport import send
 from rotation.auditor.events import read_audit
-from rotation.auditor.findings import Record, write, write_line
+from rotation.auditor.findings import Record
 from rotation.auditor.rotators import FunctionsClient, Rotators
 from rotation.auditor.round import SECONDS_TO_ENABLE, Round
 from rotation.auditor.settings import AuditorSettings
@@ -20,6 +20,7 @@ from rotation.auditor.sight import SecretsClient, Sight
 from rotation.auditor.trail import Trail, TrailClient
 from rotation.clients import make_client
 from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
+from rotation.log import write, write_line
 
 _BUNDLE: Final = Path(__file__).parents[2]
 _SECONDS_TO_END: Final = 20.0

@@ -1,14 +1,14 @@
 """What the auditor finds: one line of JSON for each finding, and the metrics on which alarms look."""
 
-import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
+
+from rotation.log import write
 
 NAMESPACE: Final = "KlaviyoAccess"
 
@@ -187,14 +187,3 @@ def metrics_line(environment: str, at: datetime, values: Mapping[str, int]) -> d
     directive = {"Namespace": NAMESPACE, "Dimensions": [list(of)], "Metrics": metrics}
     aws = {"Timestamp": int(at.timestamp() * 1000), "CloudWatchMetrics": [directive]}
     return {"_aws": aws, **of, **values}
-
-
-def write(level: str, **fields: object) -> None:
-    """Write one line of JSON."""
-    write_line({"level": level, **fields})
-
-
-def write_line(line: dict[str, object]) -> None:
-    """Write one line of JSON as it is: Lambda's root logger would put text before it."""
-    sys.stdout.write(json.dumps(line) + "\n")
-    sys.stdout.flush()

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.answers import Answer, Meaning, read_answer
-from klaviyo_access.klaviyo.probes import REQUEST_TIMEOUT
+from klaviyo_access.klaviyo.transport import REQUEST_TIMEOUT
 from klaviyo_access.webhooks.secret import SigningSecret
 from rotation.errors import ChangeRefusedError, KlaviyoSilentError
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from klaviyo_access.klaviyo.probes import send
+from klaviyo_access.klaviyo.transport import send
 from klaviyo_access.webhooks.secret import SigningSecret
-from rotation.entry import LambdaContext, now, only_own_errors, seconds_left, secrets_manager, take_step
+from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
 from rotation.errors import DeadEndError, EventRefusedError, KlaviyoSilentError
 from rotation.events import Step, StepRequest, Unstick, read_event
 from rotation.report import Report
+from rotation.serving import seconds_left, serve, take_step
 from rotation.store import StoredSecret
 from rotation.webhooks.change import SecretChange, create_secret, end_rotation, finish_secret, set_secret, test_secret
 from rotation.webhooks.klaviyo import KlaviyoWebhooks
@@ -85,7 +86,7 @@ def handler(event: object, context: LambdaContext) -> dict[str, object]:
     with only_own_errors(webhook=os.environ.get("WEBHOOK", "")) as progress:
         settings = WebhookSettings.of(os.environ)
         request = read_webhook_event(event, secret_arn=settings.secret_arn)
-        return progress.serve(request, lambda: WebhookRotator(_change(settings, context)).run(request))
+        return serve(progress, request, do=lambda: WebhookRotator(_change(settings, context)).run(request))
 
 
 def make_secret() -> SigningSecret:

@@ -15,7 +15,7 @@ import pytest
 from klaviyo_access.cli.doctor.caller import CallerSide
 from klaviyo_access.cli.doctor.command import look_at
 from klaviyo_access.cli.doctor.findings import Finding
-from klaviyo_access.klaviyo.probes import send
+from klaviyo_access.klaviyo.transport import send
 from sandbox import asking, shell
 from sandbox.home import Home
 from tests.end_to_end.deployed import PROJECT, Deployed

@@ -21,14 +21,8 @@ from klaviyo_access.access_model.catalog import GA_SCOPES
 from klaviyo_access.keys.labels import Rejected, parse_label
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probe_table import MALFORMED, READ_PROBES, WRITE_PROBES
-from klaviyo_access.klaviyo.probes import (
-    Evidence,
-    KeyRefusedError,
-    NoAnswerError,
-    Prober,
-    WriteAcceptedError,
-    send,
-)
+from klaviyo_access.klaviyo.probes import Evidence, KeyRefusedError, NoAnswerError, Prober, WriteAcceptedError
+from klaviyo_access.klaviyo.transport import send
 from sandbox.klaviyo.forms import form_of
 from sandbox.klaviyo.problems import Problem
 

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from rotation.entry import take_step
+from rotation.serving import take_step
 from tests.rotation.state_machine.account import Account
 from tests.rotation.state_machine.dangers import dangers
 from tests.rotation.state_machine.faults import Fault

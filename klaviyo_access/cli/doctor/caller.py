@@ -28,7 +28,7 @@ from klaviyo_access.cli.rendering import Resource, rendered_resources
 from klaviyo_access.cli.workspace import Workspace, find_stack
 from klaviyo_access.endpoint import is_loopback
 from klaviyo_access.klaviyo.answers import Meaning, read_answer
-from klaviyo_access.klaviyo.probes import Transport
+from klaviyo_access.klaviyo.transport import Transport
 
 MOST_SKEW_SECONDS: Final = 240
 """AWS refuses a signature whose time is five minutes off."""

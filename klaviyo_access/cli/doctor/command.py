@@ -26,7 +26,7 @@ from klaviyo_access.cli.doctor.sight import Sight
 from klaviyo_access.cli.errors import ExitCode
 from klaviyo_access.cli.options import Json, Project, Stack
 from klaviyo_access.cli.rendering import RenderedFile
-from klaviyo_access.klaviyo.probes import send
+from klaviyo_access.klaviyo.transport import send
 
 CHECKS: Final[Sequence[Check[Sight]]] = (
     *secrets.CHECKS,

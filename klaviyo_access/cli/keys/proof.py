@@ -10,9 +10,11 @@ from klaviyo_access.access_model.environment import Environment
 from klaviyo_access.cli.console import note
 from klaviyo_access.cli.errors import CommandError, UnreachableError
 from klaviyo_access.cli.keys.reasons import meaning
+from klaviyo_access.keys.labels import REFUSED
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
-from klaviyo_access.klaviyo.probes import REFUSED, KeyRefusedError, NoAnswerError, Prober, send
+from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Prober
+from klaviyo_access.klaviyo.transport import send
 
 _PATIENCE_SECONDS: Final = 90.0
 """For one key: Klaviyo answers some questions 15 times a minute in the whole account."""

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any, Final
 from unittest.mock import patch
 
-from rotation import entry, rotator, values
+from rotation import rotator, serving, values
 from rotation.actions import death, disabling, fall_back, healing, leak, promotion
 from rotation.auditor import inventory as auditor_inventory
 from rotation.auditor.disposal import Disposal
@@ -101,7 +101,7 @@ def _slip(function: Any, right: str, wrong: str) -> Mutant:
 
 
 MUTANTS: Final[Mapping[str, Mutant]] = {
-    "AWSPENDING is left after a refusal": _slip(entry.take_step, "secret.abandon(token)", "pass"),
+    "AWSPENDING is left after a refusal": _slip(serving.take_step, "secret.abandon(token)", "pass"),
     "finishSecret returns early, unhealed, when already current": _slip(
         rotator._step, "heal(keys)", "request.step is Step.FINISH or heal(keys)"
     ),
@@ -161,7 +161,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "two runs of a rotator at once": _two_at_once,
     "AWSPENDING is left when labels are full": _slip(
-        entry.take_step,
+        serving.take_step,
         "    except hopeless:\n",
         "    except hopeless as error:\n        if type(error).__name__ == 'LabelsFullError':\n            raise\n",
     ),
