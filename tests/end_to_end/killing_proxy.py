@@ -78,8 +78,10 @@ class KillingProxy:
                 if self._is_fatal(heard):
                     if self._moment == "asked":
                         self._kill()
+                        break
                     fatal.set()
                 aws.sendall(heard)
+        with suppress(OSError):
             aws.shutdown(socket.SHUT_RDWR)
 
     def _is_fatal(self, heard: bytes) -> bool:

@@ -78,6 +78,7 @@ def make_place(directory: Path, sandbox: Sandbox) -> Place:
         "PULUMI_BACKEND_URL": f"file://{home / 'state'}",
         "PULUMI_CONFIG_PASSPHRASE": "sandbox",
         "PULUMI_SKIP_UPDATE_CHECK": "true",
+        "PULUMI_ENABLE_STREAMING_JSON_PREVIEW": "true",
         "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
     }
     return Place(directory, f"p{uuid.uuid4().hex[:10]}", {**kept, **environment(sandbox), **pulumi})
