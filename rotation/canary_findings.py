@@ -8,8 +8,8 @@ from typing import Any
 from klaviyo_access.keys.labels import REFUSED
 from rotation.auditor.findings import URGENT, Kind, Record, Said, metrics_line
 from rotation.commands import command
-from rotation.log import write_line
 from rotation.report import NO_KEY, UNMANAGED, Outcome
+from rotation.runtime.log import write_line
 
 
 def of_canary(role: str, answer: Mapping[str, Any]) -> Said | None:

@@ -13,11 +13,11 @@ from typing import Any, Final, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from rotation.clients import make_client
-from rotation.entry import LambdaContext, only_own_errors
 from rotation.errors import EventRefusedError, RotationError, SettingsError
-from rotation.log import write
-from rotation.variables import required
+from rotation.runtime.clients import make_client
+from rotation.runtime.entry import LambdaContext, only_own_errors
+from rotation.runtime.log import write
+from rotation.runtime.variables import required
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,255}")
 

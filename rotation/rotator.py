@@ -19,7 +19,6 @@ from rotation.actions.leak import mark_leaked
 from rotation.actions.promotion import create_secret, finish_secret, set_secret, test_secret
 from rotation.actions.wedge import unstick
 from rotation.canary_findings import tell_at_once
-from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
 from rotation.errors import DeadEndError
 from rotation.events import (
     ActionRequest,
@@ -37,8 +36,9 @@ from rotation.events import (
     Unstick,
     read_event,
 )
+from rotation.keys.role_keys import RoleKeys
 from rotation.report import Report
-from rotation.role_keys import RoleKeys
+from rotation.runtime.entry import LambdaContext, now, only_own_errors, secrets_manager
 from rotation.serving import seconds_left, serve, take_step
 from rotation.settings import Settings
 from rotation.store import SecretsManagerClient, StoredSecret

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 from typing import Final
 
-from rotation.entry import LambdaContext, Progress
 from rotation.errors import EventRefusedError, RotationError
 from rotation.events import ActionRequest, StepRequest, name_of, version_of
-from rotation.log import write
 from rotation.report import Report
+from rotation.runtime.entry import LambdaContext, Progress
+from rotation.runtime.log import write
 from rotation.store import StoredSecret
 
 SECONDS_FOR_LABELS: Final = 15.0

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from rotation.errors import SettingsError
-from rotation.variables import required, safe_url
+from rotation.runtime.variables import required, safe_url
 
 _SECONDS: Final = re.compile(r"[1-9][0-9]{0,6}")
 _SCOPE: Final = re.compile(r"[a-z]+(?:-[a-z]+)*:(?:read|write)")

@@ -7,9 +7,9 @@ has proved it. The next rotation writes the value in its own form.
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.errors import LabelsFullError
 from rotation.events import Adopt
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.values import find_key
 from rotation.report import Outcome, Report
-from rotation.role_keys import RoleKeys, value_of
-from rotation.values import find_key
 
 
 def adopt(keys: RoleKeys, request: Adopt) -> Report:  # noqa: ARG001 - all actions are called alike

@@ -22,15 +22,15 @@ from klaviyo_access.keys.labels import (
 )
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
-from rotation.control import refuses_everybody
 from rotation.errors import EventRefusedError
 from rotation.events import Discard, ProveDead
-from rotation.live import live_fingerprints
+from rotation.keys.control import refuses_everybody
+from rotation.keys.live import live_fingerprints
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.undecryptable import UNDECRYPTABLE, decrypted
+from rotation.keys.values import find_keys
 from rotation.report import Outcome, Report
-from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret, Where
-from rotation.undecryptable import UNDECRYPTABLE, decrypted
-from rotation.values import find_keys
 
 _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling, HoldsKey)
 """AWSPREVIOUS goes first, so that nothing falls back on a dead key; KEY last, since by it healing knows the rest."""

@@ -5,13 +5,13 @@ from datetime import datetime
 from klaviyo_access.keys.labels import Disabling, Rejected, Retired, Version
 from rotation.errors import EventRefusedError, LabelsFullError
 from rotation.events import BeginDisable, Retire
-from rotation.live import live_fingerprints
+from rotation.keys.live import live_fingerprints
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.room import make_room
+from rotation.keys.undecryptable import UNDECRYPTABLE, decrypted
+from rotation.keys.values import find_key
 from rotation.report import Outcome, Report
-from rotation.role_keys import RoleKeys, value_of
-from rotation.room import make_room
 from rotation.store import Where
-from rotation.undecryptable import UNDECRYPTABLE, decrypted
-from rotation.values import find_key
 
 
 def retire(keys: RoleKeys, request: Retire) -> Report:

@@ -27,11 +27,11 @@ from rotation.actions.healing import heal
 from rotation.commands import command
 from rotation.errors import EventRefusedError, KlaviyoSilentError
 from rotation.events import Canary, FirstCanary, RollBack
-from rotation.live import unnamed_of_services
+from rotation.keys.live import unnamed_of_services
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.values import find_key
+from rotation.keys.verdicts import condemn
 from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
-from rotation.role_keys import RoleKeys, value_of
-from rotation.values import find_key
-from rotation.verdicts import condemn
 
 _MISSING: Final = "missing:"
 

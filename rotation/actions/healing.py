@@ -12,8 +12,8 @@ from klaviyo_access.keys.labels import (
     Spare,
     Version,
 )
-from rotation.role_keys import RoleKeys, value_of
-from rotation.values import find_key
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.values import find_key
 
 
 def heal(keys: RoleKeys) -> None:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Leaked, Rejected, Spare, Version
 from rotation.errors import StoreError
 from rotation.events import Leak
-from rotation.live import is_current, unnamed_fingerprints
+from rotation.keys.live import is_current, unnamed_fingerprints
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.values import find_key
+from rotation.keys.verdicts import condemn, reject_spare
 from rotation.report import Life, Outcome, Report
-from rotation.role_keys import RoleKeys, value_of
 from rotation.store import StoredSecret
-from rotation.values import find_key
-from rotation.verdicts import condemn, reject_spare
 
 
 def mark_leaked(keys: RoleKeys, request: Leak) -> Report:

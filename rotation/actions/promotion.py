@@ -18,7 +18,6 @@ from klaviyo_access.keys.labels import (
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof, WriteAcceptedError
 from rotation.actions.healing import heal
-from rotation.control import refuses_everybody
 from rotation.errors import (
     EventRefusedError,
     EverybodyRefusedError,
@@ -30,11 +29,12 @@ from rotation.errors import (
     StoreError,
     WriteProbeError,
 )
+from rotation.keys.control import refuses_everybody
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.undecryptable import KMS_REFUSALS
+from rotation.keys.values import promoted_value, read_key
+from rotation.keys.verdicts import condemn, reject_spare
 from rotation.report import Report
-from rotation.role_keys import RoleKeys, value_of
-from rotation.undecryptable import KMS_REFUSALS
-from rotation.values import promoted_value, read_key
-from rotation.verdicts import condemn, reject_spare
 
 
 def create_secret(keys: RoleKeys, token: str) -> Report:

@@ -6,8 +6,8 @@ from typing import Final
 from klaviyo_access.keys.labels import AwsLabel
 from rotation.actions.healing import heal
 from rotation.events import Unstick
+from rotation.keys.role_keys import RoleKeys
 from rotation.report import Outcome, Report
-from rotation.role_keys import RoleKeys
 
 SILENCE: Final = timedelta(minutes=15)
 """After this time without any change to the secret a rotation is over: three times what a step may take. No step runs

@@ -18,9 +18,9 @@ from rotation.auditor.round import SECONDS_TO_ENABLE, Round
 from rotation.auditor.settings import AuditorSettings
 from rotation.auditor.sight import SecretsClient, Sight
 from rotation.auditor.trail import Trail, TrailClient
-from rotation.clients import make_client
-from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
-from rotation.log import write, write_line
+from rotation.runtime.clients import make_client
+from rotation.runtime.entry import LambdaContext, now, only_own_errors, secrets_manager
+from rotation.runtime.log import write, write_line
 
 _BUNDLE: Final = Path(__file__).parents[2]
 _SECONDS_TO_END: Final = 20.0

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, NamedTuple
 
-from rotation.log import write
+from rotation.runtime.log import write
 
 NAMESPACE: Final = "KlaviyoAccess"
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rotation.errors import SettingsError
-from rotation.variables import required, safe_url
+from rotation.runtime.variables import required, safe_url
 
 ROLES_FILE: Final = "audited_roles.json"
 """In the root of the bundle, since the environment variables of a function hold 4 KB."""

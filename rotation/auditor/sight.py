@@ -13,7 +13,7 @@ from rotation.auditor.inventory import InventoryError
 from rotation.auditor.settings import AuditedRole
 from rotation.commands import command
 from rotation.errors import StoreError
-from rotation.values import find_key
+from rotation.keys.values import find_key
 
 
 class SecretsClient(Protocol):

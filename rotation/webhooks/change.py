@@ -20,9 +20,9 @@ from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.webhooks.labels import Stages, offered, offered_label, superseded
 from klaviyo_access.webhooks.secret import SigningSecret, read_value, write_value
 from rotation.errors import ChangeRefusedError, EventRefusedError, NoRoleKeyError
+from rotation.keys.values import read_key
 from rotation.report import Outcome, Report
 from rotation.store import StoredSecret
-from rotation.values import read_key
 from rotation.webhooks.klaviyo import KlaviyoWebhooks
 from rotation.webhooks.settings import WebhookSettings
 

@@ -10,10 +10,10 @@ from typing import Final
 
 from klaviyo_access.klaviyo.transport import send
 from klaviyo_access.webhooks.secret import SigningSecret
-from rotation.entry import LambdaContext, now, only_own_errors, secrets_manager
 from rotation.errors import DeadEndError, EventRefusedError, KlaviyoSilentError
 from rotation.events import Step, StepRequest, Unstick, read_event
 from rotation.report import Report
+from rotation.runtime.entry import LambdaContext, now, only_own_errors, secrets_manager
 from rotation.serving import seconds_left, serve, take_step
 from rotation.store import StoredSecret
 from rotation.webhooks.change import SecretChange, create_secret, end_rotation, finish_secret, set_secret, test_secret

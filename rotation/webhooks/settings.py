@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from rotation.errors import SettingsError
-from rotation.variables import required, safe_url
+from rotation.runtime.variables import required, safe_url
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

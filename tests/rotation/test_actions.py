@@ -8,7 +8,7 @@ import pytest
 from klaviyo_access.keys.labels import LABEL_LIMIT, AwsLabel
 from klaviyo_access.keys.secret import fingerprint
 from rotation.errors import EventRefusedError, KlaviyoSilentError, LabelsFullError, StoreError
-from rotation.verdicts import condemn
+from rotation.keys.verdicts import condemn
 from tests.rotation.action_cases import CASES, LIVE, OLD, Case, before
 from tests.rotation.acts import (
     Act,

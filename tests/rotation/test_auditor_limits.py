@@ -23,8 +23,8 @@ from rotation.auditor.round import SECONDS_TO_ENABLE, Round
 from rotation.auditor.settings import AuditorSettings
 from rotation.auditor.sight import Sight
 from rotation.auditor.trail import Trail
-from rotation.entry import secrets_manager
 from rotation.errors import RotatorFailedError
+from rotation.runtime.entry import secrets_manager
 from tests.rotation.auditor_world import NOW, SCOPES, URL, AuditWorld, holds, print_of, rejected, retired
 from tests.rotation.rotation_world import key_value
 

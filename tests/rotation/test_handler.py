@@ -6,9 +6,10 @@ import json
 import pytest
 
 from klaviyo_access.keys.secret import fingerprint
-from rotation import entry, rotator
+from rotation import rotator
 from rotation.errors import EventRefusedError, KlaviyoSilentError, RotatorFailedError, SettingsError
 from rotation.rotator import handler
+from rotation.runtime import entry
 from tests.rotation.rotation_world import World, key_value
 
 

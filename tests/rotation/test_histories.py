@@ -10,8 +10,8 @@ from klaviyo_access.keys.secret import Key, fingerprint
 from rotation import rotator
 from rotation.actions.healing import heal
 from rotation.errors import EventRefusedError, PendingKeyRefusedError, StoreError
-from rotation.role_keys import RoleKeys
-from rotation.values import promoted_value
+from rotation.keys.role_keys import RoleKeys
+from rotation.keys.values import promoted_value
 from tests.rotation.acts import (
     Act,
     crowd,

@@ -11,11 +11,12 @@ from types import FunctionType
 from typing import Any, Final
 from unittest.mock import patch
 
-from rotation import rotator, serving, values
+from rotation import rotator, serving
 from rotation.actions import death, disabling, fall_back, healing, leak, promotion
 from rotation.auditor import inventory as auditor_inventory
 from rotation.auditor.disposal import Disposal
 from rotation.auditor.round import Round
+from rotation.keys import values
 from tests.rotation.state_machine.account import Role
 
 

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Protocol
 
-from rotation.clients import make_client
 from rotation.errors import RotationError, RotatorFailedError
-from rotation.log import log_failure
+from rotation.runtime.clients import make_client
+from rotation.runtime.log import log_failure
 from rotation.store import SecretsManagerClient
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from rotation.errors import StoreError
-from rotation.role_keys import RoleKeys, value_of
+from rotation.keys.role_keys import RoleKeys, value_of
 
 UNDECRYPTABLE: Final = "undecryptable"
 """The reason with which a rotator answers for such a version."""

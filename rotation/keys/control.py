@@ -6,9 +6,9 @@ from klaviyo_access.keys.labels import REFUSED
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.errors import StoreError
-from rotation.role_keys import RoleKeys, value_of
-from rotation.undecryptable import KMS_REFUSALS
-from rotation.values import find_key
+from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.undecryptable import KMS_REFUSALS
+from rotation.keys.values import find_key
 
 
 def refuses_everybody(keys: RoleKeys, refused: Collection[str], *, without_control: bool = False) -> bool:

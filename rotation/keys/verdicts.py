@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from klaviyo_access.keys.labels import Leaked, Rejected, Spare, Version
 from rotation.errors import LabelsFullError
-from rotation.role_keys import RoleKeys
-from rotation.room import make_room
+from rotation.keys.role_keys import RoleKeys
+from rotation.keys.room import make_room
 
 
 def condemn(keys: RoleKeys, version: Version, verdict: Rejected | Leaked) -> None:

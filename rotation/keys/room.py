@@ -2,7 +2,7 @@
 
 from klaviyo_access.keys.labels import Retired, Version
 from rotation.errors import LabelsFullError
-from rotation.role_keys import RoleKeys
+from rotation.keys.role_keys import RoleKeys
 
 
 def make_room(keys: RoleKeys, version: Version) -> None:

@@ -1,8 +1,8 @@
 """What is live, by labels and by values: a key that somebody put by hand is live before any label names it."""
 
 from klaviyo_access.keys.labels import SecretLabels, Version
-from rotation.role_keys import RoleKeys
-from rotation.values import find_keys
+from rotation.keys.role_keys import RoleKeys
+from rotation.keys.values import find_keys
 
 
 def live_fingerprints(keys: RoleKeys) -> frozenset[str]:
