@@ -111,7 +111,8 @@ class _Interruption:
         if self.happened:
             raise KeyboardInterrupt
         self.happened = True
-        sys.stderr.write("Interrupted: what is under way finishes; run the command again to go on from there.\n")
+        # Not by sys.stderr, which may be at work itself when the signal comes.
+        os.write(2, b"Interrupted: what is under way finishes; run the command again to go on from there.\n")
         self._stop()
 
 
