@@ -50,6 +50,12 @@ class Deployed:
             "-m", "klaviyo_access", *arguments, "--stack", "local", environ=self.signed_in("operator"), stdin=stdin
         )
 
+    def done(self, *arguments: str, stdin: str | None = None) -> str:
+        """What ``klaviyo-access`` prints to an operator; fails with all that it said unless it ended well."""
+        ended = self.operate(*arguments, stdin=stdin)
+        assert ended.returncode == 0, f"{arguments}: {ended.stdout}{ended.stderr}"
+        return ended.stdout
+
     def signed_in(self, who: str) -> dict[str, str]:
         """The environment of a person who signs in to the sandbox."""
         environ: dict[str, str] = json.loads(self.run("-m", "sandbox", "env", "--json", "--as", who).stdout)

@@ -144,7 +144,8 @@ def small_project(
     )
     try:
         if engine == "pulumi":
-            assert made.run("pulumi", "stack", "init", "local").returncode == 0
+            begun = made.run("pulumi", "stack", "init", "local")
+            assert begun.returncode == 0, begun.stdout + begun.stderr
             made.write("Pulumi.local.yaml", settings)
         made.deploy("up")
         yield made

@@ -83,6 +83,7 @@ def test_every_block_runs_as_it_stands_after_those_before_it(deployed: Deployed)
     """A shell's as the reader, and Python's as a service; what CI runs around the tests is left out."""
     shown = [(kind, body) for kind, body in blocks("sh", "python") if not body.startswith("make ")]
     assert {kind for kind, _ in shown} == {"sh", "python"}
+    deployed.done("keys", "stage", "--all", stdin=new_spares(deployed))  # which tests before may have used up
     for kind, body in shown:
         done = as_reader(deployed, body) if kind == "sh" else as_service(deployed, body)
         assert done.returncode == 0, f"{body}\n{done.stdout}{done.stderr}"

@@ -77,7 +77,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
                 assert operated.returncode == 0, operated.stdout + operated.stderr
         made = World(deployed, *keys)
         made.wait_for_line(ROTATOR_LOG, action="first-canary", fingerprint=fingerprint(made.new))
-        assert deployed.run("-m", "sandbox", "clock", "+2d").returncode == 0
+        turned = deployed.run("-m", "sandbox", "clock", "+2d")
+        assert turned.returncode == 0, turned.stdout + turned.stderr
         made.wait_for_line(AUDITOR_LOG, action="audit")
         yield made
     finally:

@@ -30,7 +30,7 @@ def spare(deployed: Deployed) -> str:
         done = deployed.operate("keys", "retire", "developer", key["fingerprint"], "--yes", "--timeout", "0")
         assert done.returncode == 0, done.stdout + done.stderr
     while deployed.status("developer")["spares"]:
-        assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
+        deployed.done("keys", "rotate", "developer", "--yes")
     key = deployed.new_key(SCOPES["developer"])
     staged = deployed.operate("keys", "stage", "developer", stdin=f"{key}\n")
     assert staged.returncode == 0, staged.stdout + staged.stderr
@@ -39,7 +39,7 @@ def spare(deployed: Deployed) -> str:
 
 def test_a_roll_back_brings_the_key_before_back_and_rejects_the_one_in_use(deployed: Deployed, spare: str) -> None:
     before = deployed.status("developer")["current"]["fingerprint"]
-    assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
+    deployed.done("keys", "rotate", "developer", "--yes")
     assert deployed.status("developer")["current"]["fingerprint"] == spare
     back = deployed.operate("keys", "rollback", "developer", "--yes")
     assert (back.returncode, back.stdout) == (0, f"developer: rolled back to {before}; {spare} is rejected.\n")
@@ -115,7 +115,7 @@ def test_a_leaked_key_in_use_is_rotated_away_disabled_by_the_auditor_and_who_rea
 def test_a_leaked_key_in_use_without_a_spare_is_disabled_by_a_person_who_accepts_the_outage(
     deployed: Deployed, spare: str
 ) -> None:
-    assert deployed.operate("keys", "rotate", "developer", "--yes").returncode == 0
+    deployed.done("keys", "rotate", "developer", "--yes")
     before = deployed.status("developer")
     stopped = deployed.operate("keys", "leaked", spare, "--yes")
     assert stopped.returncode == 1
@@ -127,10 +127,11 @@ def test_a_leaked_key_in_use_without_a_spare_is_disabled_by_a_person_who_accepts
     assert f"{spare} is in use and alive until you disable it." in marked.stderr
     assert {f"KEY:{spare}", f"LEAKED:{spare}"} <= labels(deployed, "key")
     assert at_klaviyo(deployed, spare)[0] == "active"  # nothing but a person disables what services use
-    assert deployed.run("-m", "sandbox", "klaviyo-key", "--disable", spare).returncode == 0
+    disabled = deployed.run("-m", "sandbox", "klaviyo-key", "--disable", spare)
+    assert disabled.returncode == 0, disabled.stdout + disabled.stderr
 
     key = deployed.new_key(SCOPES["developer"])
-    assert deployed.operate("keys", "stage", "developer", stdin=f"{key}\n").returncode == 0
+    deployed.done("keys", "stage", "developer", stdin=f"{key}\n")
     done = deployed.operate("keys", "leaked", spare, "--yes", "--timeout", "0")
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"developer: {spare} is disabled, and Klaviyo refuses it." in done.stdout
