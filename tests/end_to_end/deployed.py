@@ -13,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 PROJECT = Path(__file__).parents[2]
+RETIRED_AT_MOST = 2
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,16 @@ class Deployed:
     def new_key(self, scopes: str) -> str:
         """A key out of the sandbox's dashboard."""
         return self.run("-m", "sandbox", "klaviyo-key", "--scopes", scopes).stdout.strip()
+
+    def use_up_spares(self, role: str) -> None:
+        """Rotate a role's spares away, and leave room among AWS's 20 labels, of which what is superseded keeps two."""
+        while True:
+            row = self.status(role)
+            for key in row["retired"][RETIRED_AT_MOST:]:
+                self.done("keys", "retire", role, key["fingerprint"], "--yes", "--timeout", "0")
+            if not row["spares"]:
+                return
+            self.done("keys", "rotate", role, "--yes")
 
     def statuses(self) -> dict[str, dict[str, Any]]:
         """What `keys status --json` says of each role."""

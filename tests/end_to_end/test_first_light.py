@@ -125,8 +125,7 @@ def test_a_running_service_follows_a_rotation_when_the_old_key_dies(
 
 
 def test_a_rotation_without_a_spare_says_what_to_do_and_keeps_the_key(deployed: Deployed) -> None:
-    while deployed.status("reporting")["spares"]:
-        deployed.done("keys", "rotate", "reporting", "--yes")
+    deployed.use_up_spares("reporting")
     before = deployed.status("reporting")
     refused = deployed.operate("keys", "rotate", "reporting", "--yes")
     assert refused.returncode == 1
@@ -135,8 +134,7 @@ def test_a_rotation_without_a_spare_says_what_to_do_and_keeps_the_key(deployed: 
 
 
 def test_a_spare_that_lacks_a_scope_is_rejected_and_the_next_one_is_taken(deployed: Deployed) -> None:
-    while deployed.status("profile-sync")["spares"]:
-        deployed.done("keys", "rotate", "profile-sync", "--yes")
+    deployed.use_up_spares("profile-sync")
     poor = deployed.new_key("accounts:read,profiles:read")
     good = deployed.new_key("accounts:read,profiles:read,profiles:write,lists:read,lists:write")
     deployed.done("keys", "stage", "profile-sync", stdin=f"{poor}\n{good}\n")

@@ -20,20 +20,12 @@ SCOPES = {
 }
 
 
-_RETIRED_AT_MOST = 2
-
-
 @pytest.fixture
 def spare(deployed: Deployed) -> str:
     """The fingerprint of a good spare of developer, its only one, with room on the key secret for more labels."""
-    for key in deployed.status("developer")["retired"][_RETIRED_AT_MOST:]:
-        done = deployed.operate("keys", "retire", "developer", key["fingerprint"], "--yes", "--timeout", "0")
-        assert done.returncode == 0, done.stdout + done.stderr
-    while deployed.status("developer")["spares"]:
-        deployed.done("keys", "rotate", "developer", "--yes")
+    deployed.use_up_spares("developer")
     key = deployed.new_key(SCOPES["developer"])
-    staged = deployed.operate("keys", "stage", "developer", stdin=f"{key}\n")
-    assert staged.returncode == 0, staged.stdout + staged.stderr
+    deployed.done("keys", "stage", "developer", stdin=f"{key}\n")
     return fingerprint(key)
 
 

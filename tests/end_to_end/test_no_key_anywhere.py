@@ -82,8 +82,7 @@ class Service:
 
 def go_through_it_all(run: Run, cleaning: ExitStack) -> None:
     """A key's whole life, with what goes wrong in one."""
-    while run.deployed.status(ROLE)["spares"]:
-        run.succeed("rotate", ROLE, "--yes")
+    run.deployed.use_up_spares(ROLE)
     run.put_malformed()
     assert run.operate("keys", "rotate", ROLE, "--yes").returncode == 1
     run.audit()
