@@ -31,7 +31,7 @@ class Kind(StrEnum):
     UNMANAGED = "unmanaged"
     """Services read a value of which nobody knows which key it is."""
     ALL_REFUSED = "all-refused"
-    """Klaviyo answers 401 to every key that was tried, so that no 401 means one of them."""
+    """Klaviyo accepts no key that was tried, so that a 401 does not mean its key."""
     SILENT = "silent"
     """Klaviyo gave no definite answer."""
     ROTATOR_FAILED = "rotator-failed"

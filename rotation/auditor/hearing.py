@@ -44,7 +44,7 @@ class Hearing:
         """What is to be said where Klaviyo refuses everybody."""
         roles = ", ".join(sorted(role.name for role in self.refused))
         message = (
-            f"Klaviyo refuses every key that was tried, those of {roles} among them: an incident at Klaviyo, or the "
+            f"Klaviyo accepted no key that was tried, and refused those of {roles}: an incident at Klaviyo, or the "
             "account is suspended, and says nothing about one key. So no rotation was started for it, and none was "
             "disabled or taken for dead. See Klaviyo's status page and whether you can log in to the account. If the "
             "keys were disabled, enable one in the dashboard, or stage a good one and rotate "
