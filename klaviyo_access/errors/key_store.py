@@ -18,7 +18,7 @@ class NoKeyYet(KeyStoreError):
         self.role = role
         super().__init__(
             f"Role {role!r} has no key yet: stage one, then rotate. The secret {secret_id} has no current value. "
-            f"An operator runs 'klaviyo-access keys stage {role}', then 'klaviyo-access keys rotate {role}'."
+            f"An operator runs {_command('stage', role, secret_id)}, then {_command('rotate', role, secret_id)}."
         )
 
 
@@ -59,7 +59,7 @@ class KeyValueMalformed(KeyStoreError):
             if is_injected
             else (
                 "The value of a role's secret is the JSON that its rotator writes",
-                f"An operator runs 'klaviyo-access keys rotate {role}', or rolls back.",
+                f"An operator runs {_command('rotate', role, place)}, or rolls back.",
             )
         )
         super().__init__(f"{rule}; the value of {place} {reason}. {cure}")
@@ -67,3 +67,9 @@ class KeyValueMalformed(KeyStoreError):
 
 class KeyStoreUnavailable(KeyStoreError):
     """AWS could not be reached, or failed for a reason that is not the key's."""
+
+
+def _command(word: str, role: str, secret_id: str) -> str:
+    """A command of the operators, with the stack that a secret's name or ARN shows, where it has the usual form."""
+    environment = secret_id.rpartition(f"/{role}/key")[0].rpartition("/")[2]
+    return f"'klaviyo-access keys {word} {role}{f' --stack {environment}' if environment else ''}'"

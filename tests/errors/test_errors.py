@@ -11,6 +11,7 @@ import pytest
 from klaviyo_access import errors
 from klaviyo_access.errors import KlaviyoAccessError
 
+ARN = "arn:aws:secretsmanager:us-east-1:111122223333:secret"
 SAMPLES = [
     errors.NoKeyYet("viewer", "klaviyo/dev/viewer/key"),
     errors.KeyReadDenied("viewer", "klaviyo/dev/viewer/key", principal="arn:aws:iam::111122223333:role/x"),
@@ -88,4 +89,17 @@ def test_one_base_class_catches_every_error(error: Exception) -> None:
 
 def test_no_key_yet_says_what_to_do() -> None:
     assert "no key yet: stage one, then rotate" in str(SAMPLES[0])
-    assert "klaviyo-access keys stage viewer" in str(SAMPLES[0])
+    assert "'klaviyo-access keys stage viewer --stack dev', then" in str(SAMPLES[0])
+
+
+@pytest.mark.parametrize(
+    ("secret_id", "command"),
+    [
+        ("klaviyo/dev/viewer/key", "'klaviyo-access keys rotate viewer --stack dev'"),
+        (f"{ARN}:klaviyo/prod/viewer/key-AbCdEf", "'klaviyo-access keys rotate viewer --stack prod'"),
+        (f"{ARN}:marketing-key", "'klaviyo-access keys rotate viewer'"),
+    ],
+)
+def test_a_command_names_the_stack_that_the_secret_shows(secret_id: str, command: str) -> None:
+    assert command in str(errors.NoKeyYet("viewer", secret_id))
+    assert command in str(errors.KeyValueMalformed("viewer", secret_id, reason="is no JSON"))
