@@ -39,7 +39,8 @@ _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling,
 def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     """Ask Klaviyo whether it still knows the key of a version, and let the version go if it does not.
 
-    A 401 is no proof where the role's other keys get one too.
+    A 401 is no proof where the role's other keys get one too, or where it has none with which it could be compared: its
+    verdict stays until it has.
 
     Args:
         keys: the role's keys, healed.
@@ -63,7 +64,7 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     if not held:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason="malformed")
     outcome = next((said for key in held if (said := _ask(keys, key)) is not Outcome.DEAD), Outcome.DEAD)
-    if outcome is Outcome.DEAD and refuses_everybody(keys, {key.fingerprint for key in held}):
+    if outcome is Outcome.DEAD and refuses_everybody(keys, {key.fingerprint for key in held}, without_control=True):
         outcome = Outcome.NO_ANSWER
     if outcome is Outcome.DEAD:
         _let_go(secret, version)

@@ -34,19 +34,13 @@ class Hearing:
         """Whether no 401 says anything of one key."""
         return bool(self.refused) and not self.accepted and self.asked > 1
 
-    @property
-    def tells_the_dead(self) -> bool:
-        """Whether a 401 may be the proof that a key is dead: Klaviyo accepted another one, or the rotator's own control
-        is asked, which is enough where a single key was tried and refused."""
-        return self.accepted or (bool(self.refused) and self.asked == 1)
-
     def said(self) -> Said:
         """What is to be said where Klaviyo refuses everybody."""
         roles = ", ".join(sorted(role.name for role in self.refused))
         message = (
             f"Klaviyo accepted no key that was tried, and refused those of {roles}: an incident at Klaviyo, or the "
-            "account is suspended, and says nothing about one key. So no rotation was started for it, and none was "
-            "disabled or taken for dead. See Klaviyo's status page and whether you can log in to the account. If the "
+            "account is suspended, and says nothing about one key. So no rotation was started for it, and no key was "
+            "taken for dead. See Klaviyo's status page and whether you can log in to the account. If the "
             "keys were disabled, enable one in the dashboard, or stage a good one and rotate "
             f"({command('keys stage ROLE')}); then start an audit."
         )

@@ -91,11 +91,10 @@ class Round:
         self._check_shared()
         inventory, entries = self._list_keys()
         self._tell_refused()
-        if self._hearing.tells_the_dead:
-            self._dispose(order, late, entries=entries, inventory=inventory)
-            for role, key in working.items():
-                with self._noting(role):
-                    self._check_current_entry(role, key, entries=entries, inventory=inventory)
+        self._dispose(order, late, entries=entries, inventory=inventory)
+        for role, key in working.items():
+            with self._noting(role):
+                self._check_current_entry(role, key, entries=entries, inventory=inventory)
         if late:
             self._tell_late(chosen, late)
         return self.record

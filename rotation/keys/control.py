@@ -11,13 +11,13 @@ from rotation.keys.undecryptable import KMS_REFUSALS
 from rotation.keys.values import find_key
 
 
-def refuses_everybody(keys: RoleKeys, refused: Collection[str], *, without_control: bool = False) -> bool:
+def refuses_everybody(keys: RoleKeys, refused: Collection[str], *, without_control: bool) -> bool:
     """Whether Klaviyo knows none of the role's other keys either: the current one, the previous one and the spares.
 
     Args:
         keys: the role's keys.
         refused: fingerprints of the keys that got a 401.
-        without_control: the answer for a role that has no other key: by default its 401 counts.
+        without_control: the answer for a role that has no other key.
 
     Raises:
         StoreError: a call to Secrets Manager failed.

@@ -320,7 +320,19 @@ CASES: dict[str, Case] = {
         {"outcome": "in use"},
         {"a": LIVE, "b": "AWSPENDING KEY"},
     ),
-    "prove-dead: a rejected spare": Case((refused_spare("x"),), "prove-dead", "x", {"outcome": "dead"}, {}),
+    "prove-dead: a rejected spare": Case(
+        (refused_spare("x"), stage("a")), "prove-dead", "x", {"outcome": "dead"}, {"a": "reserve SPARE"}
+    ),
+    "prove-dead: a rejected spare, and nothing to compare it with": Case(
+        (refused_spare("x"),), "prove-dead", "x", {"outcome": "no answer"}, {"x": "reserve REJECTED(refused)"}
+    ),
+    "prove-dead: a rejected spare beside a dead one": Case(
+        (refused_spare("x"), stage("a"), dies("a")),
+        "prove-dead",
+        "x",
+        {"outcome": "no answer"},
+        {"a": "reserve SPARE", "x": "reserve REJECTED(refused)"},
+    ),
     "prove-dead: a waiting spare": Case(
         (stage("a"), dies("a")), "prove-dead", "a", {"outcome": "in use"}, {"a": "reserve SPARE"}
     ),

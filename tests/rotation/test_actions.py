@@ -258,9 +258,10 @@ def test_a_spare_that_was_put_before_any_tombstone_is_let_go_as_any_other() -> N
     world.rotate()
     assert world.lives() == {"x": "reserve AWSCURRENT REJECTED(refused)"}
 
+    world.stage("a")
     assert world.ask("prove-dead", "x")["outcome"] == "dead"
 
-    assert world.lives() == {}
+    assert world.lives() == {"a": "reserve SPARE"}
 
 
 MALFORMED: dict[str, tuple[str, str]] = {
@@ -280,6 +281,7 @@ def test_a_malformed_spare_is_disabled_and_proved_dead_by_the_key_that_is_in_it(
     world = World()
     world.stage("x", value=value)
     world.rotate()
+    world.stage("a")
 
     disabled = world.ask("begin-disable", "x")
     alive = world.ask("prove-dead", "x")
@@ -290,11 +292,11 @@ def test_a_malformed_spare_is_disabled_and_proved_dead_by_the_key_that_is_in_it(
         assert "ends_with" not in disabled
         assert [answer["reason"] for answer in (disabled, alive, dead)] == ["malformed"] * 3
         assert [alive["outcome"], dead["outcome"]] == ["no answer", "no answer"]
-        assert world.lives() == {"x": "reserve REJECTED(malformed)"}
+        assert world.lives() == {"a": "reserve SPARE", "x": "reserve REJECTED(malformed)"}
     else:
         assert disabled.get("ends_with") == (key_value("x")[-4:] if found == "disabling" else None)
         assert [alive["outcome"], dead["outcome"]] == ["alive", "dead"]
-        assert world.lives() == {}
+        assert world.lives() == {"a": "reserve SPARE"}
 
 
 def test_what_is_no_key_takes_no_label_of_the_reserve_for_good() -> None:

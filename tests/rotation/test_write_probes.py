@@ -95,6 +95,7 @@ def test_a_spare_without_a_tombstone_is_let_go_and_the_word_of_the_write_stays()
     world.klaviyo.takes_anything = True
     world.rotate()
     world.ask("leaked", "a")
+    world.stage("b")
     del world.klaviyo.scopes[key_value("a")]
     assert world.ask("prove-dead", "a")["outcome"] == "dead"
     assert len(world.labels(world.reserve_arn).writes_taken) == 1

@@ -81,7 +81,7 @@ class Disposal:
         """Let keys be disabled now, and see them dead. One key may be in several places, and fit Klaviyo's list in one.
 
         Raises:
-            CommandError: one is in use somewhere or might be, or Klaviyo still accepts it when the time is over.
+            CommandError: one is in use somewhere or might be, or is not proved dead when the time is over.
         """
         troubles, marked = Troubles(), dict[Doomed, Answer]()
         every = self._work.secrets.of_roles(self._work.workspace.roles)
@@ -134,7 +134,7 @@ class Disposal:
         return True
 
     def _alive(self, keys: Iterable[Doomed]) -> list[Doomed]:
-        """Those that Klaviyo accepts still; of the others it is said that they are dead."""
+        """Those that are not proved dead; of the others it is said that they are."""
         alive = []
         for key in keys:
             if self._is_dead(key):
@@ -190,8 +190,10 @@ class Disposal:
     def _not_yet(self, keys: Iterable[Doomed], kind: type[CommandError]) -> CommandError:
         named = ", ".join(f"{key.fingerprint} of {key.role}" for key in keys)
         return kind(
-            f"Klaviyo still accepts {named}, which is marked as being disabled.",
-            cure="Disable it as said above. The same command again, or the daily audit, then sees it dead.",
+            f"Not proved dead: {named}, marked as being disabled. Klaviyo accepts it still, gave no answer, or refuses "
+            "whatever it was asked about: without another key of the role that it accepts, a 401 proves nothing.",
+            cure="Disable it as said above. The same command again, or the daily audit, then sees it dead, once the "
+            f"role has another good key: '{self._work.command('keys stage ROLE')}'.",
         )
 
 

@@ -195,7 +195,6 @@ class Account:
         stolen: keys of which somebody hostile took the labels.
         refused: keys that Klaviyo did not know at some time.
         uncontrolled: roles without a current key while Klaviyo answers 401 to everybody: no other key tells them so.
-        unproved: keys of roles that were uncontrolled at some time: an action asked for just then takes them for dead.
         disabled: keys that the auditor disabled, with their scopes.
         hit: fingerprints of the keys that the auditor disabled since the last look, enabled again or not.
         repair_due: whether an audit was broken off that may have left a live key disabled.
@@ -217,7 +216,6 @@ class Account:
     stolen: set[str] = field(default_factory=set)
     refused: set[str] = field(default_factory=set)
     uncontrolled: set[str] = field(default_factory=set)
-    unproved: set[str] = field(default_factory=set)
     disabled: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hit: set[str] = field(default_factory=set)
     called: dict[str, str] = field(default_factory=dict)

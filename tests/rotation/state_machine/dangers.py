@@ -228,6 +228,12 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         (),
         12,
     ),
+    "klaviyo ceases to know anybody during an audit of a leaked key that is the only one": (
+        (Step(rule="stage", pick=1), Step(rule="leaked", pick=_FIRST)),
+        Step(rule="audit", trouble=Step(rule="klaviyo refuses everybody")),
+        (),
+        30,
+    ),
     "labels that lag behind a leak": (
         (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked", pick=_SECOND), Step(rule="announce")),
         Step(rule="late step", pick=_CREATE, trouble=Fault.LABELS_LAG),

@@ -192,8 +192,9 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         fall_back._condemn, "elif find_key(value_of(keys.key, current.id)):", "elif False:"
     ),
     "a 401 for everybody proves a key dead": _slip(
-        death.prove_dead, "refuses_everybody(keys, {key.fingerprint for key in held})", "False"
+        death.prove_dead, "refuses_everybody(keys, {key.fingerprint for key in held}, without_control=True)", "False"
     ),
+    "the 401 of the only key proves it dead": _slip(death.prove_dead, "without_control=True", "without_control=False"),
     "a roll-back returns to a condemned key": _slip(fall_back._against, "if previous.verdict:", "if False:"),
     "finishSecret heeds no verdict": _slip(promotion.finish_secret, "_require_no_verdict(keys, pending)", "pass"),
     "a live key that was disabled stays so": _slip(Disposal._enable, "reversed(range(_TRIES))", "()"),
@@ -214,7 +215,6 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "the auditor believes that what no label names is not live": _slip(
         Disposal._every_role, "{version.id for version in seen.unnamed} - self._unnamed.keys()", "()"
     ),
-    "the auditor takes any 401 for a proof of death": _slip(Round.go, "if self._hearing.tells_the_dead:", "if True:"),
     "the auditor does not look for leaked keys that are back": _slip(
         Disposal.end_revived, "if one.is_to_end", "if False"
     ),
@@ -251,7 +251,6 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a live key that was disabled stays so": "a key becomes live elsewhere during an audit",
     "the auditor disables by the label alone": "a key is live elsewhere",
     "the auditor asks a person for what is live": "a key is live elsewhere",
-    "the auditor takes any 401 for a proof of death": "nobody is known during an audit of a leaked key",
     "the auditor does not look for leaked keys that are back": "somebody enables a leaked key again",
     "the auditor forgets which keys have no label": "what another role used is put where labels are full",
     "the auditor believes that what no label names is not live": "a role is audited beside one with a key by hand",
@@ -278,6 +277,7 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "its own 401 condemns the only key": "nobody is known while a step comes late to the only key",
     "a key without a name is rolled back without a verdict": "labels that lag behind a key put by hand",
     "a 401 for everybody proves a key dead": "nobody is known while a key is asked whether it is dead",
+    "the 401 of the only key proves it dead": "nobody is known during an audit of a leaked key",
     "a roll-back returns to a condemned key": "back to a leaked key",
     "RETIRED stays on what is live again": "labels are moved back by hand",
     "finishSecret heeds no verdict": "a leak's mark on a pending key is killed",

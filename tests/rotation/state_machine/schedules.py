@@ -116,8 +116,6 @@ class Play:
             account.repair_due = True
         refuses_everybody |= account.klaviyo.status == UNKNOWN_KEY[0]
         account.uncontrolled = without_key if refuses_everybody else set()
-        if "prove-dead" in {step.rule, getattr(step.trouble, "rule", "")}:
-            account.unproved |= {name for owner, name in account.staged if owner in account.uncontrolled}
         account.refused |= {name for owner, name in account.staged if owner in account.uncontrolled}
         account.refused |= {name for _, name in account.staged if key_value(name) not in account.klaviyo.scopes}
         return troubled
@@ -200,7 +198,7 @@ def _leaked_and_alive(account: Account) -> Iterator[str]:
     """Also where somebody enabled it again, unless a role uses it, or somebody took the label from it."""
     live = {held for role in account.roles.values() for held in account.see(role).live}
     alive = {fingerprint(key) for key in account.klaviyo.scopes}
-    exempt = {fingerprint(key_value(name)) for name in account.stolen | account.unproved}
+    exempt = {fingerprint(key_value(name)) for name in account.stolen}
     for _, leaked in account.leaked:
         if leaked in alive - live - exempt:
             yield f"{leaked} leaked, and is alive"
