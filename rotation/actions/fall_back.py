@@ -1,8 +1,8 @@
 """Back from a current key to the previous one: by the canary where Klaviyo refuses the current key, or by an operator.
 
 The current version gets its verdict first: whatever comes then, it is not promoted again. RETIRED goes before the
-move, so that it never stands on what services read. A run that was killed between
-the verdict and the move is completed by the next canary.
+move, so that it never stands on what services read. A run that was killed between the verdict and the move is completed
+by the next canary.
 """
 
 from collections.abc import Iterable
