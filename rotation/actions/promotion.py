@@ -80,7 +80,8 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
             already, as AWS may have made the first one current, is never condemned by its own 401 alone.
         StoreError: a call to Secrets Manager failed.
     """
-    pending = keys.key.labels().version(token)
+    labels = keys.key.labels()
+    pending = labels.version(token)
     if pending is None or not pending.has(AwsLabel.PENDING):
         return Report(outcome="already promoted")
     value = keys.key.value(token)
@@ -88,8 +89,8 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
         return Report(outcome="nothing to test yet")
     _require_no_verdict(keys, pending)
     if reason := _refusal(keys, value):
-        read_already = _is_read(keys, token)
-        if reason == REFUSED and refuses_everybody(keys, {read_key(value).fingerprint}, without_control=read_already):
+        in_use = _names_key_in_use(labels) or _names_key_in_use(keys.key.labels())
+        if reason == REFUSED and refuses_everybody(keys, {read_key(value).fingerprint}, without_control=in_use):
             raise KlaviyoSilentError(str(EverybodyRefusedError(keys.settings.role)))
         _condemn(keys, pending, reason)
         raise PendingKeyRefusedError(keys.settings.role, reason)
@@ -146,7 +147,8 @@ def _first_good_spare(keys: RoleKeys) -> tuple[_GoodSpare, _PassedOver]:
     passed_over = _PassedOver()
     good = _try_spares(keys, key, reserve, passed_over)
     refused = {verdict.fingerprint for verdict in passed_over.rejected if verdict.reason == REFUSED}
-    if good is None and refused and refuses_everybody(keys, refused, without_control=len(refused) > 1):
+    without_control = len(refused) > 1 or _names_key_in_use(key)
+    if good is None and refused and refuses_everybody(keys, refused, without_control=without_control):
         raise EverybodyRefusedError(keys.settings.role)
     for version, verdict in passed_over.verdicts:
         reject_spare(keys, version, verdict)
@@ -233,10 +235,10 @@ def _refusal(keys: RoleKeys, value: str) -> str | None:
     return None
 
 
-def _is_read(keys: RoleKeys, token: str) -> bool:
-    """Whether services read the pending version, by labels of now: those that were read first may have lagged."""
-    version = keys.key.labels().version(token)
-    return version is not None and version.has(AwsLabel.CURRENT)
+def _names_key_in_use(labels: SecretLabels) -> bool:
+    """Whether services read a key by this reading. Where no control is found then, another reading lagged, or the key
+    in use is the very one that got a 401: neither condemns it."""
+    return labels.current is not None and labels.current.fingerprint is not None
 
 
 def _condemn(keys: RoleKeys, pending: Version, reason: str) -> None:

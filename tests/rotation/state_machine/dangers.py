@@ -264,6 +264,29 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         (),
         12,
     ),
+    "nobody is known while a spare's control lags": (
+        (*_used(1), Step(rule="klaviyo refuses everybody"), Step(rule="stage", pick=1)),
+        Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG_BY_THREE),
+        (),
+        20,
+    ),
+    "nobody is known while a pending key's control lags": (
+        (*_PENDING, Step(rule="klaviyo refuses everybody")),
+        Step(rule="late step", pick=_TEST, trouble=Fault.LABELS_LAG_BY_THREE),
+        (),
+        12,
+    ),
+    "nobody is known while the only key is pending": (
+        (
+            Step(rule="announce"),
+            Step(rule="stage", pick=1),
+            Step(rule="late step", pick=_CREATE),
+            Step(rule="klaviyo refuses everybody"),
+        ),
+        Step(rule="late step", pick=_TEST, trouble=Fault.LABELS_LAG),
+        (),
+        12,
+    ),
     "a leak's mark on a pending key is killed": (
         _PENDING,
         Step(rule="leaked", pick=_SECOND, trouble=Fault.KILLED_AFTER),

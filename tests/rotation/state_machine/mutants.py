@@ -178,16 +178,20 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         fall_back._against, "not _has_one_of(keys, previous, needed)", "False"
     ),
     "a 401 for everybody condemns spares": _slip(
-        promotion._first_good_spare, "refuses_everybody(keys, refused, without_control=len(refused) > 1)", "False"
+        promotion._first_good_spare, "refuses_everybody(keys, refused, without_control=without_control)", "False"
+    ),
+    "labels that lag hide what tells an outage from a bad spare": _slip(
+        promotion._first_good_spare, "len(refused) > 1 or _names_key_in_use(key)", "len(refused) > 1"
     ),
     "a 401 for everybody condemns a pending key": _slip(
         promotion.test_secret,
-        "refuses_everybody(keys, {read_key(value).fingerprint}, without_control=read_already)",
+        "refuses_everybody(keys, {read_key(value).fingerprint}, without_control=in_use)",
         "False",
     ),
     "its own 401 condemns the only key": _slip(
-        promotion.test_secret, "without_control=read_already", "without_control=False"
+        promotion.test_secret, "without_control=in_use", "without_control=False"
     ),
+    "labels that lag hide that the only key is read": _slip(promotion.test_secret, "_names_key_in_use(labels) or ", ""),
     "a key without a name is rolled back without a verdict": _slip(
         fall_back._condemn, "elif find_key(value_of(keys.key, current.id)):", "elif False:"
     ),
@@ -275,6 +279,8 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a 401 for everybody condemns spares": "nobody is known while a rotation runs",
     "a 401 for everybody condemns a pending key": "nobody is known while a pending key is tried",
     "its own 401 condemns the only key": "nobody is known while a step comes late to the only key",
+    "labels that lag hide what tells an outage from a bad spare": "nobody is known while a spare's control lags",
+    "labels that lag hide that the only key is read": "nobody is known while the only key is pending",
     "a key without a name is rolled back without a verdict": "labels that lag behind a key put by hand",
     "a 401 for everybody proves a key dead": "nobody is known while a key is asked whether it is dead",
     "the 401 of the only key proves it dead": "nobody is known during an audit of a leaked key",
