@@ -81,8 +81,8 @@ class EverybodyRefusedError(DeadEndError):
 
     def __init__(self, role: str) -> None:
         super().__init__(
-            f"Klaviyo answers 401 to every key of role {role} that was tried, the ones in use among them: that says "
-            "nothing about one key, and nothing was changed. Look whether Klaviyo has an incident, or suspended the "
+            f"Klaviyo answers 401 to every key of role {role} that could be tried, which says nothing about one key: "
+            "nothing was changed. Look whether Klaviyo has an incident, or suspended the "
             f"account; if the keys were disabled, stage a good one with {command(f'keys stage {role}')}. Then "
             "rotate again."
         )
