@@ -4,6 +4,7 @@ Set-ups are broken by the round, since an examination looks at all of them; none
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from botocore.client import BaseClient
 from klaviyo_access.cli.doctor.command import CHECKS, verdict
 from klaviyo_access.cli.errors import ExitCode
 from klaviyo_access.keys.labels import HoldsKey, Spare
+from sandbox.aws.models import event_name, service_model
 from tests.end_to_end import broken_record, broken_roles, broken_rotators, broken_secrets
 from tests.end_to_end.deployed import PROJECT, Deployed, clean_environment
 from tests.end_to_end.doctor_world import OPERATOR, Broken, Trouble, World, news_of, troubles
@@ -100,6 +102,34 @@ def test_what_is_broken_is_found_with_its_cause_and_its_cure(
 def test_nothing_is_named_that_was_not_broken(world: World, together: tuple[Broken, ...]) -> None:
     news = news_of(world, together)
     assert [trouble for trouble in news if not any(broken.explains(trouble) for broken in together)] == []
+
+
+@pytest.mark.parametrize("together", ROUNDS.values(), ids=ROUNDS)
+def test_a_cure_names_events_as_cloudtrail_writes_them(world: World, together: tuple[Broken, ...]) -> None:
+    named = {name for trouble in news_of(world, together) for name in _events(trouble.cure)}
+    written = {
+        event_name(service, operation)
+        for service in (
+            "cloudtrail",
+            "cloudwatch",
+            "events",
+            "iam",
+            "kms",
+            "lambda",
+            "logs",
+            "s3",
+            "scheduler",
+            "secretsmanager",
+            "sns",
+        )
+        for operation in service_model(service).operation_names
+    }
+    assert named
+    assert named <= written
+
+
+def _events(cure: str) -> list[str]:
+    return [name for told in re.findall(r"CloudTrail: ([^)]+)\)", cure) for name in re.split(r", | or ", told)]
 
 
 def test_all_that_was_broken_was_mended(world: World) -> None:

@@ -65,7 +65,8 @@ def code(sight: Sight) -> Iterator[Trouble]:
                 on=name,
                 cause="runs other code than the other rotators, though it is declared the same: somebody replaced it "
                 "past the program, and it reads keys",
-                cure=f"Look who did (CloudTrail: UpdateFunctionCode), take its keys for leaked, and: {sight.deploy}",
+                cure="Look who did (CloudTrail: UpdateFunctionCode20150331v2), take its keys for leaked, and: "
+                f"{sight.deploy}",
             )
 
 
@@ -110,8 +111,8 @@ def surroundings(sight: Sight) -> Iterator[Trouble]:
                 on=name,
                 cause=f"has {' and '.join(differ)}, which the program does not declare: other code may run in it, and "
                 "it reads keys",
-                cure="Look who changed it (CloudTrail: UpdateFunctionConfiguration); if it ran so, take its keys for "
-                f"leaked. {sight.deploy}",
+                cure="Look who changed it (CloudTrail: UpdateFunctionConfiguration20150331v2); if it ran so, take its "
+                f"keys for leaked. {sight.deploy}",
             )
 
 

@@ -34,14 +34,15 @@ def permissions(sight: Sight) -> Iterator[Trouble]:
                 on=name,
                 cause=f"has lost its permission {' and '.join(lost)}, or it is another one: what should start it is "
                 "refused, and nobody notices",
-                cure=f"Look who did (CloudTrail: RemovePermission, AddPermission). {sight.deploy}",
+                cure=f"Look who did (CloudTrail: RemovePermission20150331v2, AddPermission20150331v2). {sight.deploy}",
             )
         for sid in sorted(has.keys() - may.keys()):
             yield Trouble(
                 on=name,
                 cause=f"has the permission {sid}, which the program does not declare: {has[sid][0]} may start it",
-                cure="Look who gave it (CloudTrail: AddPermission). A deployer runs: aws lambda remove-permission "
-                f"--region {sight.workspace.environment.region} --function-name {name} --statement-id {sid}",
+                cure="Look who gave it (CloudTrail: AddPermission20150331v2). A deployer runs: aws lambda "
+                f"remove-permission --region {sight.workspace.environment.region} --function-name {name} "
+                f"--statement-id {sid}",
             )
 
 
