@@ -17,7 +17,8 @@ from tests.conformance.sandbox_account import SandboxAccount, running_sandbox
 from tests.conformance.secret import Secret, create
 
 CHOICES: Final = choices()
-AWS_ACCOUNT: Final = pytest.StashKey[AwsAccount]()
+SETTLED: Final = "settled"
+"""The property of a test's report that says what it saw of an open point: reports reach pytest from any process."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -45,7 +46,7 @@ def account(request: pytest.FixtureRequest) -> Iterator[Account]:
     """Where the test makes its secrets, keys and topics; see ``tests.conformance.account``."""
     account: Account
     if request.param == "aws":
-        account = request.config.stash[AWS_ACCOUNT] = AwsAccount()
+        account = AwsAccount()
     else:
         sandbox: SandboxAccount = request.getfixturevalue("_sandbox")
         sandbox.follow(CHOICES[request.param])
@@ -104,14 +105,24 @@ def _founded(request: pytest.FixtureRequest) -> None:
         pytest.fail("; ".join(problems))
 
 
+@pytest.fixture(autouse=True)
+def _settling(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test on AWS saw of an open point goes into its report."""
+    yield
+    account = request.node.funcargs.get("account")
+    if isinstance(account, AwsAccount):
+        request.node.user_properties += [(SETTLED, settled) for settled in account.settled.items()]
+
+
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     """Say what a run on AWS has settled."""
-    if AWS_ACCOUNT not in config.stash:
+    if config.getoption("markexpr") != "aws":
         return
-    settled = config.stash[AWS_ACCOUNT].settled
+    reports = [report for reports in terminalreporter.stats.values() for report in reports]
+    told = [value for report in reports for name, value in getattr(report, "user_properties", ()) if name == SETTLED]
     terminalreporter.section("open points on AWS")
     for name, point in POINTS.items():
-        seen = point.readings[settled[name]] if name in settled else "not settled by this run"
-        terminalreporter.write_line(
-            f"{name}: {point.question} {seen}{f' ({settled[name]})' if name in settled else ''}"
-        )
+        seen = [
+            f"{point.readings[reading]} ({reading})" for reading in sorted({two for one, two in told if one == name})
+        ]
+        terminalreporter.write_line(f"{name}: {point.question} {'; '.join(seen) or 'not settled by this run'}")

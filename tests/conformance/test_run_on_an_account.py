@@ -49,9 +49,10 @@ def left_in(session: boto3.Session, stand_in: SandboxAccount) -> list[str]:
     return left + [found["RoleName"] for found in roles if found["Path"] != "/sandbox/"]
 
 
-def test_a_run_says_which_open_points_it_settled_and_which_not(stand_in: SandboxAccount) -> None:
+@pytest.mark.parametrize("processes", ["0", "2"])
+def test_a_run_says_which_open_points_it_settled_and_which_not(stand_in: SandboxAccount, processes: str) -> None:
     stand_in.command("reading", "first-value", "as-asked")
-    code, said = run(stand_in, "tests/conformance/test_secrets_labels.py", "-k", "first_value")
+    code, said = run(stand_in, "tests/conformance/test_secrets_labels.py", "-k", "first_value", "-n", processes)
     assert code == 0, said
     assert "open points on AWS" in said
     assert "those asked for alone (as-asked)" in said
