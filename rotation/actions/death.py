@@ -65,7 +65,7 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason="malformed")
     outcome = next((said for key in held if (said := _ask(keys, key)) is not Outcome.DEAD), Outcome.DEAD)
     if outcome is Outcome.DEAD and refuses_everybody(keys, {key.fingerprint for key in held}, without_control=True):
-        outcome = Outcome.NO_ANSWER
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason=REFUSED)
     if outcome is Outcome.DEAD:
         _let_go(secret, version)
     return Report(outcome=outcome, fingerprint=fingerprint)

@@ -265,7 +265,27 @@ def test_the_end_of_the_wait_is_no_success(command: Command, world: World) -> No
     world.auditor_disables = False
     result = command("keys", "leaked", FP, "--yes", "--timeout", "0", "--stack", "dev")
     assert result.code == 1
-    assert f"Not proved dead: {FP}" in result.err
+    assert f"Klaviyo still accepts {FP}" in result.err
+
+
+@pytest.mark.parametrize("answers", [["refused"], ["", "refused"]], ids=["at once", "while it is waited for"])
+def test_a_401_that_nothing_can_be_compared_with_is_waited_for_no_longer(
+    command: Command, world: World, answers: list[str]
+) -> None:
+    world.auditor_disables = False
+    reasons = iter(answers)
+
+    def answer(event: Event) -> dict[str, Any]:
+        if event["action"] == "prove-dead":
+            return {"outcome": "no answer", "reason": next(reasons)}
+        return World.answer(world, event)
+
+    world.aws.on_invoke = answer
+    result = command("keys", "leaked", FP, "--yes", "--stack", "dev")
+    assert result.code == 1
+    assert f"Klaviyo answers 401 to {FP}, and knows no other key of viewer" in result.err
+    assert "'klaviyo-access keys stage viewer --stack dev'" in result.err
+    assert next(reasons, None) is None
 
 
 def test_a_key_of_another_stack_is_told_where_it_is(command: Command, world: World) -> None:

@@ -324,13 +324,17 @@ CASES: dict[str, Case] = {
         (refused_spare("x"), stage("a")), "prove-dead", "x", {"outcome": "dead"}, {"a": "reserve SPARE"}
     ),
     "prove-dead: a rejected spare, and nothing to compare it with": Case(
-        (refused_spare("x"),), "prove-dead", "x", {"outcome": "no answer"}, {"x": "reserve REJECTED(refused)"}
+        (refused_spare("x"),),
+        "prove-dead",
+        "x",
+        {"outcome": "no answer", "reason": "refused"},
+        {"x": "reserve REJECTED(refused)"},
     ),
     "prove-dead: a rejected spare beside a dead one": Case(
         (refused_spare("x"), stage("a"), dies("a")),
         "prove-dead",
         "x",
-        {"outcome": "no answer"},
+        {"outcome": "no answer", "reason": "refused"},
         {"a": "reserve SPARE", "x": "reserve REJECTED(refused)"},
     ),
     "prove-dead: a waiting spare": Case(

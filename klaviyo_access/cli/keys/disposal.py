@@ -19,7 +19,7 @@ from klaviyo_access.cli.operations import Operations
 from klaviyo_access.cli.secrets_manager import RoleSecrets
 from klaviyo_access.cli.times import in_utc
 from klaviyo_access.cli.troubles import Troubles
-from klaviyo_access.keys.labels import SecretLabels
+from klaviyo_access.keys.labels import REFUSED, SecretLabels
 
 _PAUSE_SECONDS: Final = 5.0
 _NO_KEY: Final = frozenset({"malformed", "undecryptable"})
@@ -92,7 +92,7 @@ class Disposal:
                 marked[key] = self._begin(key)
         try:
             with troubles.kept():
-                self._see_dead(marked)
+                self._see_dead(marked, troubles)
         except KeyboardInterrupt:
             raise self._not_yet(marked, StoppedError) from None
         troubles.end()
@@ -114,18 +114,18 @@ class Disposal:
                 cure=f"Rotate first: {self._work.command(f'keys rotate {places[0]}')}.",
             )
 
-    def _see_dead(self, marked: Mapping[Doomed, Answer]) -> None:
+    def _see_dead(self, marked: Mapping[Doomed, Answer], troubles: Troubles) -> None:
         waited_for = [key for key, answer in marked.items() if answer.ends_with or not self._is_let_go(key)]
         if not waited_for:
             return
         auditor = Auditor(self._work.session, self._work.workspace.environment, pause=self._pause, clock=self._clock)
         audited = auditor.audit([key.role for key in waited_for], seconds=self._seconds)
-        if waited_for := self._alive(waited_for):
+        if waited_for := self._alive(waited_for, troubles):
             if audited:
                 note("The auditor did not disable it; its log says why.")
             for key in {key.fingerprint: key for key in waited_for}.values():
                 note(by_hand(self._work.workspace.role(key.role), key.fingerprint, marked[key].ends_with))
-            self._wait(waited_for)
+            self._wait(waited_for, troubles)
 
     def _is_let_go(self, key: Doomed) -> bool:
         if not self._discard(key):
@@ -133,14 +133,15 @@ class Disposal:
         results().print(f"{key.role}: no key can be read in what was staged as {key.fingerprint}; it is let go.")
         return True
 
-    def _alive(self, keys: Iterable[Doomed]) -> list[Doomed]:
-        """Those that are not proved dead; of the others it is said that they are."""
+    def _alive(self, keys: Iterable[Doomed], troubles: Troubles) -> list[Doomed]:
+        """Those that Klaviyo accepts still, or is silent about; of the others it is said what they are."""
         alive = []
         for key in keys:
-            if self._is_dead(key):
-                results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
-            else:
-                alive.append(key)
+            with troubles.kept():
+                if self._is_dead(key):
+                    results().print(f"{key.role}: {key.fingerprint} is disabled, and Klaviyo refuses it.")
+                else:
+                    alive.append(key)
         return alive
 
     def _discard(self, key: Doomed) -> bool:
@@ -166,11 +167,11 @@ class Disposal:
             cure=f"'{self._work.command('keys status')}' shows what the key is in use for.",
         )
 
-    def _wait(self, keys: Sequence[Doomed]) -> None:
+    def _wait(self, keys: Sequence[Doomed], troubles: Troubles) -> None:
         deadline = self._clock() + timedelta(seconds=self._seconds)
         while self._clock() < deadline:
             self._pause(_PAUSE_SECONDS)
-            keys = self._alive(keys)
+            keys = self._alive(keys, troubles)
             if not keys:
                 return
         raise self._not_yet(keys, CommandError)
@@ -181,19 +182,28 @@ class Disposal:
         if not _names(secrets, key):
             return True
         try:
-            return self._work.rotators.prove_dead(secrets, key.where, key.version).outcome == "dead"
+            answer = self._work.rotators.prove_dead(secrets, key.where, key.version)
         except CommandError as error:
             if error.exit_code is ExitCode.UNREACHABLE:
                 return False
             raise
+        if answer.outcome == "no answer" and answer.reason == REFUSED:
+            raise self._unproved(key)
+        return answer.outcome == "dead"
+
+    def _unproved(self, key: Doomed) -> CommandError:
+        return CommandError(
+            f"Klaviyo answers 401 to {key.fingerprint}, and knows no other key of {key.role}: so nothing tells whether "
+            "it is dead, or whether Klaviyo refuses everybody just now. It stays marked, and nothing uses it.",
+            cure=f"Stage another key, '{self._work.command(f'keys stage {key.role}')}', if {key.role} has none that "
+            "works. The same command again, or the daily audit, then sees this one dead.",
+        )
 
     def _not_yet(self, keys: Iterable[Doomed], kind: type[CommandError]) -> CommandError:
         named = ", ".join(f"{key.fingerprint} of {key.role}" for key in keys)
         return kind(
-            f"Not proved dead: {named}, marked as being disabled. Klaviyo accepts it still, gave no answer, or refuses "
-            "whatever it was asked about: without another key of the role that it accepts, a 401 proves nothing.",
-            cure="Disable it as said above. The same command again, or the daily audit, then sees it dead, once the "
-            f"role has another good key: '{self._work.command('keys stage ROLE')}'.",
+            f"Klaviyo still accepts {named}, or gave no answer; it is marked as being disabled.",
+            cure="Disable it as said above. The same command again, or the daily audit, then sees it dead.",
         )
 
 
