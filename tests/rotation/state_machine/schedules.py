@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from klaviyo_access.keys.labels import AwsLabel, Disabling
+from klaviyo_access.keys.labels import AwsLabel, Disabling, Retired
 from klaviyo_access.keys.secret import fingerprint
 from tests.rotation.rotation_world import key_value
 from tests.rotation.state_machine.account import Account, Role, Seen
@@ -81,7 +81,7 @@ class Play:
             after = self.account.see(role)
             if after == before[role.name] and not _is_concerned(role, step):
                 continue
-            self._note_superseded(role, before[role.name], after)
+            self._note_superseded(role, before[role.name], after, by_hand=step.rule == "move back")
             change = Change(
                 account=self.account,
                 role=role,
@@ -149,11 +149,15 @@ class Play:
         with self.account.failing():
             RULES[step.rule](self.account, self.account.roles[step.role], step.pick)
 
-    def _note_superseded(self, role: Role, before: Seen, after: Seen) -> None:
+    def _note_superseded(self, role: Role, before: Seen, after: Seen, *, by_hand: bool) -> None:
+        """Since when a key is superseded; of one that a person moves to and fro, with no run of ours between, labels
+        show the first end alone."""
         known = {version.id for version in before.key}
         passed = {after.key_of(one) for one in after.key if one.id in self.account.by_hand and one.id not in known}
         was, live = before.live.union(one for one in passed if one), after.live
-        self.account.superseded.update({(role.name, ended): self.account.clock.now for ended in was - live})
+        told = {one.fingerprint: one.time.timestamp() for one in _retired(after)} if by_hand else {}
+        now = self.account.clock.now
+        self.account.superseded.update({(role.name, ended): told.get(ended, now) for ended in was - live})
         for begun in live - was:
             self.account.superseded.pop((role.name, begun), None)
             self.account.ended.discard((role.name, begun))
@@ -175,6 +179,10 @@ _RECOVERY: Final = (
     ("audit", 0),
 )
 _FOR_EACH_ROLE: Final = {"uncrowd", "stage", "rotate"}
+
+
+def _retired(seen: Seen) -> Iterator[Retired]:
+    return (label for version in seen.key for label in version.ours if isinstance(label, Retired))
 
 
 def _is_concerned(role: Role, step: Step) -> bool:
