@@ -21,7 +21,7 @@ test: .venv/installed ## every test, the end-to-end ones on sandboxes of their o
 bench: .venv/installed ## what the project promises in numbers, beside what one would use instead; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
-mutate: .venv/installed ## change every policy and rule of access in small ways: does a test see each? SLICE=1/4: a quarter of them
+mutate: .venv/installed ## change every policy and rule of access in small ways: does a test see each? SLICE=1/8: an eighth of them
 	$(BIN)/python -m tools.mutate --slice $(SLICE)
 
 check: .venv/installed ## formats, types, directions of imports, generated files, and that every stack renders

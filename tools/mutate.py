@@ -3,7 +3,7 @@
 python -m tools.mutate                   every module; exit 1 and name each survivor that survivors.toml does not list,
                                          and each listed one that is gone or that a test now sees
 python -m tools.mutate --only PATH       one module
-python -m tools.mutate --slice 1/4       every fourth change
+python -m tools.mutate --slice 1/8       every eighth change
 
 Each change runs in a process of its own, forked from one that has loaded what the project takes from others.
 """
