@@ -74,6 +74,7 @@ class Report:
         life: what a leaked key was in.
         rejected: verdicts passed on spares on the way.
         encrypted: fingerprints of spares that were passed over, since nobody can decrypt them now.
+        silent: fingerprints of spares that were passed over, since Klaviyo said nothing definite about them.
         unproved: scopes that the key should have and for which there is no proof.
         unnamed: fingerprints of keys that services may read and that no label names.
         ends_with: the key's last 4 characters, by which Klaviyo's inventory shows it. In no log line.
@@ -86,6 +87,7 @@ class Report:
     life: Life | None = None
     rejected: tuple[Rejected, ...] = ()
     encrypted: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()
     unnamed: tuple[str, ...] = ()
     ends_with: str | None = None
@@ -100,6 +102,7 @@ class Report:
             "life": self.life and self.life.value,
             "rejected": [str(label) for label in self.rejected],
             "encrypted": list(self.encrypted),
+            "silent": list(self.silent),
             "unproved": list(self.unproved),
             "unnamed": list(self.unnamed),
         }

@@ -58,6 +58,16 @@ class StoredSecret:
             raise
         return str(answer.get("SecretString", ""))
 
+    def has(self, label: Label) -> bool:
+        """Whether a version has ``label``, asked by a value's way: the list of labels may lag behind a mark."""
+        try:
+            self._call("get_secret_value", VersionStage=str(label))
+        except StoreError as error:
+            if error.code == "ResourceNotFoundException":
+                return False
+            raise
+        return True
+
     def put(self, version_id: str, value: str, labels: Iterable[Label]) -> None:
         """Put a value as the version ``version_id`` with ``labels``; the same value again changes nothing."""
         self._call(

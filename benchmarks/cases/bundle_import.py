@@ -52,7 +52,7 @@ def _ratio(effort: Effort, *, compiled: bool) -> Measured:
 def _bundle() -> Iterator[str]:
     """A folder with the bundle's files and nothing else: no compiled modules either."""
     with TemporaryDirectory() as folder:
-        for name in bundle_files(_PROJECT):
+        for name in {name for module in _OURS for name in bundle_files(_PROJECT, module)}:
             target = Path(folder, name)
             target.parent.mkdir(parents=True, exist_ok=True)
             copy(_PROJECT / name, target)

@@ -3,11 +3,12 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import pulumi
 
-from components.functions.bundle import rotator_code
+from components.functions.bundle import Bundle, rotator_code, webhook_rotator_code
 from components.key_operators import KeyOperatorsArgs
 from components.names import (
     Tags,
@@ -75,6 +76,11 @@ class Plan:
     project: Path
     principals: Principals
 
+    @cached_property
+    def rotator_code(self) -> Bundle:
+        """What every role's rotator runs."""
+        return rotator_code(self.project)
+
     @property
     def protect(self) -> bool:
         """Whether Pulumi refuses to delete what cannot be brought back."""
@@ -138,7 +144,7 @@ class Plan:
             canary_rule=canary_rule_name(here, role),
             execution_role_name=rotator_role_name(here, role),
             iam_path=here.iam_path,
-            code=rotator_code(self.project),
+            code=self.rotator_code,
             environment=rotator_environment(here, self.access.roles[role], self.settings),
             schedule=schedule(role, self.settings.rotate_every),
             encryption_key_arn=keys.home,
@@ -186,7 +192,7 @@ class Plan:
             operator_role_name=name_of_role(operators),
             rotator_name=webhook_rotator_name(here, name),
             iam_path=here.iam_path,
-            code=rotator_code(self.project),
+            code=webhook_rotator_code(self.project),
             environment={
                 "WEBHOOK": name,
                 "WEBHOOK_ID": webhook.webhook_id,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from components.functions.bundle import rotator_code
+from components.functions.bundle import redeployer_code
 from components.functions.redeployment import RedeploymentArgs
 from components.names import redeployer_name, redeployment_alarm_name, redeployment_rule_name
 from components.plans.plan import Plan, SecretKeys
@@ -31,7 +31,7 @@ def redeployment(
         alarm=redeployment_alarm_name(here),
         topic_arn=topic_arn,
         iam_path=here.iam_path,
-        code=rotator_code(plan.project),
+        code=redeployer_code(plan.project),
         encryption_key_arn=keys.home,
         log_retention_days=plan.settings.audit_retention_days,
         tags=plan.tags(),

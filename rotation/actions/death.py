@@ -21,10 +21,9 @@ from klaviyo_access.keys.labels import (
     WriteTaken,
 )
 from klaviyo_access.keys.secret import Key
-from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.errors import EventRefusedError
 from rotation.events import Discard, ProveDead
-from rotation.keys.control import refuses_everybody
+from rotation.keys.control import Word, ask, ask_others
 from rotation.keys.live import live_fingerprints
 from rotation.keys.role_keys import RoleKeys, value_of
 from rotation.keys.undecryptable import UNDECRYPTABLE, decrypted
@@ -35,12 +34,14 @@ from rotation.store import StoredSecret, Where
 _ORDER: Final = (AwsLabel, Foreign, Spare, Retired, Rejected, Leaked, Disabling, HoldsKey)
 """AWSPREVIOUS goes first, so that nothing falls back on a dead key; KEY last, since by it healing knows the rest."""
 
+_OUTCOMES: Final = {Word.KNOWN: Outcome.ALIVE, Word.SILENT: Outcome.NO_ANSWER, Word.REFUSED: Outcome.DEAD}
+
 
 def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
     """Ask Klaviyo whether it still knows the key of a version, and let the version go if it does not.
 
     A 401 is no proof where the role's other keys get one too, or where it has none with which it could be compared: its
-    verdict stays until it has.
+    verdict stays until it has. Nor is it one where the next question gets another answer.
 
     Args:
         keys: the role's keys, healed.
@@ -63,9 +64,13 @@ def prove_dead(keys: RoleKeys, request: ProveDead) -> Report:
         return Report(outcome=Outcome.IN_USE, fingerprint=fingerprint)
     if not held:
         return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason="malformed")
-    outcome = next((said for key in held if (said := _ask(keys, key)) is not Outcome.DEAD), Outcome.DEAD)
-    if outcome is Outcome.DEAD and refuses_everybody(keys, {key.fingerprint for key in held}, without_control=True):
-        return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason=REFUSED)
+    outcome = _ask(keys, held)
+    if outcome is Outcome.DEAD:
+        others = ask_others(keys, {key.fingerprint for key in held})
+        if others is not Word.KNOWN:
+            reason = None if others is Word.SILENT else REFUSED
+            return Report(outcome=Outcome.NO_ANSWER, fingerprint=fingerprint, reason=reason)
+        outcome = _ask(keys, held)
     if outcome is Outcome.DEAD:
         _let_go(secret, version)
     return Report(outcome=outcome, fingerprint=fingerprint)
@@ -110,14 +115,10 @@ def _in_use(keys: RoleKeys, version: Version, where: Where, held: Sequence[Key])
     return version.in_use if where is Where.KEY else version.spare is not None
 
 
-def _ask(keys: RoleKeys, key: Key) -> Outcome:
-    try:
-        keys.klaviyo.confirm(key, keys.settings.scopes)
-    except KeyRefusedError as refused:
-        return Outcome.DEAD if refused.reason == REFUSED else Outcome.ALIVE
-    except NoAnswerError:
-        return Outcome.NO_ANSWER
-    return Outcome.ALIVE
+def _ask(keys: RoleKeys, held: Sequence[Key]) -> Outcome:
+    """Whether Klaviyo knows none of these keys."""
+    words = (ask(keys, key) for key in held)
+    return _OUTCOMES[next((word for word in words if word is not Word.REFUSED), Word.REFUSED)]
 
 
 def _let_go(secret: StoredSecret, version: Version) -> None:

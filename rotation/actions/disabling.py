@@ -7,9 +7,9 @@ from rotation.errors import EventRefusedError, LabelsFullError
 from rotation.events import BeginDisable, Retire
 from rotation.keys.live import live_fingerprints
 from rotation.keys.role_keys import RoleKeys, value_of
-from rotation.keys.room import make_room
 from rotation.keys.undecryptable import UNDECRYPTABLE, decrypted
 from rotation.keys.values import find_key
+from rotation.keys.verdicts import make_room
 from rotation.report import Outcome, Report
 from rotation.store import Where
 

@@ -20,16 +20,17 @@ from klaviyo_access.keys.labels import (
     SecretLabels,
     Version,
 )
-from klaviyo_access.keys.secret import Key, MalformedKeyError
+from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError, Proof
 from rotation.actions.healing import heal
 from rotation.commands import command
 from rotation.errors import EventRefusedError, KlaviyoSilentError
 from rotation.events import Canary, FirstCanary, RollBack
+from rotation.keys.control import TAKEN_BACK, Word, ask
 from rotation.keys.live import unnamed_of_services
 from rotation.keys.role_keys import RoleKeys, value_of
-from rotation.keys.values import find_key
+from rotation.keys.values import find_key, find_keys
 from rotation.keys.verdicts import condemn
 from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
 
@@ -99,46 +100,52 @@ def _canary(keys: RoleKeys, labels: SecretLabels) -> Report:
     current = labels.current
     if current is None:
         return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
-    if current.fingerprint is None:
+    key = _key(keys, current)
+    if key is None:
         return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
+    ends_with = key.reveal()[-4:]  # by which Klaviyo's list shows a key that works
     try:
-        reason = _refusal(keys, current)
+        reason = _refusal(keys, current, key)
         if reason is None:
-            return Report(outcome=Outcome.FINE, fingerprint=current.fingerprint, ends_with=_end(keys, current))
-        return _fall_back(keys, labels, current, reason)
+            return Report(outcome=Outcome.FINE, fingerprint=key.fingerprint, ends_with=ends_with)
+        report = _fall_back(keys, labels, current, reason, refused=key if reason == REFUSED else None)
     except NoAnswerError:
-        return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=key.fingerprint)
+    works = report.outcome is Outcome.NOTHING_TO_FALL_BACK_ON and _missing(reason)
+    return replace(report, ends_with=ends_with) if works else report
 
 
-def _refusal(keys: RoleKeys, current: Version) -> str | None:
+def _key(keys: RoleKeys, version: Version) -> Key | None:
+    """The key that a version is said to hold; None where that is said of a value without a key, or with several."""
+    return find_key(value_of(keys.key, version.id)) if version.fingerprint else None
+
+
+def _refusal(keys: RoleKeys, current: Version, key: Key) -> str | None:
     """What is against the current key: a verdict of a roll-back that was not completed, or Klaviyo's refusal."""
     if isinstance(current.verdict, Rejected):
         return current.verdict.reason
     try:
-        _prove(keys, current, keys.settings.scopes)
+        _prove(keys, key, keys.settings.scopes)
     except KeyRefusedError as refused:
         return refused.reason
     return None
-
-
-def _needed(reason: str) -> frozenset[str]:
-    """Scopes of which the previous key must have one to be better than a key refused for ``reason``; none: never is."""
-    return frozenset({ACCOUNT_SCOPE}) if reason in {REFUSED, ROLLED_BACK} else _missing(reason)
 
 
 def _missing(reason: str) -> frozenset[str]:
     return frozenset(reason.removeprefix(_MISSING).split(",")) if reason.startswith(_MISSING) else frozenset()
 
 
-def _fall_back(keys: RoleKeys, labels: SecretLabels, current: Version, reason: str) -> Report:
+def _fall_back(
+    keys: RoleKeys, labels: SecretLabels, current: Version, reason: str, *, refused: Key | None = None
+) -> Report:
+    """Go back, unless something stands against the previous key, or Klaviyo takes its 401 to ``refused`` back."""
     previous = _as_both_say(keys.key.labels().previous, labels)
-    against = _against(keys, current, previous, needed=_needed(reason))
+    against = _against(keys, current, previous, reason)
     if previous is None or against:
         told = against if reason == ROLLED_BACK else f"{reason}; {against}"
-        ends_with = _end(keys, current) if _missing(reason) else None
-        return Report(
-            outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told, ends_with=ends_with
-        )
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, fingerprint=current.fingerprint, reason=told)
+    if refused and not current.verdict and ask(keys, refused) is not Word.REFUSED:
+        raise NoAnswerError(TAKEN_BACK)
     if not current.verdict:
         _condemn(keys, current, reason)
     if current.has(AwsLabel.PENDING):
@@ -159,7 +166,7 @@ def _condemn(keys: RoleKeys, current: Version, reason: str) -> None:
     """Pass the verdict on what is left. A value that holds no key needs none; a key without its KEY cannot have one."""
     if current.fingerprint:
         condemn(keys, current, Rejected(keys.clock(), current.fingerprint, reason))
-    elif find_key(value_of(keys.key, current.id)):
+    elif find_keys(value_of(keys.key, current.id)):
         raise EventRefusedError(
             "The current version holds a key that its labels do not name yet, so that no verdict can be passed on it. "
             f"Name it with {command(f'keys adopt {keys.settings.role}')}, then roll back again."
@@ -173,42 +180,45 @@ def _end_retirement(keys: RoleKeys, version_id: str) -> None:
             keys.key.remove(label, version_id)
 
 
-def _against(keys: RoleKeys, current: Version, previous: Version | None, *, needed: frozenset[str]) -> str | None:
+def _against(keys: RoleKeys, current: Version, previous: Version | None, reason: str) -> str | None:
     """What stands against the previous key, or None where it may become current again."""
     if previous is None or previous.fingerprint is None:
         return "there is no previous key"
     if previous.fingerprint == current.fingerprint:  # a label has moved on since it was read
         return "the previous key is the same"
-    if previous.verdict:
+    if previous.verdict or keys.key.has(Leaked(previous.fingerprint)):
         return "a verdict was passed on the previous key"
     if any(isinstance(label, Disabling) for label in previous.ours):
         return "the previous key is being disabled"
-    if not _has_one_of(keys, previous, needed):
+    key = _key(keys, previous)
+    if key is None or not _is_better(keys, key, reason):
         return "the previous key is no better"
     return None
 
 
-def _has_one_of(keys: RoleKeys, previous: Version, needed: frozenset[str]) -> bool:
+def _is_better(keys: RoleKeys, key: Key, reason: str) -> bool:
+    """Whether services are better off with the previous key than with one refused for ``reason``."""
+    return _is_known(keys, key) if reason in {REFUSED, ROLLED_BACK} else _has_one_of(keys, key, _missing(reason))
+
+
+def _is_known(keys: RoleKeys, key: Key) -> bool:
+    """Whether Klaviyo accepts the previous key, and does not show it to belong to another account."""
+    try:
+        _prove(keys, key, {ACCOUNT_SCOPE})
+    except KeyRefusedError as refused:
+        return bool(_missing(refused.reason))
+    return True
+
+
+def _has_one_of(keys: RoleKeys, key: Key, needed: frozenset[str]) -> bool:
     """Whether Klaviyo accepts the previous key, and it is proved to have one of these scopes."""
     try:
-        proof = _prove(keys, previous, needed | {ACCOUNT_SCOPE})
+        proof = _prove(keys, key, needed | {ACCOUNT_SCOPE})
     except KeyRefusedError as refused:
         remaining = needed - _missing(refused.reason)
-        return remaining < needed and _has_one_of(keys, previous, remaining)
+        return remaining < needed and _has_one_of(keys, key, remaining)
     return bool(needed - set(proof.unproved))
 
 
-def _prove(keys: RoleKeys, version: Version, scopes: Iterable[str]) -> Proof:
-    return keys.klaviyo.prove(_key(keys, version), scopes, account_id=keys.settings.klaviyo_account_id)
-
-
-def _key(keys: RoleKeys, version: Version) -> Key:
-    found = find_key(value_of(keys.key, version.id))
-    if found is None:
-        raise MalformedKeyError("The value holds no key, or several.")
-    return found
-
-
-def _end(keys: RoleKeys, version: Version) -> str:
-    """By which Klaviyo's list shows a key that works."""
-    return _key(keys, version).reveal()[-4:]
+def _prove(keys: RoleKeys, key: Key, scopes: Iterable[str]) -> Proof:
+    return keys.klaviyo.prove(key, scopes, account_id=keys.settings.klaviyo_account_id)

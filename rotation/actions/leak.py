@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from klaviyo_access.keys.labels import LEAKED_SPARE, AwsLabel, HoldsKey, Leaked, Rejected, Spare, Version
 from rotation.errors import StoreError
 from rotation.events import Leak
-from rotation.keys.live import is_current, unnamed_fingerprints
+from rotation.keys.live import is_current, unnamed_of_services
 from rotation.keys.role_keys import RoleKeys, value_of
 from rotation.keys.values import find_key
 from rotation.keys.verdicts import condemn, reject_spare
@@ -27,7 +27,7 @@ def mark_leaked(keys: RoleKeys, request: Leak) -> Report:
     key, reserve = keys.both_labels()
     held = next((version for version in key if HoldsKey(request.fingerprint) in version.ours), None)
     if held is None:  # there was no room for its KEY
-        held = next((one for one in key if request.fingerprint in unnamed_fingerprints(keys, one)), None)
+        held = unnamed_of_services(keys, key).get(request.fingerprint)
     staged = [version for version in reserve if any(_names(label, request.fingerprint) for label in version.ours)]
     if held is not None:
         in_use = is_current(keys, key, request.fingerprint)

@@ -1,33 +1,95 @@
-"""The control of a 401: Klaviyo's own login can fail for everybody, and then a 401 says nothing about one key."""
+"""The control of a 401: Klaviyo's own login can fail for everybody, and then a 401 says nothing about one key.
+
+A 401 counts where Klaviyo knows another key of the role, and answers 401 once more after that: otherwise a login that
+comes back between two questions would condemn whichever key was asked first.
+"""
 
 from collections.abc import Collection, Iterator
+from enum import Enum
+from typing import Final
 
-from klaviyo_access.keys.labels import REFUSED
+from klaviyo_access.keys.labels import REFUSED, SecretLabels
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
-from rotation.errors import StoreError
+from rotation.errors import EverybodyRefusedError, KlaviyoSilentError, StoreError
 from rotation.keys.role_keys import RoleKeys, value_of
 from rotation.keys.undecryptable import KMS_REFUSALS
-from rotation.keys.values import find_key
+from rotation.keys.values import find_keys
+
+TAKEN_BACK: Final = "Klaviyo answered 401 to a key and takes that back: nothing was changed about this key."
 
 
-def refuses_everybody(keys: RoleKeys, refused: Collection[str], *, without_control: bool) -> bool:
-    """Whether Klaviyo knows none of the role's other keys either: the current one, the previous one and the spares.
+class Word(Enum):
+    """What Klaviyo says of a key, or of several."""
+
+    KNOWN = "it knows one"
+    SILENT = "no definite answer"
+    REFUSED = "401 to each"
+    NONE_ASKED = "there was none to ask about"
+
+
+def ask(keys: RoleKeys, key: Key) -> Word:
+    """Ask whether Klaviyo knows a key, whatever its scopes."""
+    try:
+        keys.klaviyo.confirm(key, keys.settings.scopes)
+    except KeyRefusedError as refused:
+        return Word.REFUSED if refused.reason == REFUSED else Word.KNOWN
+    except NoAnswerError:
+        return Word.SILENT
+    return Word.KNOWN
+
+
+def ask_others(keys: RoleKeys, refused: Collection[str]) -> Word:
+    """Ask about the role's other keys, until Klaviyo knows one: the current one, the previous one and the spares.
 
     Args:
         keys: the role's keys.
         refused: fingerprints of the keys that got a 401.
-        without_control: the answer for a role that has no other key.
 
     Raises:
         StoreError: a call to Secrets Manager failed.
     """
-    asked = False
+    word = Word.NONE_ASKED
     for key in _others(keys, refused):
-        if _knows(keys, key):
-            return False
-        asked = True
-    return asked or without_control
+        match ask(keys, key):
+            case Word.KNOWN:
+                return Word.KNOWN
+            case Word.SILENT:
+                word = Word.SILENT
+            case Word.REFUSED if word is Word.NONE_ASKED:
+                word = Word.REFUSED
+    return word
+
+
+def require_control(keys: RoleKeys, refused: Collection[str], *, in_use: bool) -> None:
+    """Let a 401 count only where Klaviyo knows another key of the role, or where none that is in use could be asked.
+
+    Args:
+        keys: the role's keys.
+        refused: fingerprints of the keys that got a 401.
+        in_use: whether services read a key. If none is found to compare with all the same, then labels lag, or the key
+            in use is the very one that got the 401.
+
+    Raises:
+        EverybodyRefusedError: Klaviyo knows none of them.
+        KlaviyoSilentError: it gave no definite answer about the others.
+        StoreError: a call to Secrets Manager failed.
+    """
+    match ask_others(keys, refused):
+        case Word.REFUSED:
+            raise EverybodyRefusedError(keys.settings.role)
+        case Word.NONE_ASKED if in_use:
+            raise EverybodyRefusedError(keys.settings.role)
+        case Word.SILENT:
+            raise KlaviyoSilentError(
+                "Klaviyo answers 401 to a key, and says nothing definite of those with which it was to be compared: "
+                "nothing was changed."
+            )
+
+
+def names_key_in_use(labels: SecretLabels) -> bool:
+    """Whether services read a key by this reading."""
+    return labels.current is not None and labels.current.fingerprint is not None
 
 
 def _others(keys: RoleKeys, refused: Collection[str]) -> Iterator[Key]:
@@ -36,21 +98,12 @@ def _others(keys: RoleKeys, refused: Collection[str]) -> Iterator[Key]:
     seen = set(refused)
     for secret, version in (*in_use, *((keys.reserve, version) for version, _ in reserve.spares)):
         try:
-            found = find_key(value_of(secret, version.id))
+            held = find_keys(value_of(secret, version.id))
         except StoreError as error:
             if error.code not in KMS_REFUSALS:
                 raise
             continue  # what nobody can decrypt is no control
-        if found and found.fingerprint not in seen:
-            seen.add(found.fingerprint)
-            yield found
-
-
-def _knows(keys: RoleKeys, key: Key) -> bool:
-    try:
-        keys.klaviyo.confirm(key, keys.settings.scopes)
-    except KeyRefusedError as refused:
-        return refused.reason != REFUSED
-    except NoAnswerError:
-        return False
-    return True
+        for found in held:
+            if found.fingerprint not in seen:
+                seen.add(found.fingerprint)
+                yield found

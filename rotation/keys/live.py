@@ -28,14 +28,17 @@ def is_current(keys: RoleKeys, labels: SecretLabels, fingerprint: str) -> bool:
     )
 
 
-def unnamed_of_services(keys: RoleKeys, labels: SecretLabels) -> frozenset[str]:
+def unnamed_of_services(keys: RoleKeys, labels: SecretLabels) -> dict[str, Version]:
     """The keys that services read, or read before, or will soon, and that no KEY names: where labels are full, say.
+
+    Returns:
+        Their fingerprints, each with its version: the current one, where several hold the key.
 
     Raises:
         StoreError: a call to Secrets Manager failed.
     """
-    versions = [one for one in (labels.current, labels.previous, labels.pending) if one and not one.holds_key]
-    return frozenset(found for version in versions for found in _held(keys, version))
+    versions = [one for one in (labels.pending, labels.previous, labels.current) if one and not one.holds_key]
+    return {found: version for version in versions for found in _held(keys, version)}
 
 
 def unnamed_fingerprints(keys: RoleKeys, version: Version) -> frozenset[str]:

@@ -1,12 +1,14 @@
-"""Verdicts: what is passed on a key is passed before anything else is taken off its version, and never taken back."""
+"""Verdicts: what is passed on a key is passed before anything else is taken off its version, and never taken back.
+
+Where AWS's 20 labels are taken, a grace gives way to a verdict.
+"""
 
 from dataclasses import replace
 from datetime import timedelta
 
-from klaviyo_access.keys.labels import Leaked, Rejected, Spare, Version
+from klaviyo_access.keys.labels import Leaked, Rejected, Retired, Spare, Version
 from rotation.errors import LabelsFullError
 from rotation.keys.role_keys import RoleKeys
-from rotation.keys.room import make_room
 
 
 def condemn(keys: RoleKeys, version: Version, verdict: Rejected | Leaked) -> None:
@@ -38,3 +40,22 @@ def reject_spare(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
     for label in version.ours:
         if isinstance(label, Spare):
             keys.reserve.remove(label, version.id)
+
+
+def make_room(keys: RoleKeys, version: Version) -> None:
+    """See that a label is free for ``version``: if none is, one RETIRED gives way, its own or else the youngest.
+
+    Healing gives it again once there is room. Its grace starts anew then, so that a key only lives longer by it.
+
+    Raises:
+        LabelsFullError: no label is free, and none is a RETIRED.
+        StoreError: a call to Secrets Manager failed.
+    """
+    labels = keys.key.labels()
+    if labels.free:
+        return
+    retired = [(holder, label) for holder in labels for label in holder.ours if isinstance(label, Retired)]
+    if not retired:
+        raise LabelsFullError("key", free=0, needed=1)
+    holder, label = max(retired, key=lambda pair: (pair[0].id == version.id, pair[1].time))
+    keys.key.remove(label, holder.id)

@@ -7,13 +7,13 @@ from tests.components.recording import Build, whole
 
 
 def test_the_codes_version_follows_each_file_of_the_bundle(tmp_path: Path) -> None:
-    for path in bundle_files(Path.cwd()):
+    for path in bundle_files(Path.cwd(), "rotation.rotator"):
         copy = tmp_path / path
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(Path(path).read_bytes())
     version = rotator_code(tmp_path).version
     assert version == rotator_code(Path.cwd()).version
-    (tmp_path / "rotation" / "healing.py").write_text("# other\n")
+    (tmp_path / "rotation" / "actions" / "healing.py").write_text("# other\n")
     assert rotator_code(tmp_path).version != version
 
 

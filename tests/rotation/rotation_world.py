@@ -78,10 +78,11 @@ class Process:
         self.calls += 1
         if dies and self.dies == "before":
             raise KilledError
-        answer = call()
-        if dies:
-            raise KilledError
-        return answer
+        try:
+            return call()
+        finally:
+            if dies:
+                raise KilledError
 
 
 @dataclass

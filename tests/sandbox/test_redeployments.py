@@ -81,7 +81,7 @@ def test_the_function_starts_the_named_deployment_and_may_start_no_other(sandbox
     role = sandbox.role(*policy["Statement"], service="lambda.amazonaws.com")
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as bundle:
-        for file in bundle_files(PROJECT):
+        for file in bundle_files(PROJECT, "rotation.redeployer"):
             bundle.write(PROJECT / file, file)
     places = {name: {"cluster": services, "service": name} for name in ("console", "other")}
     functions = sandbox.client("lambda")

@@ -86,7 +86,7 @@ class Role(World):
         self.recorded: list[tuple[str, datetime]] = []
         self.asked_to_finish: set[str] = set()
         self._views: dict[str, _View] = {}
-        self.process = account.process
+        self.process: FaultyProcess = account.process
         self.klaviyo = account.klaviyo
         self.client = LaggingClient(self.service, account.process)
         self.service._rotations._in_background = _now  # type: ignore[method-assign] # over when RotateSecret answers
@@ -111,6 +111,7 @@ class Role(World):
             return super().invoke(event)
         finally:
             self.busy = before
+            self.process.end_run()
 
     def view(self, where: str) -> "_View":
         """Labels and values of the ``key`` or the ``reserve``: the same object as long as nothing changes."""
@@ -240,13 +241,14 @@ class Account:
         return self.numbers
 
     def accepts(self, name: str) -> bool:
-        """Whether Klaviyo accepts a key with every scope that can be proved."""
+        """Whether Klaviyo accepts a key with every scope that can be proved, and says so."""
         return self.accepts_value(key_value(name))
 
     def accepts_value(self, key: str) -> bool:
         """The same by the key itself."""
         right_account = self.klaviyo.accounts.get(key, KLAVIYO_ACCOUNT) == KLAVIYO_ACCOUNT
-        return right_account and set(self.klaviyo.scopes.get(key, ())) >= PROVABLE
+        told = key not in self.klaviyo.closed
+        return right_account and told and set(self.klaviyo.scopes.get(key, ())) >= PROVABLE
 
     def see(self, role: Role) -> Seen:
         """One role as it is now."""

@@ -17,6 +17,7 @@ _NONE_FREE: Final = 0
 _COPY: Final = 20
 _ONE_ROLE: Final = 3
 _AND_NAME: Final = 10
+_LACKS_ACCOUNT: Final = 20
 
 
 def _used(keys: int) -> tuple[Step, ...]:
@@ -72,6 +73,7 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(rule="canary"),
     ),
     "back to a leaked key": (*_used(2), Step(rule="leaked", pick=_FIRST), Step(rule="roll back")),
+    "back to a key that was rolled back": (*_used(2), Step(rule="roll back"), Step(rule="roll back")),
     "a key that was live elsewhere until now": (
         *_SHARED,
         Step(rule="rotate", role=_EDITOR, pick=1),
@@ -136,6 +138,19 @@ _SINGLE: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(rule="audit"),
         Step(rule="enable by hand"),
     ),
+    "klaviyo says nothing of the first spare": (
+        *_used(1),
+        Step(rule="stage", pick=1),
+        Step(rule="klaviyo says nothing of a key", pick=_SECOND),
+        Step(rule="stage", pick=1),
+        Step(rule="leaked", pick=_FIRST),
+    ),
+    "the key before lacks a scope by which its account is seen, and the new one dies": (
+        *_used(2),
+        Step(rule="key dies", pick=_LACKS_ACCOUNT),
+        Step(rule="key dies", pick=_SECOND),
+        Step(rule="canary"),
+    ),
     "what services use leaks": (*_used(1), Step(rule="stage", pick=1), Step(rule="leaked"), Step(rule="audit")),
 }
 
@@ -178,6 +193,10 @@ _BY_HAND: Final[Mapping[str, tuple[Step, ...]]] = {
         Step(rule="audit"),
     ),
 }
+
+_LOGIN_FAILS: Final = Step(rule="klaviyo refuses everybody")
+_LOGIN_IS_BACK: Final = Step(rule="klaviyo works")
+_THEN_LEAKED: Final = Step(rule="leaked", pick=_FIRST)
 
 _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], int]]] = {
     "a rotation is killed": (
@@ -284,6 +303,66 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
             Step(rule="klaviyo refuses everybody"),
         ),
         Step(rule="late step", pick=_TEST, trouble=Fault.LABELS_LAG),
+        (),
+        12,
+    ),
+    "the login comes back during a rotation": (
+        (*_used(1), Step(rule="stage", pick=1), _LOGIN_FAILS),
+        Step(rule="rotate", pick=1, trouble=_LOGIN_IS_BACK),
+        (),
+        20,
+    ),
+    "the login comes back during a rotation with two spares": (
+        (*_used(1), Step(rule="stage", pick=1), Step(rule="stage", pick=1), _LOGIN_FAILS),
+        Step(rule="rotate", pick=1, trouble=_LOGIN_IS_BACK),
+        (),
+        20,
+    ),
+    "the login comes back while a pending key is tried": (
+        (*_PENDING, _LOGIN_FAILS),
+        Step(rule="late step", pick=_TEST, trouble=_LOGIN_IS_BACK),
+        (),
+        12,
+    ),
+    "the login comes back while the key in use is tried": (
+        (*_used(2), _LOGIN_FAILS),
+        Step(rule="canary", trouble=_LOGIN_IS_BACK),
+        (),
+        20,
+    ),
+    "the login comes back while a key is asked whether it is dead": (
+        (*_used(2), _THEN_LEAKED, _LOGIN_FAILS),
+        Step(rule="prove-dead", pick=_FIRST, trouble=_LOGIN_IS_BACK),
+        (),
+        12,
+    ),
+    "the login comes back during an audit": (
+        (*_used(2), _THEN_LEAKED, _LOGIN_FAILS),
+        Step(rule="audit", trouble=_LOGIN_IS_BACK),
+        (),
+        80,
+    ),
+    "labels lag for a run behind a pending key's leak": (
+        (*_PENDING, Step(rule="leaked", pick=_SECOND)),
+        Step(rule="late step", pick=_FINISH, trouble=Fault.LABELS_LAG_ON_BY_TWO),
+        (),
+        12,
+    ),
+    "labels lag for a run behind a leak": (
+        (*_used(2), _THEN_LEAKED),
+        Step(rule="roll back", trouble=Fault.LABELS_LAG_ON),
+        (),
+        20,
+    ),
+    "labels lag for a run behind a leak, and the key in use dies": (
+        (*_used(2), Step(rule="key dies", pick=_SECOND), _THEN_LEAKED),
+        Step(rule="canary", trouble=Fault.LABELS_LAG_ON),
+        (),
+        20,
+    ),
+    "labels lag for a run behind a rotation": (
+        _used(1),
+        Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG_ON_BY_THREE),
         (),
         12,
     ),

@@ -23,11 +23,22 @@ class Fault(StrEnum):
     LABELS_LAG = "labels lag by one change at call"
     LABELS_LAG_BY_TWO = "labels lag by two changes at call"
     LABELS_LAG_BY_THREE = "labels lag by three changes at call"
+    LABELS_LAG_ON = "labels lag by one change until the run ends, from call"
+    LABELS_LAG_ON_BY_TWO = "labels lag by two changes until the run ends, from call"
+    LABELS_LAG_ON_BY_THREE = "labels lag by three changes until the run ends, from call"
     THROTTLED = "throttled at call"
 
 
-LAGS: Final = {Fault.LABELS_LAG: 1, Fault.LABELS_LAG_BY_TWO: 2, Fault.LABELS_LAG_BY_THREE: 3}
+LAGS: Final = {
+    Fault.LABELS_LAG: 1,
+    Fault.LABELS_LAG_BY_TWO: 2,
+    Fault.LABELS_LAG_BY_THREE: 3,
+    Fault.LABELS_LAG_ON: 1,
+    Fault.LABELS_LAG_ON_BY_TWO: 2,
+    Fault.LABELS_LAG_ON_BY_THREE: 3,
+}
 """By how many changes labels lag."""
+_LAG_ON: Final = {Fault.LABELS_LAG_ON, Fault.LABELS_LAG_ON_BY_TWO, Fault.LABELS_LAG_ON_BY_THREE}
 
 
 class NoConnectionError(BotoCoreError, OSError):
@@ -49,6 +60,7 @@ class FaultyProcess(Process):
         act: what somebody else does just before the call ``at``; its own calls are not counted.
         happened: whether the call was reached.
         lag: by how many changes the labels lag with which the call under way is answered.
+        lag_on: by how many they lag until the run of a Lambda ends.
     """
 
     at: int | None = None
@@ -56,6 +68,7 @@ class FaultyProcess(Process):
     act: Callable[[], object] | None = None
     happened: bool = False
     lag: int = 0
+    lag_on: int = 0
 
     def plan(self, at: int, *, fault: Fault | None = None, act: Callable[[], object] | None = None) -> None:
         """Let something happen at the call ``at``, counted from now."""
@@ -64,12 +77,17 @@ class FaultyProcess(Process):
     def clear(self) -> None:
         """Let nothing more happen."""
         self.at = None
+        self.end_run()
+
+    def end_run(self) -> None:
+        """Let labels be read as they are, by whoever runs next."""
+        self.lag_on = 0
 
     def make(self, call: Callable[[], T]) -> T:
         """Make one call."""
         number, self.calls = self.calls, self.calls + 1
         if number != self.at:
-            return self._with_lag(call, 0)
+            return self._with_lag(call, self.lag_on)
         self.at, self.happened = None, True
         if self.act:
             self.act()
@@ -79,7 +97,10 @@ class FaultyProcess(Process):
             raise NoConnectionError
         if self.fault is Fault.THROTTLED:
             raise ThrottledError
-        answer = self._with_lag(call, LAGS.get(self.fault, 0) if self.fault else 0)
+        lag = LAGS.get(self.fault, 0) if self.fault else 0
+        if self.fault in _LAG_ON:
+            self.lag_on = lag
+        answer = self._with_lag(call, lag)
         if self.fault is Fault.KILLED_AFTER:
             raise KilledError
         if self.fault is Fault.ANSWER_LOST:

@@ -12,7 +12,7 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from rotation import rotator, serving
-from rotation.actions import death, disabling, fall_back, healing, leak, promotion
+from rotation.actions import death, disabling, fall_back, healing, leak, promotion, spares
 from rotation.auditor import inventory as auditor_inventory
 from rotation.auditor.disposal import Disposal
 from rotation.auditor.round import Round
@@ -117,7 +117,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "RETIRED stays on what is live again": _slip(healing._revive, "Retired | Disabling", "Disabling"),
     "the auditor looks no second time": _slip(Disposal._disable, "self._went_live(fingerprint)", "False"),
     "a time-out promotes": _slip(
-        promotion._examine,
+        spares._prove,
         "raise KlaviyoSilentError(str(silence)) from None",
         "proof = Proof(evidence={})",
     ),
@@ -127,7 +127,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
     "KEY is forgotten": _slip(promotion.create_secret, ", HoldsKey(fingerprint)]", "]"),
     "a spare is picked though its key is live": _slip(
-        promotion._try_spares, "spare.fingerprint in key.held_fingerprints", "False"
+        spares._is_spare_still, " and not keys.key.has(HoldsKey(spare.fingerprint))", ""
     ),
     "values hold times": _with_times,
     "a key that is put again keeps its end under the version that it left": _slip(
@@ -168,38 +168,58 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "begin-disable does not wait for the grace": _slip(disabling._not_yet, "keys.clock() < until", "False"),
     "labels that lag let a leaked spare pass": _slip(
-        promotion._try_spares, "spare.fingerprint not in keys.reserve.labels().leaked_fingerprints", "True"
+        spares._is_spare_still, "spare.fingerprint not in leaked and ", ""
     ),
     "a leaked key stays pending": _slip(leak._mark, "    if pending:\n", "    if False:\n"),
     "a leaked spare is not marked": _slip(
         leak._reject, "reject_spare(keys, version, Rejected(keys.clock(), fingerprint, LEAKED_SPARE))", "pass"
     ),
     "a canary rolls back without looking at the previous key": _slip(
-        fall_back._against, "not _has_one_of(keys, previous, needed)", "False"
+        fall_back._against, "not _is_better(keys, key, reason)", "False"
     ),
-    "a 401 for everybody condemns spares": _slip(
-        promotion._first_good_spare, "refuses_everybody(keys, refused, without_control=without_control)", "False"
+    "a canary stays with a dead key, since the one before lacks a scope": _slip(
+        fall_back._is_known, "bool(_missing(refused.reason))", "False"
     ),
+    "a 401 for everybody condemns spares": _slip(spares._require_answers, "if refused:", "if False:"),
     "labels that lag hide what tells an outage from a bad spare": _slip(
-        promotion._first_good_spare, "len(refused) > 1 or _names_key_in_use(key)", "len(refused) > 1"
+        spares._require_answers, "len(refused) > 1 or names_key_in_use(key)", "len(refused) > 1"
+    ),
+    "a login that comes back condemns a spare": _slip(
+        spares._pass_verdicts, "ask(keys, bad.key) is not Word.REFUSED", "False"
+    ),
+    "a spare of which Klaviyo says nothing holds up the good one": _slip(
+        spares._try_spares, "passed_over.silent.append(spare.fingerprint)", "raise"
     ),
     "a 401 for everybody condemns a pending key": _slip(
-        promotion.test_secret,
-        "refuses_everybody(keys, {read_key(value).fingerprint}, without_control=in_use)",
-        "False",
+        promotion._require_own_refusal, "require_control(keys, {key.fingerprint}, in_use=in_use)", "pass"
     ),
-    "its own 401 condemns the only key": _slip(
-        promotion.test_secret, "without_control=in_use", "without_control=False"
+    "its own 401 condemns the only key": _slip(promotion._require_own_refusal, "in_use=in_use", "in_use=False"),
+    "labels that lag hide that the only key is read": _slip(
+        promotion._require_own_refusal, "names_key_in_use(labels) or ", ""
     ),
-    "labels that lag hide that the only key is read": _slip(promotion.test_secret, "_names_key_in_use(labels) or ", ""),
+    "a login that comes back condemns a pending key": _slip(
+        promotion._require_own_refusal, "ask(keys, key) is not Word.REFUSED", "False"
+    ),
+    "a login that comes back condemns the key in use": _slip(
+        fall_back._fall_back, "ask(keys, refused) is not Word.REFUSED", "False"
+    ),
     "a key without a name is rolled back without a verdict": _slip(
-        fall_back._condemn, "elif find_key(value_of(keys.key, current.id)):", "elif False:"
+        fall_back._condemn, "elif find_keys(value_of(keys.key, current.id)):", "elif False:"
     ),
-    "a 401 for everybody proves a key dead": _slip(
-        death.prove_dead, "refuses_everybody(keys, {key.fingerprint for key in held}, without_control=True)", "False"
+    "a 401 for everybody proves a key dead": _slip(death.prove_dead, "others is not Word.KNOWN", "False"),
+    "the 401 of the only key proves it dead": _slip(
+        death.prove_dead, "others is not Word.KNOWN", "others is Word.REFUSED"
     ),
-    "the 401 of the only key proves it dead": _slip(death.prove_dead, "without_control=True", "without_control=False"),
-    "a roll-back returns to a condemned key": _slip(fall_back._against, "if previous.verdict:", "if False:"),
+    "a login that comes back proves a key dead": _slip(
+        death.prove_dead, "        outcome = _ask(keys, held)\n    if", "        pass\n    if"
+    ),
+    "labels that lag for a whole run let a leaked key become current": _slip(
+        promotion._require_no_verdict, "pending.verdict or marked", "pending.verdict"
+    ),
+    "labels that lag for a whole run let a roll-back return to a leaked key": _slip(
+        fall_back._against, " or keys.key.has(Leaked(previous.fingerprint))", ""
+    ),
+    "a roll-back returns to a condemned key": _slip(fall_back._against, "previous.verdict or ", ""),
     "finishSecret heeds no verdict": _slip(promotion.finish_secret, "_require_no_verdict(keys, pending)", "pass"),
     "a live key that was disabled stays so": _slip(Disposal._enable, "reversed(range(_TRIES))", "()"),
     "the auditor guesses which entry is meant": _slip(
@@ -284,7 +304,15 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a key without a name is rolled back without a verdict": "labels that lag behind a key put by hand",
     "a 401 for everybody proves a key dead": "nobody is known while a key is asked whether it is dead",
     "the 401 of the only key proves it dead": "nobody is known during an audit of a leaked key",
-    "a roll-back returns to a condemned key": "back to a leaked key",
+    "a login that comes back condemns a spare": "the login comes back during a rotation",
+    "a login that comes back condemns a pending key": "the login comes back while a pending key is tried",
+    "a login that comes back condemns the key in use": "the login comes back while the key in use is tried",
+    "a login that comes back proves a key dead": "the login comes back while a key is asked whether it is dead",
+    "a spare of which Klaviyo says nothing holds up the good one": "klaviyo says nothing of the first spare",
+    "a canary stays with a dead key, since the one before lacks a scope": "the key before lacks a scope by",
+    "labels that lag for a whole run let a leaked key become current": "labels lag for a run behind a pending key",
+    "labels that lag for a whole run let a roll-back return to a leaked key": "labels lag for a run behind a leak",
+    "a roll-back returns to a condemned key": "back to a key that was rolled back",
     "RETIRED stays on what is live again": "labels are moved back by hand",
     "finishSecret heeds no verdict": "a leak's mark on a pending key is killed",
 }

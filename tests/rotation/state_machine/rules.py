@@ -6,7 +6,8 @@ from typing import Final
 
 from klaviyo_access.keys.labels import AwsLabel, Disabling, Version
 from klaviyo_access.keys.secret import fingerprint
-from tests.rotation.rotation_world import at_once, call, key_value
+from klaviyo_access.klaviyo.probe_table import ACCOUNT_SCOPE
+from tests.rotation.rotation_world import SCOPES, at_once, call, key_value
 from tests.rotation.state_machine.account import Account, Role, print_of
 from tests.rotation.state_machine.auditing import audit
 from tests.rotation.state_machine.staging import STAGING, Rule, chosen
@@ -174,13 +175,19 @@ def hostile_event(account: Account, role: Role, pick: int) -> None:
 
 
 def key_dies(account: Account, role: Role, pick: int) -> None:
-    """Somebody deletes a key in the dashboard, or it loses a scope."""
+    """Somebody deletes a key in the dashboard, or it loses a scope; by that of some, their account is seen."""
     if names := sorted(name for owner, name in account.staged if owner == role.name):
-        key = key_value(chosen(names, pick))
-        if pick // 10 % 2 and key in account.klaviyo.scopes:
-            account.klaviyo.scopes[key] = ("accounts:read", "profiles:read")
+        key, kind = key_value(chosen(names, pick)), pick // 10 % 3
+        if kind and key in account.klaviyo.scopes:
+            account.klaviyo.scopes[key] = (("accounts:read", "profiles:read"), SCOPES[1:])[kind - 1]
         else:
             account.klaviyo.scopes.pop(key, None)
+
+
+def klaviyo_says_nothing_of_a_key(account: Account, role: Role, pick: int) -> None:
+    """Klaviyo knows it, and forbids for no reason that it names what would tell the key's account."""
+    if names := sorted(name for owner, name in account.staged if owner == role.name):
+        account.klaviyo.closed[key_value(chosen(names, pick))] = ACCOUNT_SCOPE
 
 
 def klaviyo_fails(account: Account, role: Role, pick: int) -> None:
@@ -223,6 +230,7 @@ RULES: Final[Mapping[str, Rule]] = {
     "unstick": unstick,
     "hostile event": hostile_event,
     "key dies": key_dies,
+    "klaviyo says nothing of a key": klaviyo_says_nothing_of_a_key,
     "klaviyo fails": klaviyo_fails,
     "klaviyo refuses everybody": klaviyo_refuses_everybody,
     "klaviyo works": klaviyo_works,

@@ -27,9 +27,7 @@ _WEIGHTS: Final = {
     "uncrowd": 2,
     "put by hand": 2,
 }
-SOMEBODY_ELSE: Final = tuple(
-    rule for rule in RULES if rule not in {"clock jumps", "audit", "crowd", "klaviyo works", "move back"}
-)
+SOMEBODY_ELSE: Final = tuple(rule for rule in RULES if rule not in {"clock jumps", "audit", "crowd", "move back"})
 """What may come in between two calls."""
 
 

@@ -23,10 +23,14 @@ def a_canary_leads_back_to_a_working_key(change: Change) -> Iterator[str]:
     current, previous = change.after.key.current, change.after.key.previous
     if not current or not previous or previous.verdict or is_disabling(previous) or not change.after.key.free:
         return
-    strangers = {fingerprint(key) for key in change.account.klaviyo.accounts}
-    works, accepted = change.after.key_of(previous), change.after.accepted
-    if works in accepted and change.after.key_of(current) not in accepted | strangers:
+    klaviyo = change.account.klaviyo
+    strangers = {fingerprint(key) for key in klaviyo.accounts.keys() | klaviyo.closed.keys()}
+    works, used, accepted = change.after.key_of(previous), change.after.key_of(current), change.after.accepted
+    if works in accepted and used not in accepted | strangers:
         yield "services use a refused key while the previous one works"
+    known = {fingerprint(key) for key in klaviyo.scopes}
+    if works in known - strangers and used not in known:
+        yield "services use a dead key while Klaviyo knows the previous one"
 
 
 def services_keep_a_key_that_works(change: Change) -> Iterator[str]:
