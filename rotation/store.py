@@ -50,23 +50,11 @@ class StoredSecret:
 
     def value(self, version_id: str) -> str | None:
         """The text of one version; None where it has no value yet, empty where it holds bytes."""
-        try:
-            answer = self._call("get_secret_value", VersionId=version_id)
-        except StoreError as error:
-            if error.code == "ResourceNotFoundException":
-                return None
-            raise
-        return str(answer.get("SecretString", ""))
+        return self._value(VersionId=version_id)
 
-    def has(self, label: Label) -> bool:
-        """Whether a version has ``label``, asked by a value's way: the list of labels may lag behind a mark."""
-        try:
-            self._call("get_secret_value", VersionStage=str(label))
-        except StoreError as error:
-            if error.code == "ResourceNotFoundException":
-                return False
-            raise
-        return True
+    def value_under(self, label: Label) -> str | None:
+        """The text of the version that has ``label``; None where none has. The list of labels may lag behind it."""
+        return self._value(VersionStage=str(label))
 
     def put(self, version_id: str, value: str, labels: Iterable[Label]) -> None:
         """Put a value as the version ``version_id`` with ``labels``; the same value again changes nothing."""
@@ -95,6 +83,15 @@ class StoredSecret:
         version = self.labels().version(token)
         if version and version.has(AwsLabel.PENDING):
             self.remove(AwsLabel.PENDING, token)
+
+    def _value(self, **which: str) -> str | None:
+        try:
+            answer = self._call("get_secret_value", **which)
+        except StoreError as error:
+            if error.code == "ResourceNotFoundException":
+                return None
+            raise
+        return str(answer.get("SecretString", ""))
 
     def _describe(self) -> Mapping[str, Any]:
         return self._call("describe_secret")

@@ -31,7 +31,7 @@ from rotation.keys.control import TAKEN_BACK, Word, ask
 from rotation.keys.live import unnamed_of_services
 from rotation.keys.role_keys import RoleKeys, value_of
 from rotation.keys.values import find_key, find_keys
-from rotation.keys.verdicts import condemn
+from rotation.keys.verdicts import condemn, is_called_leaked
 from rotation.report import NO_KEY, UNMANAGED, Outcome, Report
 
 _MISSING: Final = "missing:"
@@ -186,7 +186,7 @@ def _against(keys: RoleKeys, current: Version, previous: Version | None, reason:
         return "there is no previous key"
     if previous.fingerprint == current.fingerprint:  # a label has moved on since it was read
         return "the previous key is the same"
-    if previous.verdict or keys.key.has(Leaked(previous.fingerprint)):
+    if previous.verdict or is_called_leaked(keys, previous.fingerprint):
         return "a verdict was passed on the previous key"
     if any(isinstance(label, Disabling) for label in previous.ours):
         return "the previous key is being disabled"

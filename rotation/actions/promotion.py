@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from klaviyo_access.keys.labels import REFUSED, AwsLabel, HoldsKey, Leaked, Rejected, SecretLabels, Version
+from klaviyo_access.keys.labels import REFUSED, AwsLabel, HoldsKey, Rejected, Version
 from klaviyo_access.keys.secret import Key, MalformedKeyError
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.actions.healing import heal
@@ -14,10 +14,10 @@ from rotation.errors import (
     LabelsFullError,
     PendingKeyRefusedError,
 )
-from rotation.keys.control import TAKEN_BACK, Word, ask, names_key_in_use, require_control
+from rotation.keys.control import TAKEN_BACK, Word, ask, require_control
 from rotation.keys.role_keys import RoleKeys
 from rotation.keys.values import promoted_value, read_key
-from rotation.keys.verdicts import condemn
+from rotation.keys.verdicts import condemn, is_called_leaked
 from rotation.report import Report
 
 
@@ -75,7 +75,7 @@ def test_secret(keys: RoleKeys, token: str) -> Report:
     _require_no_verdict(keys, pending)
     if reason := _refusal(keys, value):
         if reason == REFUSED:
-            _require_own_refusal(keys, labels, read_key(value))
+            _require_own_refusal(keys, read_key(value))
         _condemn(keys, pending, reason)
         raise PendingKeyRefusedError(keys.settings.role, reason)
     return Report(outcome="accepted", fingerprint=pending.fingerprint)
@@ -105,8 +105,7 @@ def finish_secret(keys: RoleKeys, token: str) -> Report:
 
 
 def _require_no_verdict(keys: RoleKeys, pending: Version) -> None:
-    marked = pending.fingerprint and keys.key.has(Leaked(pending.fingerprint))  # also where labels lag behind it
-    if pending.verdict or marked:
+    if pending.verdict or (pending.fingerprint and is_called_leaked(keys, pending.fingerprint)):
         raise PendingKeyRefusedError(keys.settings.role, "a verdict was passed on it")
     if pending.fingerprint in keys.reserve.labels().leaked_fingerprints:  # whoever marked it took it for a spare
         raise PendingKeyRefusedError(keys.settings.role, "the reserve calls it leaked")
@@ -125,11 +124,10 @@ def _refusal(keys: RoleKeys, value: str) -> str | None:
     return None
 
 
-def _require_own_refusal(keys: RoleKeys, labels: SecretLabels, key: Key) -> None:
+def _require_own_refusal(keys: RoleKeys, key: Key) -> None:
     """Let the pending key's 401 count only where it is that key's own."""
-    in_use = names_key_in_use(labels) or names_key_in_use(keys.key.labels())
     try:
-        require_control(keys, {key.fingerprint}, in_use=in_use)
+        require_control(keys, {key.fingerprint})
     except EverybodyRefusedError as everybody:
         raise KlaviyoSilentError(str(everybody)) from None
     if ask(keys, key) is not Word.REFUSED:

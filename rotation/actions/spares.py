@@ -24,7 +24,7 @@ from rotation.errors import (
     StoreError,
     WriteProbeError,
 )
-from rotation.keys.control import TAKEN_BACK, Word, ask, names_key_in_use, require_control
+from rotation.keys.control import TAKEN_BACK, Word, ask, require_control
 from rotation.keys.role_keys import RoleKeys, value_of
 from rotation.keys.undecryptable import KMS_REFUSALS
 from rotation.keys.values import read_key
@@ -75,7 +75,7 @@ def choose_spare(keys: RoleKeys) -> tuple[Key, Proof, PassedOver]:
     passed_over = PassedOver()
     good = _try_spares(keys, reserve, passed_over)
     if good is None:
-        _require_answers(keys, key, passed_over)
+        _require_answers(keys, passed_over)
     _pass_verdicts(keys, passed_over)
     if good is None:
         raise passed_over.failure or NoSpareError(keys.settings.role, passed_over.rejected)
@@ -105,7 +105,7 @@ def _try_spares(keys: RoleKeys, reserve: SecretLabels, passed_over: PassedOver) 
 def _is_spare_still(keys: RoleKeys, spare: Spare) -> bool:
     """Whether it was neither called leaked nor put to use, also since its labels were read: those may lag, too."""
     leaked = keys.reserve.labels().leaked_fingerprints
-    return spare.fingerprint not in leaked and not keys.key.has(HoldsKey(spare.fingerprint))
+    return spare.fingerprint not in leaked and keys.key.value_under(HoldsKey(spare.fingerprint)) is None
 
 
 def _examine(keys: RoleKeys, version: Version, spare: Spare, reserve: SecretLabels) -> tuple[Key, Proof] | _Bad:
@@ -144,13 +144,13 @@ def _prove(keys: RoleKeys, version: Version, key: Key, reserve: SecretLabels) ->
     return proof
 
 
-def _require_answers(keys: RoleKeys, key: SecretLabels, passed_over: PassedOver) -> None:
+def _require_answers(keys: RoleKeys, passed_over: PassedOver) -> None:
     """Without a good spare, let verdicts be passed only where Klaviyo answered, and does not refuse everybody."""
     if isinstance(passed_over.failure, KlaviyoSilentError):
         raise passed_over.failure
     refused = {bad.verdict.fingerprint for bad in passed_over.bad if bad.verdict.reason == REFUSED}
     if refused:
-        require_control(keys, refused, in_use=len(refused) > 1 or names_key_in_use(key))
+        require_control(keys, refused)
 
 
 def _pass_verdicts(keys: RoleKeys, passed_over: PassedOver) -> None:

@@ -6,13 +6,14 @@ comes back between two questions would condemn whichever key was asked first.
 
 from collections.abc import Collection, Iterator
 from enum import Enum
+from functools import partial
 from typing import Final
 
-from klaviyo_access.keys.labels import REFUSED, SecretLabels
+from klaviyo_access.keys.labels import REFUSED, AwsLabel
 from klaviyo_access.keys.secret import Key
 from klaviyo_access.klaviyo.probes import KeyRefusedError, NoAnswerError
 from rotation.errors import EverybodyRefusedError, KlaviyoSilentError, StoreError
-from rotation.keys.role_keys import RoleKeys, value_of
+from rotation.keys.role_keys import RoleKeys
 from rotation.keys.undecryptable import KMS_REFUSALS
 from rotation.keys.values import find_keys
 
@@ -61,44 +62,45 @@ def ask_others(keys: RoleKeys, refused: Collection[str]) -> Word:
     return word
 
 
-def require_control(keys: RoleKeys, refused: Collection[str], *, in_use: bool) -> None:
-    """Let a 401 count only where Klaviyo knows another key of the role, or where none that is in use could be asked.
+def require_control(keys: RoleKeys, refused: Collection[str]) -> None:
+    """Let a 401 count only where Klaviyo knows another key of the role, or where the key is the first that it has.
 
     Args:
         keys: the role's keys.
         refused: fingerprints of the keys that got a 401.
-        in_use: whether services read a key. If none is found to compare with all the same, then labels lag, or the key
-            in use is the very one that got the 401.
 
     Raises:
         EverybodyRefusedError: Klaviyo knows none of them.
         KlaviyoSilentError: it gave no definite answer about the others.
         StoreError: a call to Secrets Manager failed.
     """
-    match ask_others(keys, refused):
-        case Word.REFUSED:
-            raise EverybodyRefusedError(keys.settings.role)
-        case Word.NONE_ASKED if in_use:
-            raise EverybodyRefusedError(keys.settings.role)
-        case Word.SILENT:
-            raise KlaviyoSilentError(
-                "Klaviyo answers 401 to a key, and says nothing definite of those with which it was to be compared: "
-                "nothing was changed."
-            )
+    word = ask_others(keys, refused)
+    if word is Word.SILENT:
+        raise KlaviyoSilentError(
+            "Klaviyo answers 401 to a key, and says nothing definite of those with which it was to be compared: "
+            "nothing was changed."
+        )
+    if word is Word.REFUSED or (word is Word.NONE_ASKED and (len(refused) > 1 or _services_read_a_key(keys))):
+        raise EverybodyRefusedError(keys.settings.role)
 
 
-def names_key_in_use(labels: SecretLabels) -> bool:
-    """Whether services read a key by this reading."""
-    return labels.current is not None and labels.current.fingerprint is not None
+def _services_read_a_key(keys: RoleKeys) -> bool:
+    """Whether they do, be it the one that got the 401, or one that nobody can decrypt now."""
+    try:
+        return bool(find_keys(keys.key.value_under(AwsLabel.CURRENT) or ""))
+    except StoreError as error:
+        if error.code not in KMS_REFUSALS:
+            raise
+        return True
 
 
 def _others(keys: RoleKeys, refused: Collection[str]) -> Iterator[Key]:
-    key, reserve = keys.both_labels()
-    in_use = [(keys.key, version) for version in (key.current, key.previous) if version]
+    in_use = [partial(keys.key.value_under, label) for label in (AwsLabel.CURRENT, AwsLabel.PREVIOUS)]
+    spares = [partial(keys.reserve.value, version.id) for version, _ in keys.reserve.labels().spares]
     seen = set(refused)
-    for secret, version in (*in_use, *((keys.reserve, version) for version, _ in reserve.spares)):
+    for read in (*in_use, *spares):
         try:
-            held = find_keys(value_of(secret, version.id))
+            held = find_keys(read() or "")
         except StoreError as error:
             if error.code not in KMS_REFUSALS:
                 raise

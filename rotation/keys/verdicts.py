@@ -42,6 +42,15 @@ def reject_spare(keys: RoleKeys, version: Version, verdict: Rejected) -> None:
             keys.reserve.remove(label, version.id)
 
 
+def is_called_leaked(keys: RoleKeys, fingerprint: str) -> bool:
+    """Whether the key secret calls a key leaked, also where the list of its labels lags behind the mark.
+
+    Raises:
+        StoreError: a call to Secrets Manager failed.
+    """
+    return keys.key.value_under(Leaked(fingerprint)) is not None
+
+
 def make_room(keys: RoleKeys, version: Version) -> None:
     """See that a label is free for ``version``: if none is, one RETIRED gives way, its own or else the youngest.
 

@@ -16,7 +16,7 @@ from rotation.actions import death, disabling, fall_back, healing, leak, promoti
 from rotation.auditor import inventory as auditor_inventory
 from rotation.auditor.disposal import Disposal
 from rotation.auditor.round import Round
-from rotation.keys import values
+from rotation.keys import control, values
 from tests.rotation.state_machine.account import Role
 
 
@@ -127,7 +127,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
     "KEY is forgotten": _slip(promotion.create_secret, ", HoldsKey(fingerprint)]", "]"),
     "a spare is picked though its key is live": _slip(
-        spares._is_spare_still, " and not keys.key.has(HoldsKey(spare.fingerprint))", ""
+        spares._is_spare_still, " and keys.key.value_under(HoldsKey(spare.fingerprint)) is None", ""
     ),
     "values hold times": _with_times,
     "a key that is put again keeps its end under the version that it left": _slip(
@@ -181,9 +181,6 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         fall_back._is_known, "bool(_missing(refused.reason))", "False"
     ),
     "a 401 for everybody condemns spares": _slip(spares._require_answers, "if refused:", "if False:"),
-    "labels that lag hide what tells an outage from a bad spare": _slip(
-        spares._require_answers, "len(refused) > 1 or names_key_in_use(key)", "len(refused) > 1"
-    ),
     "a login that comes back condemns a spare": _slip(
         spares._pass_verdicts, "ask(keys, bad.key) is not Word.REFUSED", "False"
     ),
@@ -191,11 +188,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         spares._try_spares, "passed_over.silent.append(spare.fingerprint)", "raise"
     ),
     "a 401 for everybody condemns a pending key": _slip(
-        promotion._require_own_refusal, "require_control(keys, {key.fingerprint}, in_use=in_use)", "pass"
+        promotion._require_own_refusal, "require_control(keys, {key.fingerprint})", "pass"
     ),
-    "its own 401 condemns the only key": _slip(promotion._require_own_refusal, "in_use=in_use", "in_use=False"),
-    "labels that lag hide that the only key is read": _slip(
-        promotion._require_own_refusal, "names_key_in_use(labels) or ", ""
+    "its own 401 condemns the only key": _slip(
+        control.require_control, "len(refused) > 1 or _services_read_a_key(keys)", "len(refused) > 1"
     ),
     "a login that comes back condemns a pending key": _slip(
         promotion._require_own_refusal, "ask(keys, key) is not Word.REFUSED", "False"
@@ -214,10 +210,10 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
         death.prove_dead, "        outcome = _ask(keys, held)\n    if", "        pass\n    if"
     ),
     "labels that lag for a whole run let a leaked key become current": _slip(
-        promotion._require_no_verdict, "pending.verdict or marked", "pending.verdict"
+        promotion._require_no_verdict, "is_called_leaked(keys, pending.fingerprint)", "False"
     ),
     "labels that lag for a whole run let a roll-back return to a leaked key": _slip(
-        fall_back._against, " or keys.key.has(Leaked(previous.fingerprint))", ""
+        fall_back._against, " or is_called_leaked(keys, previous.fingerprint)", ""
     ),
     "a roll-back returns to a condemned key": _slip(fall_back._against, "previous.verdict or ", ""),
     "finishSecret heeds no verdict": _slip(promotion.finish_secret, "_require_no_verdict(keys, pending)", "pass"),
@@ -299,8 +295,6 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "a 401 for everybody condemns spares": "nobody is known while a rotation runs",
     "a 401 for everybody condemns a pending key": "nobody is known while a pending key is tried",
     "its own 401 condemns the only key": "nobody is known while a step comes late to the only key",
-    "labels that lag hide what tells an outage from a bad spare": "nobody is known while a spare's control lags",
-    "labels that lag hide that the only key is read": "nobody is known while the only key is pending",
     "a key without a name is rolled back without a verdict": "labels that lag behind a key put by hand",
     "a 401 for everybody proves a key dead": "nobody is known while a key is asked whether it is dead",
     "the 401 of the only key proves it dead": "nobody is known during an audit of a leaked key",
