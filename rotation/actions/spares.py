@@ -103,9 +103,9 @@ def _try_spares(keys: RoleKeys, reserve: SecretLabels, passed_over: PassedOver) 
 
 
 def _is_spare_still(keys: RoleKeys, spare: Spare) -> bool:
-    """Whether it was neither called leaked nor put to use, also since its labels were read: those may lag, too."""
-    leaked = keys.reserve.labels().leaked_fingerprints
-    return spare.fingerprint not in leaked and keys.key.value_under(HoldsKey(spare.fingerprint)) is None
+    """Whether it was neither called leaked nor put to use: the labels that were read first may lag behind that."""
+    is_promoted = keys.key.value_under(HoldsKey(spare.fingerprint)) is not None
+    return not is_promoted and keys.reserve.value_under(spare) is not None
 
 
 def _examine(keys: RoleKeys, version: Version, spare: Spare, reserve: SecretLabels) -> tuple[Key, Proof] | _Bad:

@@ -126,9 +126,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     "staged scopes are trusted": lambda: _trusting("scopes"),
     "a staged apiKeyId is trusted": lambda: _trusting("apiKeyId"),
     "KEY is forgotten": _slip(promotion.create_secret, ", HoldsKey(fingerprint)]", "]"),
-    "a spare is picked though its key is live": _slip(
-        spares._is_spare_still, " and keys.key.value_under(HoldsKey(spare.fingerprint)) is None", ""
-    ),
+    "a spare is picked though its key is live": _slip(spares._is_spare_still, "not is_promoted and ", ""),
     "values hold times": _with_times,
     "a key that is put again keeps its end under the version that it left": _slip(
         healing._gather, "keys.key.remove(label, version.id)", "pass"
@@ -168,7 +166,7 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "begin-disable does not wait for the grace": _slip(disabling._not_yet, "keys.clock() < until", "False"),
     "labels that lag let a leaked spare pass": _slip(
-        spares._is_spare_still, "spare.fingerprint not in leaked and ", ""
+        spares._is_spare_still, " and keys.reserve.value_under(spare) is not None", ""
     ),
     "a leaked key stays pending": _slip(leak._mark, "    if pending:\n", "    if False:\n"),
     "a leaked spare is not marked": _slip(
