@@ -31,8 +31,14 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
         longest_age: what the rotation's schedule allows.
         now: the time.
     """
-    role, spares = seen.role.name, len(seen.reserve.spares)
-    current = seen.key.current
+    yield from _of_key(seen, age=now - born if born else None, longest_age=longest_age)
+    yield from _of_reserve(seen)
+    yield from _of_replicas(seen, now)
+    yield from _of_rotation(seen, now)
+
+
+def _of_key(seen: SeenRole, *, age: timedelta | None, longest_age: timedelta) -> Iterator[Said]:
+    role, current = seen.role.name, seen.key.current
     if current is None:
         yield Said(Kind.NO_KEY, f"{role} has no key yet: stage one and rotate, {command(f'keys stage {role}')}.")
     elif current.verdict:
@@ -43,13 +49,17 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
             current.fingerprint,
             needs_rotation=True,
         )
-    elif born and now - born > longest_age:
+    elif age and age > longest_age:
         yield Said(
             Kind.TOO_OLD,
-            f"The key of {role} is {(now - born).days} days old, {longest_age.days} are allowed: see why it does not "
+            f"The key of {role} is {age.days} days old, {longest_age.days} are allowed: see why it does not "
             f"rotate, {command(f'keys status --role {role}')}.",
             needs_rotation=True,
         )
+
+
+def _of_reserve(seen: SeenRole) -> Iterator[Said]:
+    role, spares = seen.role.name, len(seen.reserve.spares)
     if spares < LEAST_SPARES:
         yield Said(
             Kind.FEW_SPARES,
@@ -63,14 +73,21 @@ def of_labels(seen: SeenRole, *, born: datetime | None, longest_age: timedelta, 
             "of its log says which; look in the account for what it made. No write probe is sent until writeProbes was "
             "set to false and deployed.",
         )
+
+
+def _of_replicas(seen: SeenRole, now: datetime) -> Iterator[Said]:
     if seen.behind and not _is_replicating(seen, now):
         states = ", ".join(f"{region}: {status}" for region, status in sorted(seen.behind.items()))
         yield Said(
             Kind.REPLICA_BEHIND,
-            f"The secret of {role} is not in sync in every region ({states}): services there may read an older key. "
-            f"Until it is, no superseded key of the role is disabled, unless it leaked. {command('doctor')} tells "
-            "AWS's reason; mend it, and deploy the stack.",
+            f"The secret of {seen.role.name} is not in sync in every region ({states}): services there may read an "
+            "older key. Until it is, no superseded key of the role is disabled, unless it leaked. "
+            f"{command('doctor')} tells AWS's reason; mend it, and deploy the stack.",
         )
+
+
+def _of_rotation(seen: SeenRole, now: datetime) -> Iterator[Said]:
+    role = seen.role.name
     if not seen.rotates:
         yield Said(Kind.ROTATION_OFF, f"Rotation of {role} is switched off: deploy the stack, which switches it on.")
     elif seen.due and now - seen.due > PATIENCE:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from klaviyo_access.keys.labels import AwsLabel, Retired
+from klaviyo_access.keys.labels import AwsLabel, HoldsKey, Retired
 from klaviyo_access.keys.secret import fingerprint
 from tests.rotation.rotation_world import SCOPES, World, key_value
 
@@ -136,6 +136,23 @@ def tells_nothing(name: str, scope: str) -> Act:
 
 def of_account(name: str, account: str) -> Act:
     return lambda world: world.klaviyo.accounts.update({key_value(name): account})
+
+
+def put(name: str) -> Act:
+    """Somebody puts a key by hand that nobody staged."""
+    return lambda world: world.adopt(name, key_value(name))
+
+
+def put_several(*names: str, named: bool = False) -> Act:
+    """Somebody puts a value of several keys by hand, and the KEY of the first, or none."""
+
+    def act(world: World) -> None:
+        keys = [key_value(name) for name in names]
+        world.names[fingerprint(keys[0])] = names[0]
+        labels = [str(HoldsKey(fingerprint(keys[0])))] if named else []
+        world._put(world.key_arn, " ".join(keys), [AwsLabel.CURRENT, *labels])
+
+    return act
 
 
 def put_again(name: str) -> Act:

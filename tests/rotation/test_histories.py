@@ -25,6 +25,7 @@ from tests.rotation.acts import (
     stage_unknown,
     stage_value,
     stage_with,
+    tells_nothing,
 )
 from tests.rotation.rotation_world import SCOPES, World, key_value
 
@@ -55,6 +56,15 @@ HISTORIES: dict[str, History] = {
     ),
     "a spare that Klaviyo refuses is passed over": History(
         (stage_unknown("bad"), stage("a"), rotate), {"bad": "reserve REJECTED(refused)", "a": LIVE}
+    ),
+    "a spare of which Klaviyo says nothing keeps its place, and holds up no good one": History(
+        (stage("a"), rotate, stage("x", "c"), tells_nothing("x", "accounts:read"), rotate),
+        {"a": OLD, "x": "reserve SPARE", "c": LIVE},
+    ),
+    "a spare of which Klaviyo says nothing, and no other one": History(
+        (stage("a"), rotate, stage("x"), tells_nothing("x", "accounts:read"), rotate, drop_pending),
+        {"a": LIVE, "x": "reserve SPARE"},
+        ("KlaviyoSilentError",),
     ),
     "a spare without a scope is passed over, and told which": History(
         (stage_with("narrow", "accounts:read", "profiles:read"), stage("a"), rotate),

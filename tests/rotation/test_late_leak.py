@@ -6,8 +6,8 @@ import pytest
 
 from klaviyo_access.keys.labels import Leaked
 from klaviyo_access.keys.secret import fingerprint
-from rotation.errors import PendingKeyRefusedError
-from tests.rotation.acts import used
+from rotation.errors import LabelsFullError, PendingKeyRefusedError
+from tests.rotation.acts import leave_free, put, used
 from tests.rotation.rotation_world import World, key_value
 
 
@@ -55,3 +55,13 @@ def test_the_key_is_marked_where_it_went_meanwhile(monkeypatch: pytest.MonkeyPat
     marked = [label for version in world.labels(world.key_arn) for label in version.ours if isinstance(label, Leaked)]
     assert marked == [Leaked(fingerprint(key_value("b")))]
     assert world.labels(world.key_arn).pending is None
+
+
+def test_a_key_that_services_read_until_now_is_known_though_no_label_names_it() -> None:
+    world = World()
+    used("a")(world)
+    leave_free("key", 1)(world)
+    put("x")(world)
+    put("y")(world)
+    with pytest.raises(LabelsFullError):
+        world.ask("leaked", "x")

@@ -1,14 +1,17 @@
 """A 401 for everybody, as in an incident at Klaviyo's login, condemns no key and proves none dead."""
 
+from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from rotation.errors import EverybodyRefusedError, KlaviyoSilentError, RotationError
-from tests.rotation.acts import dies, refused_spare, used
+from rotation.errors import EventRefusedError, EverybodyRefusedError, KlaviyoSilentError, RotationError
+from tests.rotation.acts import asked, dies, put_several, refused_spare, stage, used
 from tests.rotation.rotation_world import SCOPES, World, key_value
+from tests.rotation.state_machine.faults import UNKNOWN_KEY
 
 LIVE, OLD = "AWSCURRENT KEY", "AWSPREVIOUS KEY RETIRED"
 
@@ -137,3 +140,72 @@ def test_a_key_in_use_that_lacks_a_scope_is_a_control_all_the_same() -> None:
     world.klaviyo.scopes[key_value("a")] = SCOPES[1:]
     refused_spare("x")(world)
     assert world.lives()["x"] == "reserve REJECTED(refused)"
+
+
+BELIEVERS: dict[str, tuple[Callable[[World], object], Callable[[World], object]]] = {
+    "a proof of death": (asked("leaked", "a"), lambda world: world.ask("prove-dead", "a")),
+    "a canary": (stage(), lambda world: world.ask("canary")),
+    "a rotation": (stage("c"), World.rotate),
+    "a rotation with two spares": (stage("c", "d"), World.rotate),
+}
+
+
+@pytest.mark.parametrize("answers", [1, 2, 3, 4])
+@pytest.mark.parametrize(("before", "act"), BELIEVERS.values(), ids=BELIEVERS)
+def test_no_key_that_lives_is_condemned_or_let_go_whenever_the_login_fails_for_some_answers(
+    before: Callable[[World], object], act: Callable[[World], object], answers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for first in range(8):
+        world = World()
+        used("a", "b")(world)
+        before(world)
+        known = world.lives().keys()
+        right, number = world.klaviyo._answer, count()
+
+        def failing(*request: Any, first: int = first, right: Any = right, number: Any = number) -> Any:
+            return UNKNOWN_KEY if first <= next(number) < first + answers else right(*request)
+
+        with monkeypatch.context() as patched, suppress(RotationError):
+            patched.setattr(world.klaviyo, "_answer", failing)
+            act(world)
+        assert world.lives().keys() >= known, first
+        assert not [name for name, life in world.lives().items() if "REJECTED" in life], first
+
+
+def test_a_control_that_is_not_answered_is_no_401_for_everybody(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = World()
+    used("a")(world)
+    world.stage("x")
+    dies("x")(world)
+    right = world.klaviyo._answer
+
+    def answer(method: str, url: str, headers: Any, *rest: Any) -> Any:
+        is_control = key_value("a") in headers["Authorization"]
+        return (503, {}, b"") if is_control else right(method, url, headers, *rest)
+
+    monkeypatch.setattr(world.klaviyo, "_answer", answer)
+    world.rotate()
+    assert {type(error) for error in world.errors} == {KlaviyoSilentError}
+    assert "says nothing definite of those with which it was to be compared" in str(world.errors[0])
+    assert world.lives() == {"": "AWSPENDING", "a": "AWSCURRENT KEY", "x": "reserve SPARE"}
+
+
+def test_a_value_of_several_keys_is_a_control_too() -> None:
+    world = World()
+    put_several("m", "n")(world)
+    world.stage("c")
+    world.klaviyo.scopes.clear()
+    world.rotate()
+    assert [type(error) for error in world.errors] == [EverybodyRefusedError]
+    assert world.lives()["c"] == "reserve SPARE"
+
+
+def test_what_holds_several_keys_is_not_rolled_back_without_a_verdict() -> None:
+    world = World()
+    used("a", "b")(world)
+    put_several("x", "y")(world)
+    current = world.labels(world.key_arn).current
+    assert current is not None
+    with pytest.raises(EventRefusedError, match="no verdict can be passed"):
+        world.invoke({"action": "rollback", "version": current.id})
+    assert world.labels(world.key_arn).current == current
