@@ -100,35 +100,35 @@ def _canary(keys: RoleKeys, labels: SecretLabels) -> Report:
     current = labels.current
     if current is None:
         return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=NO_KEY)
+    if current.fingerprint is None:
+        return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
+    try:
+        if isinstance(current.verdict, Rejected):  # a roll-back that was not completed
+            return _fall_back(keys, labels, current, current.verdict.reason)
+        return _try(keys, labels, current)
+    except NoAnswerError:
+        return Report(outcome=Outcome.NO_ANSWER, fingerprint=current.fingerprint)
+
+
+def _try(keys: RoleKeys, labels: SecretLabels, current: Version) -> Report:
+    """Ask Klaviyo about the current key, and go back if it refuses that one."""
     key = _key(keys, current)
     if key is None:
         return Report(outcome=Outcome.NOTHING_TO_FALL_BACK_ON, reason=UNMANAGED)
     ends_with = key.reveal()[-4:]  # by which Klaviyo's list shows a key that works
     try:
-        reason = _refusal(keys, current, key)
-        if reason is None:
-            return Report(outcome=Outcome.FINE, fingerprint=key.fingerprint, ends_with=ends_with)
+        _prove(keys, key, keys.settings.scopes)
+    except KeyRefusedError as answer:
+        reason = answer.reason
         report = _fall_back(keys, labels, current, reason, refused=key if reason == REFUSED else None)
-    except NoAnswerError:
-        return Report(outcome=Outcome.NO_ANSWER, fingerprint=key.fingerprint)
-    works = report.outcome is Outcome.NOTHING_TO_FALL_BACK_ON and _missing(reason)
-    return replace(report, ends_with=ends_with) if works else report
+        works = report.outcome is Outcome.NOTHING_TO_FALL_BACK_ON and _missing(reason)
+        return replace(report, ends_with=ends_with) if works else report
+    return Report(outcome=Outcome.FINE, fingerprint=key.fingerprint, ends_with=ends_with)
 
 
 def _key(keys: RoleKeys, version: Version) -> Key | None:
-    """The key that a version is said to hold; None where that is said of a value without a key, or with several."""
-    return find_key(value_of(keys.key, version.id)) if version.fingerprint else None
-
-
-def _refusal(keys: RoleKeys, current: Version, key: Key) -> str | None:
-    """What is against the current key: a verdict of a roll-back that was not completed, or Klaviyo's refusal."""
-    if isinstance(current.verdict, Rejected):
-        return current.verdict.reason
-    try:
-        _prove(keys, key, keys.settings.scopes)
-    except KeyRefusedError as refused:
-        return refused.reason
-    return None
+    """The key of a version with a KEY; None where that was put on a value without a key, or with several."""
+    return find_key(value_of(keys.key, version.id))
 
 
 def _missing(reason: str) -> frozenset[str]:

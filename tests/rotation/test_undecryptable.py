@@ -1,9 +1,14 @@
 """What nobody can decrypt any more is let go on an operator's word, unless the rotator may read nothing at all."""
 
+from datetime import UTC, datetime
+
 import pytest
 
+from klaviyo_access.keys.labels import Rejected
+from klaviyo_access.keys.secret import fingerprint
 from rotation.errors import EventRefusedError, StoreError
-from tests.rotation.rotation_world import World
+from tests.rotation.acts import used
+from tests.rotation.rotation_world import World, key_value
 
 
 def with_lost(name: str, *, rejected: bool = False) -> World:
@@ -47,3 +52,13 @@ def test_a_rotator_that_may_read_nothing_lets_nothing_go() -> None:
         with pytest.raises(StoreError):
             world.ask(action, "a")
     assert world.lives() == {"a": "reserve SPARE"}
+
+
+def test_a_roll_back_that_was_not_completed_goes_on_though_nobody_can_decrypt_what_it_leaves() -> None:
+    world = World()
+    used("a", "b")(world)
+    _, left = world.found("b")
+    world.label(world.key_arn, str(Rejected(datetime.now(UTC), fingerprint(key_value("b")), "rolled-back")), left)
+    world.client.undecrypted.add(left)
+    assert world.ask("canary")["outcome"] == "rolled back"
+    assert world.lives() == {"a": "AWSCURRENT KEY", "b": "AWSPREVIOUS KEY REJECTED(rolled-back)"}
