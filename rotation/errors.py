@@ -38,7 +38,7 @@ class EventRefusedError(RotationError):
 
 
 class KlaviyoSilentError(RotationError):
-    """Klaviyo gave no definite answer: nothing was changed."""
+    """Klaviyo gave no definite answer, so that nothing was promoted; the next try decides."""
 
 
 class StoreError(RotationError):

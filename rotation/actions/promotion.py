@@ -31,7 +31,7 @@ def create_secret(keys: RoleKeys, token: str) -> Report:
     Raises:
         DeadEndError: no good spare, a 401 for every key, no labels left, a scope that must and cannot be proved, or a
             malformed write that Klaviyo took.
-        KlaviyoSilentError: no definite answer; nothing was changed.
+        KlaviyoSilentError: no good spare, and no definite answer about one; nothing was put.
         StoreError: a call to Secrets Manager failed.
     """
     if keys.key.value(token) is not None:

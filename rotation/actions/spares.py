@@ -86,26 +86,26 @@ def _try_spares(keys: RoleKeys, reserve: SecretLabels, passed_over: PassedOver) 
     for version, spare in reserve.spares:
         try:
             found = _examine(keys, version, spare, reserve)
+            if isinstance(found, _Bad):
+                passed_over.bad.append(found)
+            elif _is_spare_still(keys, spare):
+                return found
         except KlaviyoSilentError as silence:
             passed_over.silent.append(spare.fingerprint)
-            passed_over.failure = passed_over.failure or silence
+            passed_over.failure = silence
         except StoreError as error:
             if error.code not in KMS_REFUSALS:
                 raise
             passed_over.encrypted.append(spare.fingerprint)
             passed_over.failure = passed_over.failure or error
-        else:
-            if isinstance(found, _Bad):
-                passed_over.bad.append(found)
-            elif _is_spare_still(keys, spare):
-                return found
     return None
 
 
 def _is_spare_still(keys: RoleKeys, spare: Spare) -> bool:
     """Whether it was neither called leaked nor put to use: the labels that were read first may lag behind that."""
     is_promoted = keys.key.value_under(HoldsKey(spare.fingerprint)) is not None
-    return not is_promoted and keys.reserve.value_under(spare) is not None
+    is_leaked = spare.fingerprint in keys.reserve.labels().leaked_fingerprints
+    return not is_promoted and not is_leaked and keys.reserve.value_under(spare) is not None
 
 
 def _examine(keys: RoleKeys, version: Version, spare: Spare, reserve: SecretLabels) -> tuple[Key, Proof] | _Bad:

@@ -360,6 +360,12 @@ _TROUBLED: Final[Mapping[str, tuple[tuple[Step, ...], Step, tuple[Step, ...], in
         (),
         20,
     ),
+    "labels lag for a run behind a spare's leak": (
+        (Step(rule="stage", pick=1), _THEN_LEAKED),
+        Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG_ON_BY_TWO),
+        (),
+        20,
+    ),
     "labels lag for a run behind a rotation": (
         _used(1),
         Step(rule="rotate", pick=1, trouble=Fault.LABELS_LAG_ON_BY_THREE),

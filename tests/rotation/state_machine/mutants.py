@@ -166,9 +166,12 @@ MUTANTS: Final[Mapping[str, Mutant]] = {
     ),
     "begin-disable does not wait for the grace": _slip(disabling._not_yet, "keys.clock() < until", "False"),
     "labels that lag let a leaked spare pass": _slip(
-        spares._is_spare_still, " and keys.reserve.value_under(spare) is not None", ""
+        spares._is_spare_still, "not is_leaked and keys.reserve.value_under(spare) is not None", "True"
     ),
     "a leaked key stays pending": _slip(leak._mark, "    if pending:\n", "    if False:\n"),
+    "labels that lag for a whole run let a leaked spare pass": _slip(
+        spares._is_spare_still, " and keys.reserve.value_under(spare) is not None", ""
+    ),
     "a leaked spare is not marked": _slip(
         leak._reject, "reject_spare(keys, version, Rejected(keys.clock(), fingerprint, LEAKED_SPARE))", "pass"
     ),
@@ -287,6 +290,7 @@ DANGER_OF: Final[Mapping[str, str]] = {
     "the reserve's labels govern the key secret": "the reserve speaks of a live key",
     "two runs of a rotator at once": "a key leaks during its rotation",
     "labels that lag let a leaked spare pass": "labels that lag behind a leak",
+    "labels that lag for a whole run let a leaked spare pass": "labels lag for a run behind a spare's leak",
     "a leaked spare is not marked": "labels that lag behind a leak",
     "a leaked key stays pending": "a pending key leaks",
     "a canary rolls back without looking at the previous key": "both keys die",
